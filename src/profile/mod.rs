@@ -1,0 +1,139 @@
+//! What a person wants. This is the internal form; `wire` reads `gatewright.dev/v1alpha1` into it.
+
+use crate::provider::Provider;
+use std::time::Duration;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Profile {
+    pub name: String,
+    /// For whom this profile is, in one sentence.
+    pub description: String,
+    pub target: Target,
+    pub release: Release,
+    pub gateway: Gateway,
+    pub backends: Vec<Backend>,
+    pub routes: Vec<Route>,
+    pub policies: Vec<Policy>,
+    pub tests: Vec<Test>,
+}
+
+/// Where the profile wants to run; flags win over it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Target {
+    pub kind: Option<TargetKind>,
+    /// Name of the kind cluster; `gatewright` if absent.
+    pub cluster: Option<String>,
+    /// Image of the kind node, with digest where one is known.
+    pub node_image: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TargetKind {
+    Kind,
+    Embedded,
+}
+
+impl TargetKind {
+    pub const ALL: [TargetKind; 2] = [TargetKind::Kind, TargetKind::Embedded];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            TargetKind::Kind => "kind",
+            TargetKind::Embedded => "embedded",
+        }
+    }
+
+    pub fn named(name: &str) -> Option<TargetKind> {
+        TargetKind::ALL.into_iter().find(|t| t.name() == name)
+    }
+}
+
+/// What is installed on a cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Release {
+    /// Version of the four charts, with its leading `v`.
+    pub version: String,
+    pub namespace: String,
+    /// Whether kgateway's own (Envoy) controller is installed beside agentgateway's.
+    pub kgateway: bool,
+    /// Where charts come from: an `oci://` address or a folder.
+    pub charts: String,
+    /// Image of the agentgateway controller, where it is not the chart's own.
+    pub controller_image: Option<Image>,
+    /// Image of the proxy, where it is not the controller's default (facts 0: it differs inside the 2.2 line).
+    pub proxy_image: Option<Image>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Image {
+    pub registry: Option<String>,
+    pub repository: Option<String>,
+    pub tag: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gateway {
+    pub name: String,
+    /// Port on this machine and of the listener.
+    pub port: u16,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Backend {
+    pub name: String,
+    pub provider: Provider,
+    /// Model that replaces the client's; the provider's default if absent.
+    pub model: Option<String>,
+    /// Port of the service on this machine; the provider's default if absent.
+    pub port: Option<u16>,
+    /// Whether `up` fails when the backend's service does not answer; otherwise it is left out.
+    pub required: bool,
+    /// Whether the backend is used only when no other is there.
+    pub fallback: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Route {
+    pub name: String,
+    /// Path prefix without a trailing slash, such as `/ollama`.
+    pub path: String,
+    /// Name of the backend.
+    pub backend: String,
+    pub request_headers: Headers,
+    pub timeout: Option<Duration>,
+}
+
+/// Changes to headers of a request, in the order set, add, remove.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Headers {
+    pub set: Vec<(String, String)>,
+    pub add: Vec<(String, String)>,
+    pub remove: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    pub name: String,
+    pub rule: Rule,
+}
+
+/// What a policy does. Attached to the gateway.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Rule {
+    /// Refuses requests that a browser sends from another site (facts 9.7, CSRF).
+    Csrf { additional_origins: Vec<String> },
+}
+
+/// A person's own proof: a request and what must come back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Test {
+    pub name: String,
+    pub route: String,
+    pub method: String,
+    /// Path under the route, such as `/v1/chat/completions`.
+    pub path: String,
+    pub body: Option<serde_json::Value>,
+    pub status: u16,
+    /// Text that the answer must contain.
+    pub contains: Option<String>,
+}
