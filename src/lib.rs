@@ -7,8 +7,13 @@
 
 pub mod error;
 pub mod event;
+pub mod exec;
 pub mod text;
 
 pub mod provider;
 
 pub mod profile;
+
+pub mod plan;
+
+pub mod host;

@@ -8,6 +8,7 @@ pub const WAYS: Ways = Ways {
     title: "mock provider",
     default_model: "mock",
     default_port: 18434,
+    health_path: "/v1/models",
     chat_path: "/v1/chat/completions",
     patience: Duration::from_secs(10),
     start: "gw up",

@@ -24,6 +24,8 @@ pub struct Ways {
     pub default_model: &'static str,
     /// Where its service listens on this machine.
     pub default_port: u16,
+    /// A path that its service answers with 200 to a GET, without a model at work.
+    pub health_path: &'static str,
     /// The path under a route at which chat completions are served.
     pub chat_path: &'static str,
     /// How long a first answer may take: a model may have to be loaded first.

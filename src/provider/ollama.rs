@@ -10,6 +10,7 @@ pub const WAYS: Ways = Ways {
     title: "Ollama",
     default_model: "llama3.2",
     default_port: 11434,
+    health_path: "/api/version",
     chat_path: "/v1/chat/completions",
     patience: Duration::from_secs(180),
     start: "ollama serve",

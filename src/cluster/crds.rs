@@ -1,0 +1,163 @@
+//! The Gateway API CRDs: kept where a version in range is there, refused where it is not, else installed.
+
+use super::client::{is_absent, refused};
+use super::object::api;
+use crate::error::{Error, Result};
+use crate::plan::outcome::{Change, Context, Outcome, Undone};
+use crate::plan::thing::Thing;
+use crate::plan::{ENVIRONMENT_LABEL, GATEWAY_API_MINORS, GATEWAY_API_VERSION, MANAGED_BY_LABEL, MANAGER};
+use crate::host::web;
+use crate::yaml;
+use futures::future::try_join_all;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::runtime::wait::{await_condition, conditions};
+use kube::{Api, Client, ResourceExt};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::Duration;
+
+/// Where its project releases the standard channel, which is enough for Gateway and HTTPRoute (facts 1.6).
+const RELEASES: &str = "https://github.com/kubernetes-sigs/gateway-api/releases/download";
+const VERSION_ANNOTATION: &str = "gateway.networking.k8s.io/bundle-version";
+const GATEWAYS: &str = "gateways.gateway.networking.k8s.io";
+const READY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// What the cluster has, by the annotation that kgateway itself goes by (facts 1.6).
+pub async fn installed(client: &Client) -> Result<Option<String>> {
+    let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let found = crds.get_metadata_opt(GATEWAYS).await;
+    let found = found.map_err(|e| refused("the Gateway API CRDs can't be read", &e, "gw status"))?;
+    Ok(found.map(|crd| crd.annotations().get(VERSION_ANNOTATION).cloned().unwrap_or_default()))
+}
+
+/// Whether a bundle version is one that v2.2 accepts.
+pub fn is_in_range(version: &str) -> bool {
+    let mut parts = version.trim_start_matches('v').split('.').map(str::parse::<u32>);
+    match (parts.next(), parts.next()) {
+        (Some(Ok(1)), Some(Ok(minor))) => GATEWAY_API_MINORS.contains(&minor),
+        _ => false,
+    }
+}
+
+pub async fn install(client: &Client, environment: &str, cache: &Path, context: &Context<'_>) -> Result<Outcome> {
+    match installed(client).await? {
+        Some(version) if is_in_range(&version) => return Ok(Outcome::new(Change::Unchanged, version)),
+        Some(version) => return Err(out_of_range(&version)),
+        None => {}
+    }
+    let objects = labelled(&bundle(cache, context).await?, environment)?;
+    (context.changing)(&Thing::GatewayApi)?;
+    let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let put = objects.iter().map(|object| {
+        let crds = crds.clone();
+        async move {
+            let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or("");
+            let params = PatchParams::apply(MANAGER);
+            let applied = crds.patch(name, &params, &Patch::Apply(object)).await;
+            applied.map_err(|e| refused(format!("CRD {name} can't be applied"), &e, "gw up"))?;
+            let established = await_condition(crds, name, conditions::is_crd_established());
+            match tokio::time::timeout(READY_DEADLINE, established).await {
+                Ok(Ok(_)) => Ok(()),
+                _ => Err(Error::new(format!("CRD {name} is not served after 30 s"), format!("kubectl get crd {name} -o yaml"))),
+            }
+        }
+    });
+    try_join_all(put).await?;
+    let version = installed(client).await?.unwrap_or_default();
+    Ok(Outcome::new(Change::Created, version))
+}
+
+/// The released bundle, fetched once and kept.
+async fn bundle(cache: &Path, context: &Context<'_>) -> Result<String> {
+    let kept = cache.join(format!("gateway-api-{GATEWAY_API_VERSION}-standard.yaml"));
+    if let Ok(text) = std::fs::read_to_string(&kept) {
+        return Ok(text);
+    }
+    let url = format!("{RELEASES}/{GATEWAY_API_VERSION}/standard-install.yaml");
+    (context.waiting)(format!("fetching {url}"));
+    let text = web::fetch(&url, Duration::from_secs(60)).await?;
+    // Written beside and renamed: a killed run must not leave half a bundle behind.
+    let part = kept.with_extension("part");
+    let written = std::fs::create_dir_all(cache).and_then(|()| std::fs::write(&part, &text));
+    let written = written.and_then(|()| std::fs::rename(&part, &kept));
+    written.map_err(|e| Error::new(format!("{} can't be written", kept.display()), "df -h").because(&e))?;
+    Ok(text)
+}
+
+fn out_of_range(version: &str) -> Error {
+    let shown = if version.is_empty() { "of an unknown version" } else { version };
+    Error::new(
+        format!("the cluster has Gateway API {shown}, which kgateway v2.2 refuses"),
+        format!("kubectl get crd {GATEWAYS} -o jsonpath='{{.metadata.annotations}}'"),
+    )
+    .fact("supported are 1.2, 1.3 and 1.4")
+    .fact("other programs on this cluster may need the version that is there, so it is not replaced")
+}
+
+/// The bundle's objects with our labels.
+fn labelled(bundle: &str, environment: &str) -> Result<Vec<Value>> {
+    let mut objects = yaml::read_values(bundle)?;
+    for object in &mut objects {
+        object["metadata"]["labels"][MANAGED_BY_LABEL] = json!(MANAGER);
+        object["metadata"]["labels"][ENVIRONMENT_LABEL] = json!(environment);
+    }
+    Ok(objects)
+}
+
+/// Removes the CRDs that carry our label, unless anybody still has an object of theirs.
+pub async fn remove(client: &Client) -> Result<Undone> {
+    let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let ours = ListParams::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}"));
+    let read = |e| refused("the Gateway API CRDs can't be read", &e, "gw down");
+    let found = crds.list_metadata(&ours).await.map_err(read)?;
+    let names: Vec<String> = found.iter().map(ResourceExt::name_any).collect();
+    let names: Vec<&String> = names.iter().filter(|name| name.ends_with(".gateway.networking.k8s.io")).collect();
+    if names.is_empty() {
+        return Ok(Undone::Absent);
+    }
+    for (kind, version) in [("Gateway", "v1"), ("HTTPRoute", "v1"), ("GRPCRoute", "v1"), ("ReferenceGrant", "v1beta1"), ("BackendTLSPolicy", "v1")] {
+        if let Some(user) = first_object(client, &format!("gateway.networking.k8s.io/{version}"), kind).await? {
+            return Ok(Undone::Kept(format!("{user} uses them")));
+        }
+    }
+    for name in names {
+        match crds.delete(name, &DeleteParams::default()).await {
+            Ok(_) => {}
+            Err(e) if is_absent(&e) => {}
+            Err(e) => return Err(refused(format!("CRD {name} can't be deleted"), &e, "gw down")),
+        }
+    }
+    Ok(Undone::Removed)
+}
+
+/// Any object of a kind that does not carry our label, as `Kind namespace/name`.
+pub async fn first_object(client: &Client, api_version: &str, kind: &str) -> Result<Option<String>> {
+    let foreign = ListParams::default().labels(&format!("{MANAGED_BY_LABEL}!={MANAGER}")).limit(1);
+    any_object(client, api_version, kind, &foreign).await
+}
+
+/// The first object of a kind that `params` selects.
+pub async fn any_object(client: &Client, api_version: &str, kind: &str, params: &ListParams) -> Result<Option<String>> {
+    match api(client, api_version, kind, "").list_metadata(params).await {
+        Ok(list) => Ok(list.iter().next().map(|object| {
+            let namespace = object.namespace().map(|ns| format!("{ns}/")).unwrap_or_default();
+            format!("{kind} {namespace}{}", object.name_any())
+        })),
+        Err(e) if is_absent(&e) => Ok(None),
+        Err(e) => Err(refused(format!("{kind} objects can't be listed"), &e, "gw status")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_that_v22_accepts_are_minor_2_to_4() {
+        let accepted = ["v1.2.0", "v1.3.0", "v1.4.1"];
+        assert!(accepted.into_iter().all(is_in_range));
+        let refused = ["v1.1.0", "v1.5.1", "v2.2.0", "", "main"];
+        assert!(!refused.into_iter().any(is_in_range));
+    }
+}

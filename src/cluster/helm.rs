@@ -1,0 +1,173 @@
+//! Charts through the `helm` program (architecture, decision 1); what is there is read without it.
+
+use super::crds::first_object;
+use super::ready::{Deadline, deployment_ready};
+use super::release::{Installed, installed};
+use crate::error::{Error, Result};
+use crate::exec::{Run, find};
+use crate::plan::chart::Chart;
+use crate::plan::outcome::{Change, Context, Outcome, Undone};
+use crate::plan::thing::Thing;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::DeleteParams;
+use kube::{Api, Client};
+use std::path::Path;
+use std::time::Duration;
+
+const INSTALL: &str = "curl -fsSL https://raw.githubusercontent.com/helm/helm/main/scripts/get-helm-3 | bash";
+const HELM_DEADLINE: Duration = Duration::from_secs(180);
+
+/// Marks a release as ours in Helm's own record.
+fn description(environment: &str) -> String {
+    format!("gatewright environment {environment}")
+}
+
+/// One cluster's Helm.
+#[derive(Clone)]
+pub struct Helm {
+    pub client: Client,
+    pub kubeconfig: String,
+    pub environment: String,
+}
+
+impl Helm {
+    pub fn new(client: Client, kubeconfig: &Path, environment: &str) -> Self {
+        Helm {
+            client,
+            kubeconfig: kubeconfig.to_string_lossy().into_owned(),
+            environment: environment.to_string(),
+        }
+    }
+
+    /// Installs or upgrades a release; leaves it where version and values are already these.
+    pub async fn apply(&self, chart: &Chart, context: &Context<'_>) -> Result<Outcome> {
+        let before = installed(&self.client, &chart.namespace, chart.name).await?;
+        let detail = format!("{} {}", chart.name, chart.version);
+        let change = match &before {
+            Some(release) if is_as_planned(release, chart) => Change::Unchanged,
+            Some(release) => {
+                if !is_ours(release, (context.known)(&thing(chart))) {
+                    return Err(foreign(release, chart));
+                }
+                (context.changing)(&thing(chart))?;
+                self.clear_interrupted(release, chart).await?;
+                self.upgrade(chart, context).await?;
+                Change::Updated
+            }
+            None => {
+                (context.changing)(&thing(chart))?;
+                self.upgrade(chart, context).await?;
+                Change::Created
+            }
+        };
+        if !chart.is_crds() {
+            let waiting = |reason: String| (context.waiting)(format!("{}: {reason}", chart.name));
+            let deadline = Deadline::within(context.patience);
+            deployment_ready(&self.client, &chart.namespace, chart.name, &deadline, &waiting).await?;
+        }
+        Ok(Outcome::new(change, detail))
+    }
+
+    /// A release whose helm was killed stays `pending` and refuses every further helm. Its record is
+    /// taken away; the objects stay and carry the release's name, so the next run adopts them.
+    async fn clear_interrupted(&self, release: &Installed, chart: &Chart) -> Result<()> {
+        if !release.status.starts_with("pending") {
+            return Ok(());
+        }
+        let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &chart.namespace);
+        let deleted = secrets.delete(&release.secret, &DeleteParams::default()).await;
+        deleted.map(|_| ()).map_err(|e| {
+            let next = format!("helm -n {} rollback {}", chart.namespace, chart.name);
+            super::client::refused(format!("the interrupted release {} can't be taken up", chart.name), &e, next)
+        })
+    }
+
+    async fn upgrade(&self, chart: &Chart, context: &Context<'_>) -> Result<()> {
+        let helm = find("helm", INSTALL)?;
+        let mark = description(&self.environment);
+        let mut args = vec![
+            "upgrade", "--install", chart.name, &chart.source, "--namespace", &chart.namespace,
+            "--kubeconfig", &self.kubeconfig, "--description", &mark, "--values", "-",
+        ];
+        if chart.source.starts_with("oci://") {
+            args.extend(["--version", &chart.version]);
+        }
+        (context.waiting)(format!("{}: helm upgrade --install {}", chart.name, chart.source));
+        let run = Run::new(helm, &args).stdin(chart.values.to_string()).deadline(HELM_DEADLINE);
+        run.output().await.map(|_| ()).map_err(|error| {
+            Error {
+                what: format!("chart {} {} can't be installed", chart.name, chart.version),
+                facts: std::iter::once(error.what).chain(error.facts).collect(),
+                ..error
+            }
+        })
+    }
+
+    /// Uninstalls a release of ours; a CRD chart stays while anybody else has objects of its kinds,
+    /// because uninstalling it deletes them all (facts 1.4).
+    pub async fn remove(&self, name: &str, namespace: &str) -> Result<Undone> {
+        let Some(release) = installed(&self.client, namespace, name).await? else {
+            return Ok(Undone::Absent);
+        };
+        if !is_ours(&release, true) {
+            return Ok(Undone::Kept("it was installed by somebody else".to_string()));
+        }
+        if let Some(user) = self.user(name).await? {
+            return Ok(Undone::Kept(format!("{user} uses it")));
+        }
+        let helm = find("helm", INSTALL)?;
+        let args = ["uninstall", name, "--namespace", namespace, "--kubeconfig", &self.kubeconfig, "--ignore-not-found"];
+        Run::new(helm, &args).deadline(HELM_DEADLINE).output().await?;
+        Ok(Undone::Removed)
+    }
+
+    /// Any object of any owner that needs the chart. Ours of this environment are gone by now.
+    async fn user(&self, chart: &str) -> Result<Option<String>> {
+        let all = kube::api::ListParams::default().limit(1);
+        let agentgateway = [
+            ("agentgateway.dev/v1alpha1", "AgentgatewayBackend"),
+            ("agentgateway.dev/v1alpha1", "AgentgatewayPolicy"),
+            ("agentgateway.dev/v1alpha1", "AgentgatewayParameters"),
+        ];
+        match chart {
+            "agentgateway" | "agentgateway-crds" => {
+                for (version, kind) in agentgateway {
+                    if let Some(user) = super::crds::any_object(&self.client, version, kind, &all).await? {
+                        return Ok(Some(user));
+                    }
+                }
+                Ok(None)
+            }
+            _ => match first_object(&self.client, "gateway.kgateway.dev/v1alpha1", "TrafficPolicy").await? {
+                Some(user) => Ok(Some(user)),
+                None => Ok(None),
+            },
+        }
+    }
+}
+
+fn thing(chart: &Chart) -> Thing {
+    Thing::Chart {
+        name: chart.name.to_string(),
+        namespace: chart.namespace.clone(),
+    }
+}
+
+/// A release that was installed to the end carries our mark; one that failed or was interrupted
+/// carries Helm's own words instead, and only the ledger knows.
+fn is_ours(release: &Installed, known: bool) -> bool {
+    release.description.starts_with("gatewright environment ") || (known && release.status != "deployed")
+}
+
+/// A chart from a folder has the version that stands in it.
+fn is_as_planned(release: &Installed, chart: &Chart) -> bool {
+    let version = release.version == chart.version || !chart.source.starts_with("oci://");
+    release.status == "deployed" && version && release.values == chart.values
+}
+
+fn foreign(release: &Installed, chart: &Chart) -> Error {
+    let next = format!("helm -n {} get values {}", chart.namespace, chart.name);
+    Error::new(format!("chart {} is there and is not ours", chart.name), next)
+        .fact(format!("there: version {}, status {}, values {}", release.version, release.status, release.values))
+        .fact(format!("planned: version {}, values {}", chart.version, chart.values))
+}

@@ -1,0 +1,14 @@
+//! The Kubernetes half that cluster targets share: objects, charts, readiness, the way to this machine.
+
+pub mod answers;
+pub mod client;
+pub mod crds;
+pub mod helm;
+pub mod object;
+pub mod pod;
+pub mod ready;
+pub mod relay;
+pub mod release;
+pub mod survey;
+pub mod wiring;
+pub mod witness;

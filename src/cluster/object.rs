@@ -1,0 +1,199 @@
+//! Objects on a cluster: server-side apply, reading, deleting; only ever our own.
+
+use super::client::{is_absent, refused};
+use crate::error::{Error, Result};
+use crate::plan::outcome::{Change, Context, Undone};
+use crate::plan::thing::Thing;
+use crate::plan::{ENVIRONMENT_LABEL, MANAGED_BY_LABEL, MANAGER};
+use futures::TryStreamExt;
+use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::runtime::watcher::{self, Event};
+use kube::{Api, Client};
+use serde_json::Value;
+use std::time::Duration;
+
+/// Plurals can't be derived (EndpointSlice, HTTPRoute are regular; Gateway API's are not ours to
+/// guess), so the kinds that we touch are listed.
+fn plural(kind: &str) -> String {
+    match kind {
+        "AgentgatewayPolicy" => "agentgatewaypolicies".to_string(),
+        "AgentgatewayParameters" => "agentgatewayparameters".to_string(),
+        "GatewayClass" => "gatewayclasses".to_string(),
+        other => format!("{}s", other.to_lowercase()),
+    }
+}
+
+/// Access to one kind of object, in a namespace or, where that is empty, cluster-wide.
+pub fn api(client: &Client, api_version: &str, kind: &str, namespace: &str) -> Api<DynamicObject> {
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    let kind = GroupVersionKind::gvk(group, version, kind);
+    let resource = ApiResource::from_gvk_with_plural(&kind, &plural(&kind.kind));
+    match namespace {
+        "" => Api::all_with(client.clone(), &resource),
+        namespace => Api::namespaced_with(client.clone(), namespace, &resource),
+    }
+}
+
+/// Whose an object is.
+#[derive(Debug, Clone, PartialEq)]
+enum Owner {
+    Us,
+    Environment(String),
+    Foreign,
+}
+
+fn owner(object: &DynamicObject, environment: &str) -> Owner {
+    let label = |name| object.metadata.labels.as_ref()?.get(name).cloned();
+    match (label(MANAGED_BY_LABEL).as_deref(), label(ENVIRONMENT_LABEL)) {
+        (Some(MANAGER), Some(other)) if other == environment => Owner::Us,
+        (Some(MANAGER), Some(other)) => Owner::Environment(other),
+        _ => Owner::Foreign,
+    }
+}
+
+/// Makes an object exist as given. Never takes over what somebody else made, never forces a field.
+pub async fn apply(client: &Client, object: &Value, context: &Context<'_>) -> Result<Change> {
+    let thing = Thing::of(object);
+    let Thing::Object {
+        api_version,
+        kind,
+        namespace,
+        name,
+    } = &thing
+    else {
+        return Err(Error::new("a step without an object", "gw plan"));
+    };
+    let api = api(client, api_version, kind, namespace);
+    let title = thing.title();
+    let before = api.get_opt(name).await;
+    let before = before.map_err(|e| refused(format!("{title} can't be read"), &e, "gw status"))?;
+    let environment = object.pointer("/metadata/labels").and_then(|labels| labels.get(ENVIRONMENT_LABEL));
+    let environment = environment.and_then(Value::as_str).unwrap_or("");
+    if let Some(before) = &before {
+        match owner(before, environment) {
+            Owner::Us => {}
+            // A namespace may be anyone's: we only put things in it.
+            Owner::Foreign | Owner::Environment(_) if kind == "Namespace" => return Ok(Change::Unchanged),
+            Owner::Environment(other) => {
+                let what = format!("{title} in namespace {namespace} belongs to environment `{other}`");
+                return Err(Error::new(what, format!("gw down --env {other}")));
+            }
+            Owner::Foreign => {
+                let what = format!("{title} in namespace {namespace} is there and is not ours");
+                let next = format!("kubectl -n {namespace} get {} {name} -o yaml", plural(kind));
+                return Err(Error::new(what, next).fact("an object without the label app.kubernetes.io/managed-by: gatewright is left alone"));
+            }
+        }
+    }
+    (context.changing)(&thing)?;
+    let params = PatchParams::apply(MANAGER);
+    let after = api.patch(name, &params, &Patch::Apply(object)).await;
+    let after = after.map_err(|e| conflict(&title, &e, &thing))?;
+    let version = |object: &DynamicObject| object.metadata.resource_version.clone();
+    Ok(match before {
+        None => Change::Created,
+        Some(before) if version(&before) == version(&after) => Change::Unchanged,
+        Some(_) => Change::Updated,
+    })
+}
+
+/// A conflict names the field and its owner; everything else is said as the API server said it.
+fn conflict(title: &str, error: &kube::Error, thing: &Thing) -> Error {
+    let (kind, name, namespace) = match thing {
+        Thing::Object { kind, name, namespace, .. } => (plural(kind), name.as_str(), namespace.as_str()),
+        _ => return refused(format!("{title} can't be applied"), error, "gw status"),
+    };
+    let show = format!("kubectl -n {namespace} get {kind} {name} -o yaml --show-managed-fields");
+    match error {
+        kube::Error::Api(status) if status.code == 409 => {
+            refused(format!("{title} has fields that somebody else manages"), error, show)
+        }
+        _ => refused(format!("{title} can't be applied"), error, "gw plan"),
+    }
+}
+
+/// Deletes an object that is ours and waits until it is gone; others stay.
+pub async fn delete(client: &Client, thing: &Thing, environment: &str, patience: Duration) -> Result<Undone> {
+    let Thing::Object {
+        api_version,
+        kind,
+        namespace,
+        name,
+    } = thing
+    else {
+        return Ok(Undone::Absent);
+    };
+    let api = api(client, api_version, kind, namespace);
+    let title = thing.title();
+    let live = match api.get_opt(name).await {
+        Ok(Some(live)) => live,
+        Ok(None) => return Ok(Undone::Absent),
+        Err(e) if is_absent(&e) => return Ok(Undone::Absent),
+        Err(e) => return Err(refused(format!("{title} can't be read"), &e, "gw down")),
+    };
+    if owner(&live, environment) != Owner::Us {
+        return Ok(Undone::Kept("it does not carry this environment's label".to_string()));
+    }
+    match api.delete(name, &DeleteParams::foreground()).await {
+        Ok(_) => {}
+        Err(e) if is_absent(&e) => return Ok(Undone::Absent),
+        Err(e) => return Err(refused(format!("{title} can't be deleted"), &e, "gw down")),
+    }
+    gone(api, name, patience).await.map_err(|()| {
+        let time = crate::text::duration(patience);
+        let next = format!("kubectl -n {namespace} get {} {name} -o yaml", plural(kind));
+        Error::new(format!("{title} is still there after {time}"), next).fact("it waits for its finalizers or for what it owns")
+    })?;
+    Ok(Undone::Removed)
+}
+
+/// Watches until an object of that name is gone.
+pub async fn gone(api: Api<DynamicObject>, name: &str, patience: Duration) -> std::result::Result<(), ()> {
+    let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    let events = watcher::watcher(api, config);
+    let watch = async move {
+        futures::pin_mut!(events);
+        let mut present = false;
+        loop {
+            match events.try_next().await {
+                Ok(Some(Event::Init)) => present = false,
+                Ok(Some(Event::InitApply(_) | Event::Apply(_))) => present = true,
+                Ok(Some(Event::InitDone)) if !present => return,
+                Ok(Some(Event::Delete(_))) => return,
+                Ok(Some(Event::InitDone)) => {}
+                Ok(None) => return,
+                // The kind itself is gone, or the connection was cut: the watcher begins again.
+                Err(watcher::Error::InitialListFailed(e)) if is_absent(&e) => return,
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    };
+    tokio::time::timeout(patience, watch).await.map_err(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn labelled(labels: Value) -> DynamicObject {
+        serde_json::from_value(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x", "labels": labels}})).unwrap()
+    }
+
+    #[test]
+    fn an_object_is_ours_only_by_both_labels() {
+        let ours = labelled(json!({MANAGED_BY_LABEL: MANAGER, ENVIRONMENT_LABEL: "default"}));
+        assert_eq!(owner(&ours, "default"), Owner::Us);
+        assert_eq!(owner(&ours, "demo"), Owner::Environment("default".into()));
+        assert_eq!(owner(&labelled(json!({})), "default"), Owner::Foreign);
+        assert_eq!(owner(&labelled(json!({ENVIRONMENT_LABEL: "default"})), "default"), Owner::Foreign);
+    }
+
+    #[test]
+    fn plurals_are_those_of_the_crds() {
+        assert_eq!(plural("HTTPRoute"), "httproutes");
+        assert_eq!(plural("AgentgatewayPolicy"), "agentgatewaypolicies");
+        assert_eq!(plural("AgentgatewayParameters"), "agentgatewayparameters");
+        assert_eq!(plural("EndpointSlice"), "endpointslices");
+    }
+}

@@ -1,0 +1,149 @@
+//! Waiting for deployments by watching them and their pods; a wait that fails says what it saw last.
+
+use super::client::refused;
+use super::pod::{PodState, state};
+use crate::error::{Error, Result};
+use crate::text;
+use futures::StreamExt;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::ListParams;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client, ResourceExt};
+use std::time::{Duration, Instant};
+
+/// A point in time with the span that led to it, so that a failure can say how long it waited.
+pub struct Deadline {
+    at: Instant,
+    span: Duration,
+}
+
+impl Deadline {
+    pub fn within(span: Duration) -> Self {
+        Deadline {
+            at: Instant::now() + span,
+            span,
+        }
+    }
+
+    pub fn left(&self) -> Duration {
+        self.at.saturating_duration_since(Instant::now())
+    }
+
+    pub fn span(&self) -> String {
+        text::duration(self.span)
+    }
+}
+
+/// Whether a deployment's newest form is wholly available (facts 3.2).
+pub fn is_available(deployment: &Deployment) -> bool {
+    let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    let Some(status) = &deployment.status else {
+        return false;
+    };
+    let observed = status.observed_generation >= deployment.metadata.generation;
+    let updated = status.updated_replicas.unwrap_or(0) >= wanted;
+    let old_gone = status.replicas.unwrap_or(0) <= wanted;
+    observed && updated && old_gone && status.available_replicas.unwrap_or(0) >= wanted
+}
+
+/// Watches a deployment until it is available. A pod that can't get there ends the wait at once
+/// with the pod's own reason.
+pub async fn deployment_ready(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+    deadline: &Deadline,
+    waiting: &(dyn Fn(String) + Send + Sync),
+) -> Result<()> {
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    if let Ok(Some(found)) = deployments.get_opt(name).await
+        && is_available(&found)
+    {
+        return Ok(());
+    }
+    let mut last = "no deployment of that name yet".to_string();
+    let by_name = watcher::Config::default().fields(&format!("metadata.name={name}"));
+    let by_label = watcher::Config::default().labels(&format!("app.kubernetes.io/name={name}"));
+    let changes = watcher(deployments.clone(), by_name).default_backoff().map(|_| ());
+    let pod_changes = watcher(pods.clone(), by_label).default_backoff().map(|_| ());
+    let mut changes = std::pin::pin!(futures::stream::select(changes, pod_changes));
+    let next = format!("kubectl -n {namespace} describe pods -l app.kubernetes.io/name={name}");
+    loop {
+        match tokio::time::timeout(deadline.left(), changes.next()).await {
+            Ok(Some(())) => {}
+            Ok(None) | Err(_) => {
+                let what = format!("{name} is not ready after {}", deadline.span());
+                return Err(Error::new(what, next).fact(last));
+            }
+        }
+        match look(&deployments, &pods, name).await? {
+            Look::Ready => return Ok(()),
+            Look::Coming(reason) => {
+                if reason != last {
+                    waiting(reason.clone());
+                    last = reason;
+                }
+            }
+            Look::Stuck(reason) => return Err(Error::new(format!("{name} can't become ready"), next).fact(reason)),
+        }
+    }
+}
+
+enum Look {
+    Ready,
+    Coming(String),
+    Stuck(String),
+}
+
+async fn look(deployments: &Api<Deployment>, pods: &Api<Pod>, name: &str) -> Result<Look> {
+    let fault = |e: kube::Error| refused(format!("deployment {name} can't be read"), &e, "gw status");
+    let Some(deployment) = deployments.get_opt(name).await.map_err(fault)? else {
+        return Ok(Look::Coming("no deployment of that name yet".to_string()));
+    };
+    if is_available(&deployment) {
+        return Ok(Look::Ready);
+    }
+    let labels = ListParams::default().labels(&format!("app.kubernetes.io/name={name}"));
+    let mut pods = pods.list(&labels).await.map_err(fault)?.items;
+    // The newest pod tells of the newest form.
+    pods.sort_by_key(|pod| std::cmp::Reverse(pod.creation_timestamp().map(|t| t.0)));
+    let Some(pod) = pods.first() else {
+        return Ok(Look::Coming(why_no_pod(&deployment)));
+    };
+    Ok(match state(pod) {
+        PodState::Ready => Look::Coming("waiting for the old pod to end".to_string()),
+        PodState::Coming(reason) => Look::Coming(reason),
+        PodState::Stuck(reason) => Look::Stuck(format!("pod {}: {reason}", pod.name_any())),
+    })
+}
+
+/// A quota or an admission rule shows on the deployment only.
+fn why_no_pod(deployment: &Deployment) -> String {
+    let conditions = deployment.status.as_ref().and_then(|status| status.conditions.clone());
+    let failure = conditions.into_iter().flatten().find(|c| c.type_ == "ReplicaFailure" && c.status == "True");
+    let message = failure.and_then(|failure| failure.message);
+    message.unwrap_or_else(|| "no pod yet".to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn deployment(status: serde_json::Value) -> Deployment {
+        serde_json::from_value(json!({"metadata": {"generation": 2}, "spec": {"replicas": 1, "selector": {}, "template": {}}, "status": status})).unwrap()
+    }
+
+    #[test]
+    fn available_means_the_newest_form_and_nothing_of_the_old() {
+        let good = json!({"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1});
+        assert!(is_available(&deployment(good)));
+        let not_seen_yet = json!({"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1});
+        assert!(!is_available(&deployment(not_seen_yet)));
+        let old_pod_left = json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 1, "availableReplicas": 1});
+        assert!(!is_available(&deployment(old_pod_left)));
+        assert!(!is_available(&Deployment::default()));
+    }
+}

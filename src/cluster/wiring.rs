@@ -1,0 +1,200 @@
+//! The way from pods to a service of this machine: candidates are proved from inside the cluster,
+//! the first that answers wins; a relay is the last resort (architecture, decision 5).
+
+use super::object::apply;
+use super::witness::{Candidate, Witness, none_answered};
+use crate::error::Result;
+use crate::host::docker::Network;
+use crate::host::paths::EnvironmentPaths;
+use crate::host::process::Background;
+use crate::plan::HostService;
+use crate::plan::outcome::{Change, Context, Outcome, Wire};
+use crate::plan::thing::Thing;
+use futures::future::join_all;
+use std::net::{SocketAddr, SocketAddrV4};
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// Names by which engines let containers reach the machine (facts 11); which of them resolves and
+/// answers is not known before it is tried.
+const ALIASES: [&str; 2] = ["host.docker.internal", "host.orb.internal"];
+
+pub struct Wiring<'a> {
+    pub witness: Witness<'a>,
+    pub network: Network,
+    pub paths: &'a EnvironmentPaths,
+}
+
+impl Wiring<'_> {
+    /// Finds and proves the way; what an earlier run proved is taken as it is while it still can
+    /// be true, because the routes' own proof follows.
+    pub async fn perform(&self, service: &HostService, context: &Context<'_>) -> Result<Outcome> {
+        if let Some(wire) = context.wire(&service.name)
+            && self.may_hold(&wire, service)
+        {
+            let change = self.alias(service, &wire, context).await?;
+            return Ok(Outcome::new(change, self.title(service, &wire)));
+        }
+        let wire = self.find(service, context).await?;
+        self.alias(service, &wire, context).await?;
+        let detail = self.title(service, &wire);
+        context.set_wire(&service.name, wire);
+        Ok(Outcome::new(Change::Created, detail))
+    }
+
+    fn title(&self, service: &HostService, wire: &Wire) -> String {
+        format!("{} answers pods at {}", service.provider.ways().title, wire.title())
+    }
+
+    fn relay(&self, service: &HostService) -> Background {
+        Background::new(self.paths, &format!("relay-{}", service.name))
+    }
+
+    fn may_hold(&self, wire: &Wire, service: &HostService) -> bool {
+        let same_network = wire.address.is_none_or(|address| address == self.network.gateway);
+        same_network && (!wire.relay || self.relay(service).alive().is_some())
+    }
+
+    async fn find(&self, service: &HostService, context: &Context<'_>) -> Result<Wire> {
+        let direct = SocketAddrV4::new(self.network.gateway, service.port);
+        let mut candidates: Vec<Candidate> = ALIASES.iter().map(|name| candidate(name, service.port)).collect();
+        let listens_there = answers_here(direct).await;
+        let here = is_ours(direct);
+        if listens_there || !here {
+            candidates.push(candidate(&direct.ip().to_string(), service.port));
+        }
+        if here && !listens_there {
+            let relay = self.start_relay(service, context).await?;
+            candidates.push(candidate(&relay.ip().to_string(), relay.port()));
+        }
+        let path = service.provider.ways().health_path;
+        (context.waiting)(format!("asking for {} from inside the cluster", service.provider.ways().title));
+        let asked = candidates.iter().map(|candidate| self.witness.ask(candidate, path, context));
+        let mut tried = Vec::new();
+        let mut found = None;
+        for (candidate, answer) in candidates.iter().zip(join_all(asked).await) {
+            match answer? {
+                Ok(()) if found.is_none() => found = Some(candidate.clone()),
+                Ok(()) => {}
+                Err(why) => tried.push((candidate.clone(), why)),
+            }
+        }
+        let Some(found) = found else {
+            return Err(none_answered(service.provider.ways().title, service.port, &tried));
+        };
+        let relay = here && !listens_there && found.host.parse() == Ok(self.network.gateway);
+        if !relay {
+            self.stop_relay(service, context).await?;
+        }
+        Ok(wire(service, &found, relay))
+    }
+
+    /// A relay on the bridge's address (architecture, decision 5): that port if it is free there,
+    /// else any.
+    async fn start_relay(&self, service: &HostService, context: &Context<'_>) -> Result<SocketAddrV4> {
+        let relay = self.relay(service);
+        let ready = match relay.alive() {
+            Some(identity) if !identity.ready.is_empty() => identity.ready,
+            _ => {
+                (context.changing)(&process(service))?;
+                relay.stop().await?;
+                let listen = SocketAddrV4::new(self.network.gateway, service.port);
+                let args = ["relay", "--listen", &listen.to_string(), "--to", &format!("127.0.0.1:{}", service.port), "--allow", &self.network.subnet];
+                relay.start(&args.map(str::to_string)).await?.ready
+            }
+        };
+        ready.parse().map_err(|_| {
+            crate::error::Error::new(format!("the relay said `{ready}` where its address was expected"), "gw logs relay")
+        })
+    }
+
+    async fn stop_relay(&self, service: &HostService, context: &Context<'_>) -> Result<()> {
+        self.relay(service).stop().await?;
+        (context.removed)(&process(service))
+    }
+
+    /// The name of an address: a Service and its EndpointSlice (facts 15.9).
+    async fn alias(&self, service: &HostService, wire: &Wire, context: &Context<'_>) -> Result<Change> {
+        let Some(address) = wire.address else {
+            return Ok(Change::Unchanged);
+        };
+        let mut change = Change::Unchanged;
+        for object in self.witness.place.host_alias(&alias(service), service.port, address, wire.port) {
+            let applied = apply(self.witness.client, &object, context).await?;
+            change = if applied == Change::Unchanged { change } else { applied };
+        }
+        Ok(change)
+    }
+}
+
+fn process(service: &HostService) -> Thing {
+    Thing::Process {
+        role: format!("relay-{}", service.name),
+    }
+}
+
+fn alias(service: &HostService) -> String {
+    format!("host-{}", service.name)
+}
+
+fn candidate(host: &str, port: u16) -> Candidate {
+    Candidate {
+        host: host.to_string(),
+        port,
+    }
+}
+
+/// A name that was proved becomes the backend's host itself; an address gets a name.
+fn wire(service: &HostService, found: &Candidate, relay: bool) -> Wire {
+    match found.host.parse() {
+        Ok(address) => Wire {
+            host: format!("{}.{}.svc.cluster.local", alias(service), service.namespace),
+            address: Some(address),
+            port: found.port,
+            relay,
+        },
+        Err(_) => Wire {
+            host: found.host.clone(),
+            address: None,
+            port: found.port,
+            relay: false,
+        },
+    }
+}
+
+/// Whether anything listens at an address, seen from this machine.
+async fn answers_here(address: SocketAddrV4) -> bool {
+    let connect = TcpStream::connect(SocketAddr::V4(address));
+    matches!(tokio::time::timeout(Duration::from_millis(500), connect).await, Ok(Ok(_)))
+}
+
+/// Whether the address is one of this machine's, so that a relay could listen on it. On macOS the
+/// bridge is inside a virtual machine.
+fn is_ours(address: SocketAddrV4) -> bool {
+    std::net::TcpListener::bind(SocketAddrV4::new(*address.ip(), 0)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::Provider;
+
+    fn service() -> HostService {
+        HostService {
+            name: "ollama".into(),
+            provider: Provider::Ollama,
+            port: 11434,
+            namespace: "kgateway-system".into(),
+            environment: "default".into(),
+        }
+    }
+
+    #[test]
+    fn a_proved_name_is_the_host_itself_and_an_address_gets_a_name() {
+        let by_name = wire(&service(), &candidate("host.docker.internal", 11434), false);
+        assert_eq!((by_name.host.as_str(), by_name.address), ("host.docker.internal", None));
+        let by_address = wire(&service(), &candidate("172.18.0.1", 40001), true);
+        assert_eq!(by_address.host, "host-ollama.kgateway-system.svc.cluster.local");
+        assert_eq!(by_address.title(), "172.18.0.1:40001, through a relay");
+    }
+}

@@ -1,0 +1,90 @@
+//! Whether an address answers from the gateway's own place: a temporary route to it, asked through
+//! the gateway (facts 15.15). No image is pulled for that.
+
+use super::object::{apply, delete};
+use crate::error::{Error, Result};
+use crate::host::web;
+use crate::plan::object::Place;
+use crate::plan::outcome::Context;
+use crate::plan::thing::Thing;
+use crate::plan::{WITNESS_HOSTNAME, WITNESS_PREFIX};
+use kube::Client;
+use rand::RngExt;
+use std::time::{Duration, Instant};
+
+/// An address that might lead from pods to this machine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// A name, or an address in numbers.
+    pub host: String,
+    pub port: u16,
+}
+
+/// One look through the gateway.
+pub struct Witness<'a> {
+    pub client: &'a Client,
+    pub place: Place<'a>,
+    pub gateway: &'a str,
+    /// The gateway's own address on this machine.
+    pub base: &'a str,
+}
+
+/// How long a candidate may take: the proxy waits 10 s for a connection (facts 9.7), which is
+/// longer than a person does.
+const DEADLINE: Duration = Duration::from_secs(5);
+const REQUEST: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(25);
+
+impl Witness<'_> {
+    /// Asks for `path` at the candidate. `Ok` if it answered 200; otherwise in words what came.
+    pub async fn ask(&self, candidate: &Candidate, path: &str, context: &Context<'_>) -> Result<std::result::Result<(), String>> {
+        let name = format!("{WITNESS_PREFIX}{:016x}", rand::rng().random::<u64>());
+        let objects = self.place.witness(&name, self.gateway, &candidate.host, candidate.port);
+        let mut outcome = Ok(Err("not asked".to_string()));
+        let mut applied = Ok(());
+        for object in &objects {
+            applied = apply(self.client, object, context).await.map(|_| ());
+            if applied.is_err() {
+                break;
+            }
+        }
+        if applied.is_ok() {
+            outcome = Ok(self.poll(&format!("{}/{name}{path}", self.base)).await);
+        }
+        for object in objects.iter().rev() {
+            let thing = Thing::of(object);
+            delete(self.client, &thing, self.place.environment, Duration::from_secs(10)).await?;
+            (context.removed)(&thing)?;
+        }
+        applied?;
+        outcome
+    }
+
+    /// Until the proxy has the route it says 404 `route not found`; that is not an answer yet.
+    async fn poll(&self, url: &str) -> std::result::Result<(), String> {
+        let start = Instant::now();
+        let mut last = "no answer in 5 s".to_string();
+        while start.elapsed() < DEADLINE {
+            match web::get(url, Some(WITNESS_HOSTNAME), REQUEST).await {
+                Ok((200, _)) => return Ok(()),
+                Ok((404, body)) if body == "route not found" => last = "the gateway has not taken up the witness".to_string(),
+                Ok((500, body)) if body == "service not found" || body == "no valid backends" => last = body,
+                Ok((status, body)) => return Err(format!("answered {status} {}", crate::text::excerpt(&body, 120))),
+                Err(why) => return Err(why),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Err(last)
+    }
+}
+
+/// No candidate answered: every one with what came back.
+pub fn none_answered(title: &str, port: u16, tried: &[(Candidate, String)]) -> Error {
+    let error = Error::new(
+        format!("{title} on this machine does not answer pods"),
+        format!("OLLAMA_HOST=0.0.0.0:{port} ollama serve"),
+    );
+    tried.iter().fold(error, |error, (candidate, why)| {
+        error.fact(format!("{}:{} {why}", candidate.host, candidate.port))
+    })
+}

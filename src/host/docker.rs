@@ -1,0 +1,167 @@
+//! Docker on this machine, as far as kind clusters need it: containers, their ports, their network.
+
+use crate::error::{Error, Result};
+use bollard::Docker;
+use bollard::models::ContainerSummary;
+use bollard::query_parameters::{InspectNetworkOptions, ListContainersOptionsBuilder, StartContainerOptions};
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const LABEL: &str = "io.x-k8s.kind.cluster";
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// A kind cluster as Docker shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KindCluster {
+    pub name: String,
+    pub running: bool,
+    /// Where a node's port is published: host address and port, by the node's port.
+    pub published: Vec<Published>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Published {
+    pub node_port: u16,
+    pub address: String,
+    pub host_port: u16,
+}
+
+/// The network on which kind nodes are: how they reach this machine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Network {
+    pub gateway: Ipv4Addr,
+    pub subnet: String,
+}
+
+/// Connects to the engine that answers first in this order: DOCKER_HOST, the usual socket, the
+/// products' own sockets (facts/local-clusters).
+pub async fn connect() -> Result<Docker> {
+    let home = std::env::home_dir().unwrap_or_default();
+    let sockets = [
+        PathBuf::from("/var/run/docker.sock"),
+        home.join(".orbstack/run/docker.sock"),
+        home.join(".docker/run/docker.sock"),
+        home.join(".colima/default/docker.sock"),
+        home.join(".rd/docker.sock"),
+    ];
+    let mut tried = Vec::new();
+    let mut candidates = Vec::new();
+    if let Ok(host) = std::env::var("DOCKER_HOST") {
+        candidates.push((host.clone(), Docker::connect_with_host(&host)));
+    } else {
+        for socket in sockets.iter().filter(|socket| socket.exists()) {
+            let path = socket.to_string_lossy().into_owned();
+            candidates.push((path.clone(), Docker::connect_with_unix(&path, 120, bollard::API_DEFAULT_VERSION)));
+        }
+    }
+    for (name, docker) in candidates {
+        let Ok(docker) = docker else { continue };
+        match tokio::time::timeout(DEADLINE, docker.ping()).await {
+            Ok(Ok(_)) => return Ok(docker),
+            Ok(Err(error)) => tried.push(format!("{name}: {error}")),
+            Err(_) => tried.push(format!("{name}: no answer in 5 s")),
+        }
+    }
+    if tried.is_empty() {
+        tried.push("no Docker socket found".to_string());
+    }
+    let error = Error::new("Docker does not answer", "docker info").exit(crate::error::Exit::NoTarget);
+    Err(tried.into_iter().fold(error, Error::fact))
+}
+
+/// All kind clusters, stopped ones too.
+pub async fn kind_clusters(docker: &Docker) -> Result<Vec<KindCluster>> {
+    let filters = HashMap::from([("label".to_string(), vec![LABEL.to_string()])]);
+    let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+    let containers = within(docker.list_containers(Some(options))).await?;
+    let mut clusters: Vec<KindCluster> = Vec::new();
+    for container in containers {
+        let Some(name) = container.labels.as_ref().and_then(|labels| labels.get(LABEL)).cloned() else {
+            continue;
+        };
+        let running = container.state.as_ref().is_some_and(|state| state.to_string() == "running");
+        let published = published(&container);
+        match clusters.iter_mut().find(|cluster| cluster.name == name) {
+            Some(cluster) => {
+                cluster.running &= running;
+                cluster.published.extend(published);
+            }
+            None => clusters.push(KindCluster {
+                name,
+                running,
+                published,
+            }),
+        }
+    }
+    Ok(clusters)
+}
+
+fn published(container: &ContainerSummary) -> Vec<Published> {
+    let ports = container.ports.iter().flatten();
+    ports
+        .filter_map(|port| {
+            Some(Published {
+                node_port: port.private_port,
+                address: port.ip.clone()?,
+                host_port: port.public_port?,
+            })
+        })
+        .collect()
+}
+
+/// Starts the stopped nodes of a cluster: what a reboot leaves.
+pub async fn start_kind_cluster(docker: &Docker, name: &str) -> Result<()> {
+    let filters = HashMap::from([("label".to_string(), vec![format!("{LABEL}={name}")])]);
+    let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+    for container in within(docker.list_containers(Some(options))).await? {
+        if let Some(id) = container.id {
+            within(docker.start_container(&id, None::<StartContainerOptions>)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Gateway and subnet of the network that kind uses. Never assumed: both are chosen by Docker.
+pub async fn kind_network(docker: &Docker) -> Result<Network> {
+    let name = std::env::var("KIND_EXPERIMENTAL_DOCKER_NETWORK").unwrap_or_else(|_| "kind".to_string());
+    let inspect = within(docker.inspect_network(&name, None::<InspectNetworkOptions>)).await?;
+    let configs = inspect.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
+    let network = configs.into_iter().find_map(|config| {
+        let subnet = config.subnet?;
+        let gateway = match config.gateway {
+            Some(gateway) => gateway.parse().ok()?,
+            None => first_address(&subnet)?,
+        };
+        Some(Network { gateway, subnet })
+    });
+    network.ok_or_else(|| {
+        Error::new(format!("Docker network `{name}` has no IPv4 subnet"), format!("docker network inspect {name}"))
+    })
+}
+
+/// Docker gives a bridge the first address of its subnet where none was chosen.
+fn first_address(subnet: &str) -> Option<Ipv4Addr> {
+    let base: Ipv4Addr = subnet.split_once('/')?.0.parse().ok()?;
+    Some(Ipv4Addr::from(u32::from(base) + 1))
+}
+
+async fn within<T>(call: impl Future<Output = std::result::Result<T, bollard::errors::Error>>) -> Result<T> {
+    match tokio::time::timeout(DEADLINE, call).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(Error::new("Docker refused a question", "docker info").because(&error)),
+        Err(_) => Err(Error::new("Docker gave no answer in 5 s", "docker info")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bridge_without_a_chosen_gateway_has_the_first_address() {
+        assert_eq!(first_address("172.18.0.0/16"), Some(Ipv4Addr::new(172, 18, 0, 1)));
+        assert_eq!(first_address("fc00::/64"), None);
+    }
+}

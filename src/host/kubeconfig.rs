@@ -1,0 +1,177 @@
+//! The user's kubeconfig: it gains a context of ours and loses nothing; its current one stays.
+
+use crate::error::{Error, Result};
+use crate::yaml;
+use serde_json::{Value, json};
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// The file that kubectl would write to: the first of KUBECONFIG, or `~/.kube/config`.
+pub fn user_file() -> PathBuf {
+    let first = std::env::var_os("KUBECONFIG").and_then(|list| std::env::split_paths(&list).find(|p| !p.as_os_str().is_empty()));
+    first.unwrap_or_else(|| std::env::home_dir().unwrap_or_default().join(".kube/config"))
+}
+
+/// Adds what `own` holds to the user's file; `changing` is called before a first change.
+pub fn add(own: &Path, user: &Path, changing: impl FnOnce() -> Result<()>) -> Result<()> {
+    let own = read(own)?;
+    let mut announced = Ok(());
+    edit(user, |config| {
+        let changed = merge(config, &own);
+        if changed {
+            announced = changing();
+        }
+        changed && announced.is_ok()
+    })?;
+    announced
+}
+
+/// Takes context, cluster and user of one name out again. True if there was anything.
+pub fn remove(name: &str, user: &Path) -> Result<bool> {
+    match user.exists() {
+        true => edit(user, |config| without(config, name)),
+        false => Ok(false),
+    }
+}
+
+fn merge(config: &mut Value, own: &Value) -> bool {
+    let before = config.clone();
+    if !config.is_object() {
+        *config = json!({"apiVersion": "v1", "kind": "Config"});
+    }
+    for list in ["clusters", "contexts", "users"] {
+        for entry in own[list].as_array().into_iter().flatten() {
+            if !config[list].is_array() {
+                config[list] = json!([]);
+            }
+            let Some(entries) = config[list].as_array_mut() else {
+                continue;
+            };
+            match entries.iter_mut().find(|have| have["name"] == entry["name"]) {
+                Some(have) => *have = entry.clone(),
+                None => entries.push(entry.clone()),
+            }
+        }
+    }
+    *config != before
+}
+
+fn without(config: &mut Value, name: &str) -> bool {
+    let before = config.clone();
+    for list in ["clusters", "contexts", "users"] {
+        if let Some(entries) = config.get_mut(list).and_then(Value::as_array_mut) {
+            entries.retain(|entry| entry["name"] != name);
+        }
+    }
+    // A current context that leads nowhere makes every kubectl fail.
+    if config.get("current-context") == Some(&json!(name)) {
+        config["current-context"] = json!("");
+    }
+    *config != before
+}
+
+/// Reads, changes and replaces the file under the lock that kubectl and kind use.
+fn edit(path: &Path, change: impl FnOnce(&mut Value) -> bool) -> Result<bool> {
+    let fault = |e: std::io::Error| {
+        let next = format!("ls -l {}", path.display());
+        Error::new(format!("{} can't be changed", path.display()), next).because(&e)
+    };
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(fault)?;
+    }
+    let _lock = Lock::take(path)?;
+    let mut config = if path.exists() { read(path)? } else { Value::Null };
+    if !change(&mut config) {
+        return Ok(false);
+    }
+    let part = path.with_extension("gatewright");
+    let text = yaml::write(&config);
+    write_private(&part, &text).and_then(|()| fs::rename(&part, path)).map_err(fault)?;
+    Ok(true)
+}
+
+/// Writes a file that only its owner may read.
+pub fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
+fn read(path: &Path) -> Result<Value> {
+    let next = format!("kubectl config view --kubeconfig {}", path.display());
+    let fault = |e: std::io::Error| Error::new(format!("{} can't be read", path.display()), &next).because(&e);
+    let text = fs::read_to_string(path).map_err(fault)?;
+    let mut values = yaml::read_values(&text).map_err(|error| Error { next: next.clone(), ..error })?;
+    Ok(if values.is_empty() { Value::Null } else { values.remove(0) })
+}
+
+/// `config.lock` beside the file, made exclusively: client-go's protocol
+/// (k8s.io/client-go/tools/clientcmd/config.go, lockFile).
+struct Lock(PathBuf);
+
+impl Lock {
+    fn take(path: &Path) -> Result<Self> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".lock");
+        let lock = PathBuf::from(name);
+        let start = Instant::now();
+        loop {
+            match OpenOptions::new().write(true).create_new(true).open(&lock) {
+                Ok(_) => return Ok(Lock(lock)),
+                Err(e) if start.elapsed() > Duration::from_secs(5) => {
+                    let what = format!("{} is locked by another program", path.display());
+                    return Err(Error::new(what, format!("rm {}", lock.display())).because(&e));
+                }
+                Err(_) => std::thread::sleep(Duration::from_millis(20)),
+            }
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn own() -> Value {
+        json!({
+            "current-context": "kind-gatewright",
+            "clusters": [{"name": "kind-gatewright", "cluster": {"server": "https://127.0.0.1:1"}}],
+            "contexts": [{"name": "kind-gatewright", "context": {"cluster": "kind-gatewright", "user": "kind-gatewright"}}],
+            "users": [{"name": "kind-gatewright", "user": {}}],
+        })
+    }
+
+    #[test]
+    fn the_users_current_context_and_everything_else_stay() {
+        let mine = json!({"current-context": "prod", "clusters": [{"name": "prod"}], "preferences": {"x": 1}});
+        let mut config = mine.clone();
+        assert!(merge(&mut config, &own()));
+        assert_eq!(config["current-context"], "prod");
+        assert_eq!(config["clusters"].as_array().unwrap().len(), 2);
+        assert!(!merge(&mut config, &own()), "a second time changes nothing");
+        assert!(without(&mut config, "kind-gatewright"));
+        assert_eq!(config["clusters"], mine["clusters"]);
+        assert_eq!(config["preferences"], mine["preferences"]);
+    }
+
+    #[test]
+    fn an_empty_kubeconfig_gains_a_context_but_no_current_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (a, b) = (folder.path().join("own"), folder.path().join("deep/config"));
+        fs::write(&a, yaml::write(&own())).unwrap();
+        add(&a, &b, || Ok(())).unwrap();
+        let config = read(&b).unwrap();
+        assert_eq!(config.get("current-context"), None);
+        assert_eq!(config["contexts"][0]["name"], "kind-gatewright");
+        assert!(remove("kind-gatewright", &b).unwrap());
+        assert!(!remove("kind-gatewright", &b).unwrap());
+    }
+}

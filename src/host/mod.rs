@@ -1,0 +1,10 @@
+//! What this machine is and has: the only room that probes. Also where our own files and our own
+//! background processes live on it.
+
+pub mod docker;
+pub mod kubeconfig;
+pub mod ollama;
+pub mod paths;
+pub mod port;
+pub mod process;
+pub mod web;

@@ -1,0 +1,45 @@
+//! Ollama on this machine: whether it answers, and what it has.
+
+use super::web;
+use crate::plan::select::Service;
+use crate::provider::Provider;
+use serde_json::Value;
+use std::time::Duration;
+
+const DEADLINE: Duration = Duration::from_millis(800);
+
+/// Asks Ollama on 127.0.0.1 for its models; `None` where no Ollama answers.
+pub async fn find(port: u16) -> Option<Service> {
+    let url = format!("http://127.0.0.1:{port}/api/tags");
+    let (status, body) = web::get(&url, None, DEADLINE).await.ok()?;
+    if status != 200 {
+        return None;
+    }
+    let models = models(&serde_json::from_str(&body).ok()?)?;
+    Some(Service {
+        provider: Provider::Ollama,
+        port,
+        models,
+    })
+}
+
+/// Names as `ollama list` shows them; `None` where the answer is not Ollama's.
+fn models(tags: &Value) -> Option<Vec<String>> {
+    let models = tags.get("models")?.as_array()?;
+    let name = |model: &Value| Some(model.get("name")?.as_str()?.to_string());
+    Some(models.iter().filter_map(name).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn models_keep_ollamas_order_and_other_answers_are_no_ollama() {
+        let tags = json!({"models": [{"name": "llama3.2:latest"}, {"name": "qwen3:8b"}]});
+        assert_eq!(models(&tags).unwrap(), ["llama3.2:latest", "qwen3:8b"]);
+        assert_eq!(models(&json!({"models": []})).unwrap(), Vec::<String>::new());
+        assert_eq!(models(&json!({"data": []})), None);
+    }
+}

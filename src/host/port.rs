@@ -1,0 +1,97 @@
+//! Ports of this machine: free or taken, and by whom.
+
+use std::net::{Ipv4Addr, TcpListener};
+
+/// Whether a listener could be opened on 127.0.0.1 right now.
+pub fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+/// The first free port above `port`.
+pub fn next_free(port: u16) -> Option<u16> {
+    (port.saturating_add(1)..=port.saturating_add(200)).find(|candidate| is_free(*candidate))
+}
+
+/// Who listens on a port, as far as this user may know: `nginx (pid 4711)`.
+pub fn owner(port: u16) -> Option<String> {
+    let (pid, name) = listener(port)?;
+    Some(format!("{name} (pid {pid})"))
+}
+
+#[cfg(target_os = "linux")]
+fn listener(port: u16) -> Option<(u32, String)> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let inodes: Vec<String> = tables
+        .iter()
+        .filter_map(|table| std::fs::read_to_string(table).ok())
+        .flat_map(|table| listening_inodes(&table, port))
+        .collect();
+    let wanted: Vec<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
+    let processes = std::fs::read_dir("/proc").ok()?;
+    for process in processes.flatten() {
+        let Ok(pid) = process.file_name().to_string_lossy().parse::<u32>() else {
+            continue;
+        };
+        let Ok(files) = std::fs::read_dir(process.path().join("fd")) else {
+            continue;
+        };
+        let holds = |file: std::fs::DirEntry| {
+            let link = std::fs::read_link(file.path()).ok()?;
+            wanted.contains(&link.to_string_lossy().into_owned()).then_some(())
+        };
+        if files.flatten().find_map(holds).is_some() {
+            let name = std::fs::read_to_string(process.path().join("comm")).ok()?;
+            return Some((pid, name.trim().to_string()));
+        }
+    }
+    None
+}
+
+/// Inodes of listening sockets on `port` in a table of the form of /proc/net/tcp: field 1 is the
+/// local address with the port in hex, field 3 the state (0A is LISTEN), field 9 the inode.
+#[cfg(any(target_os = "linux", test))]
+fn listening_inodes(table: &str, port: u16) -> Vec<String> {
+    let suffix = format!(":{port:04X}");
+    let inode = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let listens = fields.get(1)?.ends_with(&suffix) && *fields.get(3)? == "0A";
+        listens.then(|| fields.get(9).map(ToString::to_string))?
+    };
+    table.lines().skip(1).filter_map(inode).collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn listener(port: u16) -> Option<(u32, String)> {
+    let filter = format!("-iTCP:{port}");
+    let output = std::process::Command::new("lsof")
+        .args(["-nP", &filter, "-sTCP:LISTEN", "-Fpc"])
+        .output()
+        .ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let pid = text.lines().find_map(|line| line.strip_prefix('p'))?.parse().ok()?;
+    let name = text.lines().find_map(|line| line.strip_prefix('c'))?;
+    Some((pid, name.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_owner_of_a_port_is_the_process_that_listens() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(!is_free(port));
+        let pid = format!("(pid {})", std::process::id());
+        assert!(owner(port).is_some_and(|owner| owner.ends_with(&pid)));
+    }
+
+    #[test]
+    fn only_listening_sockets_of_that_port_count() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   \
+            0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 111 1\n   \
+            1: 0100007F:1F90 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 222 1\n   \
+            2: 0100007F:1F91 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 333 1\n";
+        assert_eq!(listening_inodes(table, 8080), ["111"]);
+    }
+}

@@ -1,0 +1,168 @@
+//! Our own background processes: started from this binary, known by pid and start time, ended by us.
+
+use super::paths::EnvironmentPaths;
+use crate::error::{Error, Result};
+use crate::text;
+use serde::{Deserialize, Serialize};
+use std::fs::{self, OpenOptions};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+const START_DEADLINE: Duration = Duration::from_secs(10);
+const STOP_DEADLINE: Duration = Duration::from_secs(15);
+
+/// A background process of one environment.
+#[derive(Debug, Clone)]
+pub struct Background {
+    role: String,
+    identity: PathBuf,
+    log: PathBuf,
+}
+
+/// Who a process is. A pid alone may have been given to somebody else by now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    pub pid: u32,
+    /// When it started, in the kernel's own terms; empty where the system does not tell.
+    pub started: String,
+    /// What it said when it was ready, such as the address it listens on.
+    pub ready: String,
+}
+
+impl Background {
+    /// `role` names files and is shown to people: `gateway`, `relay-ollama`, `mock`.
+    pub fn new(paths: &EnvironmentPaths, role: &str) -> Self {
+        Background {
+            role: role.to_string(),
+            identity: paths.process(role),
+            log: paths.log(role),
+        }
+    }
+
+    /// The process if it is alive.
+    pub fn alive(&self) -> Option<Identity> {
+        let text = fs::read_to_string(&self.identity).ok()?;
+        let identity: Identity = serde_json::from_str(&text).ok()?;
+        (started(identity.pid)? == identity.started).then_some(identity)
+    }
+
+    /// Starts this binary with `args` and waits until it has said on one line of stdout that it is
+    /// ready; what it says becomes part of its identity. Its stderr goes to the log.
+    pub async fn start(&self, args: &[String]) -> Result<Identity> {
+        let again = || format!("gw logs {}", self.role);
+        let fault = |what: String, e: std::io::Error| Error::new(what, again()).because(&e);
+        let log = OpenOptions::new().create(true).append(true).open(&self.log);
+        let log = log.map_err(|e| fault(format!("{} can't be opened", self.log.display()), e))?;
+        let program = std::env::current_exe().map_err(|e| fault("this program can't find itself".into(), e))?;
+        let mut command = Command::new(program);
+        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        detach(&mut command);
+        let mut child = command.spawn().map_err(|e| fault(format!("the {} can't be started", self.role), e))?;
+        let pid = child.id().unwrap_or_default();
+        // Written at once: a `gw` that is killed in the next moment must leave a process that `down` finds.
+        let mut identity = Identity {
+            pid,
+            started: started(pid).unwrap_or_default(),
+            ready: String::new(),
+        };
+        self.write(&identity)?;
+        let Some(stdout) = child.stdout.take() else {
+            return Err(Error::new(format!("the {} has no output", self.role), again()));
+        };
+        let mut lines = BufReader::new(stdout).lines();
+        match tokio::time::timeout(START_DEADLINE, lines.next_line()).await {
+            Ok(Ok(Some(line))) => {
+                identity.ready = line;
+                self.write(&identity)?;
+                Ok(identity)
+            }
+            Ok(_) => Err(self.died()),
+            Err(_) => {
+                let _ = child.start_kill();
+                let time = text::duration(START_DEADLINE);
+                Err(Error::new(format!("the {} was not ready in {time}", self.role), again()))
+            }
+        }
+    }
+
+    /// Asks it to end, waits, and forgets it. True if there was one.
+    pub async fn stop(&self) -> Result<bool> {
+        let alive = self.alive();
+        if let Some(identity) = &alive {
+            signal(identity.pid, libc::SIGTERM);
+            if !ended(identity, STOP_DEADLINE).await {
+                signal(identity.pid, libc::SIGKILL);
+                if !ended(identity, Duration::from_secs(2)).await {
+                    let what = format!("the {} (pid {}) does not end", self.role, identity.pid);
+                    return Err(Error::new(what, format!("kill -9 {}", identity.pid)));
+                }
+            }
+        }
+        let _ = fs::remove_file(&self.identity);
+        Ok(alive.is_some())
+    }
+
+    fn died(&self) -> Error {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        let error = Error::new(format!("the {} ended at its start", self.role), format!("gw logs {}", self.role));
+        let tail = lines.iter().skip(lines.len().saturating_sub(3));
+        tail.fold(error, |error, line| error.fact(line.to_string()))
+    }
+
+    fn write(&self, identity: &Identity) -> Result<()> {
+        let text = serde_json::to_string(identity).unwrap_or_default();
+        fs::write(&self.identity, text).map_err(|e| {
+            let what = format!("{} can't be written", self.identity.display());
+            Error::new(what, "df -h").because(&e)
+        })
+    }
+}
+
+async fn ended(identity: &Identity, deadline: Duration) -> bool {
+    let gone = async {
+        // The kernel tells only parents of an end, and we may not be the parent.
+        while started(identity.pid).as_ref() == Some(&identity.started) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(deadline, gone).await.is_ok()
+}
+
+fn signal(pid: u32, signal: i32) {
+    if let Ok(pid) = i32::try_from(pid) {
+        // SAFETY: kill has no memory effects.
+        unsafe { libc::kill(pid, signal) };
+    }
+}
+
+/// Start time of a living process: field 22 of /proc/PID/stat, counted after the closing bracket of
+/// the name. A zombie has ended.
+#[cfg(target_os = "linux")]
+fn started(pid: u32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    (*fields.first()? != "Z").then(|| fields.get(19).map(ToString::to_string))?
+}
+
+#[cfg(not(target_os = "linux"))]
+fn started(pid: u32) -> Option<String> {
+    let pid = pid.to_string();
+    let output = std::process::Command::new("ps").args(["-o", "lstart=", "-p", &pid]).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).trim().to_string();
+    (!text.is_empty()).then_some(text)
+}
+
+/// Its own session: a closed terminal or Ctrl-C in it does not end the gateway.
+fn detach(command: &mut Command) {
+    // SAFETY: setsid is async-signal-safe.
+    unsafe {
+        command.pre_exec(|| {
+            libc::setsid();
+            Ok(())
+        });
+    }
+}

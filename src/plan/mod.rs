@@ -1,0 +1,169 @@
+//! What must exist for a profile, in order, computed without touching anything.
+
+pub mod agentgateway;
+pub mod build;
+pub mod chart;
+pub mod object;
+pub mod outcome;
+pub mod select;
+pub mod survey;
+pub mod thing;
+
+use crate::profile::TargetKind;
+use crate::provider::Provider;
+use chart::Chart;
+use serde_json::Value;
+use std::time::Duration;
+
+/// Field manager of server-side apply and value of the managed-by label (architecture, decision 2).
+pub const MANAGER: &str = "gatewright";
+pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
+pub const ENVIRONMENT_LABEL: &str = "gatewright.dev/environment";
+
+/// The port of the kind node that leads to the gateway's Service.
+pub const NODE_PORT: u16 = 30080;
+
+/// A listener that no policy of ours reaches; what stands behind it proves addresses (facts 15.15).
+pub const WITNESS_LISTENER: &str = "witness";
+pub const WITNESS_PREFIX: &str = "witness-";
+pub const WITNESS_HOSTNAME: &str = "witness.gatewright.internal";
+
+/// Gateway API bundle in `manifests/`; what v2.2 accepts is minor 1.2 to 1.4 (facts 1.6).
+pub const GATEWAY_API_VERSION: &str = "v1.4.1";
+pub const GATEWAY_API_MINORS: std::ops::RangeInclusive<u32> = 2..=4;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    pub environment: String,
+    pub profile: String,
+    pub target: TargetKind,
+    pub gateway: String,
+    pub namespace: String,
+    /// Port on 127.0.0.1 that is asked for.
+    pub port: u16,
+    pub steps: Vec<Step>,
+    pub routes: Vec<PlannedRoute>,
+    /// What a person should be told before anything happens, such as a model that was chosen.
+    pub notes: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// Stable and dotted, such as `chart.agentgateway` or `object.HTTPRoute.ollama`.
+    pub id: String,
+    pub phase: Phase,
+    /// Steps of one wave do not need each other; a wave begins when the one before has ended.
+    pub wave: u8,
+    pub action: Action,
+}
+
+/// The lines that a person reads during `up`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Phase {
+    Cluster,
+    GatewayApi,
+    Charts,
+    Gateway,
+    Host,
+    Objects,
+}
+
+impl Phase {
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Cluster => "cluster",
+            Phase::GatewayApi => "Gateway API",
+            Phase::Charts => "charts",
+            Phase::Gateway => "gateway",
+            Phase::Host => "host",
+            Phase::Objects => "objects",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// A kind cluster exists, with the gateway's port mapped to 127.0.0.1.
+    Cluster(Cluster),
+    /// The embedded gateway runs.
+    Process,
+    /// The Gateway API CRDs exist in a version that v2.2 accepts.
+    GatewayApi,
+    Chart(Chart),
+    /// A request to the gateway's address comes back from the gateway.
+    Answers,
+    /// The gateway reaches a service of this machine.
+    HostService(HostService),
+    /// The object exists as given; `{host.NAME}` in it is replaced by what `HostService` proved.
+    Object(Value),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cluster {
+    pub name: String,
+    /// `None`: the default of the kind program at hand.
+    pub node_image: Option<String>,
+    pub host_port: u16,
+}
+
+/// A service of this machine that a backend needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HostService {
+    /// The backend's name.
+    pub name: String,
+    pub provider: Provider,
+    pub port: u16,
+    pub namespace: String,
+    pub environment: String,
+}
+
+/// One route as it will answer: what its proof needs to know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedRoute {
+    pub name: String,
+    pub path: String,
+    pub provider: Provider,
+    pub model: String,
+    pub patience: Duration,
+}
+
+/// The placeholder in objects for the host under which the gateway reaches a service.
+pub fn host_placeholder(backend: &str) -> String {
+    format!("{{host.{backend}}}")
+}
+
+/// An object with its placeholders replaced by what is known; unknown ones stay as they are.
+pub fn resolve(object: &Value, host: &dyn Fn(&str) -> Option<String>) -> Value {
+    match object {
+        Value::String(text) => {
+            let name = text.strip_prefix("{host.").and_then(|rest| rest.strip_suffix('}'));
+            Value::String(name.and_then(host).unwrap_or_else(|| text.clone()))
+        }
+        Value::Array(items) => items.iter().map(|item| resolve(item, host)).collect(),
+        Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), resolve(value, host))).collect(),
+        other => other.clone(),
+    }
+}
+
+impl Step {
+    /// The object's kind and name, if this step is about one.
+    pub fn object(&self) -> Option<&Value> {
+        match &self.action {
+            Action::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+}
+
+impl Plan {
+    pub fn objects(&self) -> impl Iterator<Item = &Value> {
+        self.steps.iter().filter_map(Step::object)
+    }
+
+    pub fn cluster(&self) -> Option<&Cluster> {
+        self.steps.iter().find_map(|step| match &step.action {
+            Action::Cluster(cluster) => Some(cluster),
+            _ => None,
+        })
+    }
+}

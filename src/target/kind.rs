@@ -1,0 +1,321 @@
+//! A kind cluster on this machine's Docker: created if it is not there, reused if it is.
+
+use super::{Support, Target, mock};
+use crate::cluster::helm::Helm;
+use crate::cluster::wiring::Wiring;
+use crate::cluster::witness::Witness;
+use crate::cluster::{answers, client, crds, object, survey};
+use crate::error::{Error, Exit, Result};
+use crate::exec::{Run, find};
+use crate::host::docker::{self, KindCluster};
+use crate::host::kubeconfig;
+use crate::host::paths::{EnvironmentPaths, Paths};
+use crate::host::process::Background;
+use crate::plan::object::Place;
+use crate::plan::outcome::{Change, Context, Outcome, Undone};
+use crate::plan::survey::Survey;
+use crate::plan::thing::Thing;
+use crate::plan::{Action, Cluster, HostService, NODE_PORT, Step, resolve};
+use crate::provider::Provider;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use kube::Client;
+use serde_json::json;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::sync::OnceCell;
+
+const INSTALL: &str = "go install sigs.k8s.io/kind@v0.31.0";
+/// Pulling a node image of a gigabyte over a slow line is part of it.
+const CREATE_DEADLINE: Duration = Duration::from_secs(900);
+/// The default that kind v0.31 carries (kind pkg/apis/config/defaults/image.go); its digest is that
+/// of an image built for that kind.
+const IMAGE_FOR_KIND_0_31: &str =
+    "kindest/node:v1.35.0@sha256:452d707d4862f52530247495d180205e029056831160e22870e37e3f6c1ac31f";
+/// Inside what v2.2 supports (facts 1.1), for every other kind.
+const IMAGE_FOR_OTHER_KINDS: &str = "kindest/node:v1.34.0";
+
+pub struct Kind {
+    pub cluster: String,
+    pub gateway: String,
+    pub namespace: String,
+    pub environment: String,
+    paths: EnvironmentPaths,
+    cache: PathBuf,
+    client: OnceCell<Client>,
+}
+
+impl Kind {
+    pub fn new(paths: &Paths, environment: &str, cluster: &str, gateway: &str, namespace: &str) -> Self {
+        Kind {
+            cluster: cluster.to_string(),
+            gateway: gateway.to_string(),
+            namespace: namespace.to_string(),
+            environment: environment.to_string(),
+            paths: paths.environment(environment),
+            cache: paths.cache().to_path_buf(),
+            client: OnceCell::new(),
+        }
+    }
+
+    async fn client(&self) -> Result<Client> {
+        let connect = || client::connect(self.paths.kubeconfig());
+        self.client.get_or_try_init(connect).await.cloned()
+    }
+
+    async fn found(&self) -> Result<Option<KindCluster>> {
+        let docker = docker::connect().await?;
+        let clusters = docker::kind_clusters(&docker).await?;
+        Ok(clusters.into_iter().find(|cluster| cluster.name == self.cluster))
+    }
+
+    async fn base(&self) -> Result<String> {
+        let Some(found) = self.found().await? else {
+            return Err(self.missing());
+        };
+        self.published(&found)
+    }
+
+    fn missing(&self) -> Error {
+        Error::new(format!("kind cluster {} is not there", self.cluster), "gw up --target kind")
+    }
+
+    /// The gateway's address on this machine, by the port mapping that the cluster really has.
+    fn published(&self, found: &KindCluster) -> Result<String> {
+        let mapping = found.published.iter().find(|p| p.node_port == NODE_PORT);
+        let Some(mapping) = mapping else {
+            let next = format!("gw up --target kind --cluster {}-gw", self.cluster);
+            let error = Error::new(format!("kind cluster {} has no mapping for port {NODE_PORT} of its node", self.cluster), next);
+            return Err(error.fact("a port mapping can only be made when a cluster is created, and this one was not created by gw"));
+        };
+        Ok(format!("http://localhost:{}", mapping.host_port))
+    }
+
+    async fn perform_cluster(&self, plan: &Cluster, context: &Context<'_>) -> Result<Outcome> {
+        let kind = find("kind", INSTALL)?;
+        let mut found = self.found().await?;
+        let own = self.paths.kubeconfig();
+        let ours = Thing::Cluster { name: self.cluster.clone() };
+        if found.is_some() && !own.exists() && (context.known)(&ours) {
+            (context.waiting)("deleting a cluster whose creation was interrupted".to_string());
+            self.delete(&kind).await?;
+            found = None;
+        }
+        let Some(found) = found else {
+            (context.changing)(&ours)?;
+            self.create(&kind, plan, context).await?;
+            self.add_context(context)?;
+            let version = self.version(context).await?;
+            return Ok(Outcome::new(Change::Created, format!("kind {}, Kubernetes {version}, created", self.cluster)));
+        };
+        let mut change = Change::Unchanged;
+        if !found.running {
+            (context.waiting)("starting its node".to_string());
+            docker::start_kind_cluster(&docker::connect().await?, &self.cluster).await?;
+            change = Change::Updated;
+        }
+        self.published(&found)?;
+        if !own.exists() {
+            let args = ["get", "kubeconfig", "--name", &self.cluster];
+            let text = Run::new(kind, &args).output().await?.stdout;
+            kubeconfig::write_private(&own, &text).map_err(|e| Error::new(format!("{} can't be written", own.display()), "df -h").because(&e))?;
+        }
+        self.add_context(context)?;
+        let version = self.version(context).await?;
+        Ok(Outcome::new(change, format!("kind {}, Kubernetes {version}", self.cluster)))
+    }
+
+    async fn create(&self, kind: &std::path::Path, plan: &Cluster, context: &Context<'_>) -> Result<()> {
+        let image = match &plan.node_image {
+            Some(image) => image.clone(),
+            None => default_image(&Run::new(kind, &["version"]).output().await?.stdout).to_string(),
+        };
+        let config = json!({
+            "kind": "Cluster",
+            "apiVersion": "kind.x-k8s.io/v1alpha4",
+            "nodes": [{
+                "role": "control-plane",
+                "extraPortMappings": [
+                    {"containerPort": NODE_PORT, "hostPort": plan.host_port, "listenAddress": "127.0.0.1", "protocol": "TCP"},
+                ],
+            }],
+        });
+        let own = self.paths.kubeconfig();
+        let own = own.to_string_lossy();
+        let args = ["create", "cluster", "--name", &self.cluster, "--image", &image, "--kubeconfig", &own, "--config", "-"];
+        let run = Run::new(kind, &args).stdin(config.to_string()).deadline(CREATE_DEADLINE);
+        let said = |line: &str| {
+            if let Some(step) = line.trim().strip_prefix('•') {
+                let words: String = step.chars().filter(char::is_ascii).collect();
+                (context.waiting)(words.trim().trim_end_matches("...").trim().to_string());
+            }
+        };
+        run.watched(said).await.map(|_| ()).map_err(|error| Error {
+            what: format!("kind cluster {} can't be created", self.cluster),
+            next: format!("kind create cluster --name {} --image {image} --retain", self.cluster),
+            facts: std::iter::once(error.what).chain(error.facts).collect(),
+            ..error
+        })
+    }
+
+    async fn delete(&self, kind: &std::path::Path) -> Result<()> {
+        let own = self.paths.kubeconfig();
+        let args = ["delete", "cluster", "--name", &self.cluster, "--kubeconfig", &own.to_string_lossy()];
+        Run::new(kind, &args).deadline(Duration::from_secs(120)).output().await?;
+        let _ = std::fs::remove_file(own);
+        Ok(())
+    }
+
+    fn add_context(&self, context: &Context<'_>) -> Result<()> {
+        let user = kubeconfig::user_file();
+        let thing = Thing::Context {
+            name: format!("kind-{}", self.cluster),
+            kubeconfig: user.to_string_lossy().into_owned(),
+        };
+        let announce = || (context.changing)(&thing);
+        kubeconfig::add(&self.paths.kubeconfig(), &user, announce)
+    }
+
+    /// Waits for the API server, which a started node does not have at once.
+    async fn version(&self, context: &Context<'_>) -> Result<String> {
+        let client = self.client().await?;
+        client::version(&client, context.patience.min(Duration::from_secs(120)), context.waiting).await
+    }
+
+    async fn perform_host(&self, service: &HostService, context: &Context<'_>) -> Result<Outcome> {
+        if service.provider == Provider::Mock {
+            mock::ensure(&self.paths, service, context).await?;
+        }
+        let network = docker::kind_network(&docker::connect().await?).await?;
+        let base = self.base().await?;
+        let client = self.client().await?;
+        let wiring = Wiring {
+            witness: Witness {
+                client: &client,
+                place: Place {
+                    namespace: &self.namespace,
+                    environment: &self.environment,
+                },
+                gateway: &self.gateway,
+                base: &base,
+            },
+            network,
+            paths: &self.paths,
+        };
+        wiring.perform(service, context).await
+    }
+
+    async fn helm(&self) -> Result<Helm> {
+        Ok(Helm::new(self.client().await?, &self.paths.kubeconfig(), &self.environment))
+    }
+
+    async fn perform_step(&self, step: &Step, context: &Context<'_>) -> Result<Outcome> {
+        match &step.action {
+            Action::Cluster(plan) => self.perform_cluster(plan, context).await,
+            Action::Process => Ok(Outcome::new(Change::Unchanged, "")),
+            Action::GatewayApi => crds::install(&self.client().await?, &self.environment, &self.cache, context).await,
+            Action::Chart(chart) => self.helm().await?.apply(chart, context).await,
+            Action::Answers => {
+                let (client, base) = (self.client().await?, self.base().await?);
+                answers::wait(&client, &self.namespace, &self.gateway, &base, context.patience, context.waiting).await
+            }
+            Action::HostService(service) => self.perform_host(service, context).await,
+            Action::Object(object) => {
+                let object = resolve(object, &|backend| context.wire(backend).map(|wire| wire.host));
+                let change = object::apply(&self.client().await?, &object, context).await?;
+                Ok(Outcome::new(change, ""))
+            }
+        }
+    }
+
+    async fn undo_thing(&self, thing: &Thing, context: &Context<'_>) -> Result<Undone> {
+        match thing {
+            Thing::Cluster { .. } => match self.found().await? {
+                None => Ok(Undone::Absent),
+                Some(_) => {
+                    self.delete(&find("kind", INSTALL)?).await?;
+                    Ok(Undone::Removed)
+                }
+            },
+            Thing::Context { name, kubeconfig } => {
+                let removed = kubeconfig::remove(name, kubeconfig.as_ref())?;
+                Ok(if removed { Undone::Removed } else { Undone::Absent })
+            }
+            Thing::Process { role } => {
+                let stopped = Background::new(&self.paths, role).stop().await?;
+                Ok(if stopped { Undone::Removed } else { Undone::Absent })
+            }
+            _ if self.found().await?.is_none() => Ok(Undone::Absent),
+            Thing::GatewayApi => crds::remove(&self.client().await?).await,
+            Thing::Chart { name, namespace } => self.helm().await?.remove(name, namespace).await,
+            Thing::Object { .. } => {
+                object::delete(&self.client().await?, thing, &self.environment, context.patience).await
+            }
+        }
+    }
+}
+
+/// By what `kind version` prints: `kind v0.31.0 go1.25.5 linux/amd64`.
+fn default_image(version: &str) -> &'static str {
+    match version.split_whitespace().nth(1) {
+        Some(version) if version.starts_with("v0.31.") => IMAGE_FOR_KIND_0_31,
+        _ => IMAGE_FOR_OTHER_KINDS,
+    }
+}
+
+impl Target for Kind {
+    fn name(&self) -> String {
+        format!("kind/{}", self.cluster)
+    }
+
+    fn support(&self, step: &Step) -> Support {
+        match &step.action {
+            Action::Process => {
+                let error = Error::new("a cluster has no embedded gateway", "gw up --target embedded");
+                Support::Refuse(error.exit(Exit::Usage))
+            }
+            _ => Support::Native,
+        }
+    }
+
+    fn perform<'a>(&'a self, step: &'a Step, context: &'a Context<'a>) -> BoxFuture<'a, Result<Outcome>> {
+        self.perform_step(step, context).boxed()
+    }
+
+    fn undo<'a>(&'a self, thing: &'a Thing, context: &'a Context<'a>) -> BoxFuture<'a, Result<Undone>> {
+        self.undo_thing(thing, context).boxed()
+    }
+
+    fn endpoint(&self) -> BoxFuture<'_, Result<String>> {
+        self.base().boxed()
+    }
+
+    fn survey(&self) -> BoxFuture<'_, Result<Survey>> {
+        async move {
+            match self.found().await? {
+                None => Ok(Survey {
+                    detail: format!("kind cluster {} is not there", self.cluster),
+                    ..Survey::default()
+                }),
+                Some(found) if !found.running => Ok(Survey {
+                    detail: format!("kind cluster {} is stopped", self.cluster),
+                    ..Survey::default()
+                }),
+                Some(_) => survey::survey(&self.client().await?, &self.namespace, &self.environment).await,
+            }
+        }
+        .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pinned_image_is_for_the_kind_it_was_built_for() {
+        assert_eq!(default_image("kind v0.31.0 go1.25.5 linux/amd64"), IMAGE_FOR_KIND_0_31);
+        assert_eq!(default_image("kind v0.30.0 go1.24.6 darwin/arm64"), "kindest/node:v1.34.0");
+        assert_eq!(default_image(""), "kindest/node:v1.34.0");
+    }
+}

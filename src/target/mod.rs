@@ -1,0 +1,44 @@
+//! A place that can make a plan true, and untrue again.
+
+pub mod embedded;
+pub mod kind;
+pub mod mock;
+pub mod rank;
+
+use crate::error::{Error, Result};
+use crate::plan::Step;
+use crate::plan::outcome::{Context, Outcome, Undone};
+use crate::plan::survey::Survey;
+use crate::plan::thing::Thing;
+use futures::future::BoxFuture;
+
+/// What a target says of a step before anything changes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Support {
+    Native,
+    /// Not needed here, and why.
+    Skip(String),
+    /// Impossible here: nothing of the plan is begun.
+    Refuse(Error),
+}
+
+/// One sort of target. Object-safe, so that a test's target is an ordinary struct.
+pub trait Target: Send + Sync {
+    /// As people read it and reports keep it: `kind/gatewright`, `embedded`.
+    fn name(&self) -> String;
+
+    /// Whether a step can be made true here; without I/O.
+    fn support(&self, step: &Step) -> Support;
+
+    /// Makes a step true; safe to repeat.
+    fn perform<'a>(&'a self, step: &'a Step, context: &'a Context<'a>) -> BoxFuture<'a, Result<Outcome>>;
+
+    /// Makes a thing that we made untrue; absent already is success.
+    fn undo<'a>(&'a self, thing: &'a Thing, context: &'a Context<'a>) -> BoxFuture<'a, Result<Undone>>;
+
+    /// The address on this machine to which callers send requests, such as `http://localhost:8080`.
+    fn endpoint(&self) -> BoxFuture<'_, Result<String>>;
+
+    /// What is there now, for `status`: never changes anything.
+    fn survey(&self) -> BoxFuture<'_, Result<Survey>>;
+}
