@@ -8,6 +8,7 @@
 pub mod error;
 pub mod event;
 pub mod text;
+pub mod yaml;
 
 pub mod provider;
 
