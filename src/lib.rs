@@ -9,6 +9,7 @@ pub mod error;
 pub mod event;
 pub mod exec;
 pub mod text;
+pub mod yaml;
 
 pub mod provider;
 
