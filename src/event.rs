@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     Done,
+    /// It was as it should be: nothing worth a line of its own.
+    Unchanged,
     Skipped,
     Failed,
 }
@@ -82,6 +84,10 @@ impl Task {
 
     pub fn done(mut self, detail: impl Into<String>) {
         self.end(Ending::Done, detail.into());
+    }
+
+    pub fn unchanged(mut self, detail: impl Into<String>) {
+        self.end(Ending::Unchanged, detail.into());
     }
 
     pub fn skipped(mut self, reason: impl Into<String>) {

@@ -18,3 +18,15 @@ pub mod profile;
 pub mod plan;
 
 pub mod host;
+
+pub mod cluster;
+
+pub mod target;
+
+pub mod apply;
+
+pub mod verify;
+
+pub mod report;
+
+pub mod cli;

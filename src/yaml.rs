@@ -65,6 +65,15 @@ pub fn to_json(node: &Node) -> Value {
     }
 }
 
+/// Every document of a text as plain values, for files whose positions nobody needs.
+pub fn read_values(text: &str) -> crate::error::Result<Vec<Value>> {
+    let nodes = read(text).map_err(|e| {
+        let what = format!("the YAML can't be read at line {}: {}", e.at.line, e.what);
+        crate::error::Error::new(what, "gw status")
+    })?;
+    Ok(nodes.iter().map(to_json).collect())
+}
+
 /// Lines as YAML counts them: a carriage return alone ends one too.
 pub fn lines(text: &str) -> Vec<String> {
     with_line_feeds(text)

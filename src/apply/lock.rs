@@ -1,0 +1,76 @@
+//! One command at a time changes an environment; the second waits and says for whom.
+
+use crate::error::{Error, Result};
+use crate::text;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Held until dropped; the system lets go of it when the process ends, however it ends.
+pub struct Lock(#[allow(dead_code, reason = "the open file is the lock")] File);
+
+/// Longer than anything that holds it may take.
+const PATIENCE: Duration = Duration::from_secs(900);
+const PAUSE: Duration = Duration::from_millis(50);
+
+impl Lock {
+    /// Takes the lock; `waiting` is told once who holds it.
+    pub async fn take(path: &Path, command: &str, waiting: impl Fn(String)) -> Result<Self> {
+        let fault = |e: &std::io::Error| {
+            let next = format!("ls -l {}", path.display());
+            Error::new(format!("{} can't be locked", path.display()), next).because(e)
+        };
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|e| fault(&e))?;
+        }
+        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
+        let mut file = file.map_err(|e| fault(&e))?;
+        let start = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(e)) => return Err(fault(&e)),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            let holder = fs::read_to_string(path).unwrap_or_default();
+            if start.elapsed() > PATIENCE {
+                let what = format!("the environment is held by {holder} for {}", text::duration(PATIENCE));
+                return Err(Error::new(what, "gw status"));
+            }
+            if start.elapsed() < PAUSE {
+                waiting(format!("waiting for {holder}"));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        let holder = format!("`gw {command}` (pid {})", std::process::id());
+        let written = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
+        written.map_err(|e| fault(&e))?;
+        Ok(Lock(file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    #[tokio::test]
+    async fn a_second_command_waits_and_says_who_holds_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/lock");
+        let first = Lock::take(&path, "up", |_| {}).await.unwrap();
+        let said = Mutex::new(String::new());
+        let second = Lock::take(&path, "down", |text| {
+            *said.lock().unwrap() = text;
+        });
+        let free = async {
+            tokio::time::sleep(Duration::from_millis(120)).await;
+            drop(first);
+        };
+        let (second, ()) = tokio::join!(second, free);
+        assert!(second.is_ok());
+        let holder = format!("waiting for `gw up` (pid {})", std::process::id());
+        assert_eq!(*said.lock().unwrap(), holder);
+    }
+}

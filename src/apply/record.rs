@@ -1,0 +1,139 @@
+//! What is applied in an environment: written by `up` before and after, read by every other command.
+
+use crate::error::{Error, Result};
+use crate::host::paths::{EnvironmentPaths, Paths};
+use crate::plan::outcome::Wire;
+use crate::plan::{Plan, PlannedRoute};
+use crate::profile::TargetKind;
+use crate::provider::Provider;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub const API_VERSION: &str = "gatewright.dev/v1alpha1";
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    pub api_version: String,
+    pub kind: String,
+    pub environment: String,
+    pub profile: String,
+    pub target: String,
+    /// Name of the kind cluster; empty on other targets.
+    pub cluster: String,
+    pub gateway: String,
+    pub namespace: String,
+    pub port: u16,
+    /// Where callers send requests; empty until the gateway has answered.
+    pub base_url: String,
+    pub routes: Vec<RecordedRoute>,
+    pub wires: BTreeMap<String, Wire>,
+    /// Seconds since 1970 at which `up` ended well; 0 before.
+    pub applied_at: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordedRoute {
+    pub name: String,
+    pub path: String,
+    pub provider: String,
+    pub model: String,
+}
+
+impl Record {
+    pub fn new(plan: &Plan) -> Self {
+        Record {
+            api_version: API_VERSION.to_string(),
+            kind: "Environment".to_string(),
+            environment: plan.environment.clone(),
+            profile: plan.profile.clone(),
+            target: plan.target.name().to_string(),
+            cluster: plan.cluster().map(|cluster| cluster.name.clone()).unwrap_or_default(),
+            gateway: plan.gateway.clone(),
+            namespace: plan.namespace.clone(),
+            port: plan.port,
+            base_url: String::new(),
+            routes: plan.routes.iter().map(recorded).collect(),
+            wires: BTreeMap::new(),
+            applied_at: 0,
+        }
+    }
+
+    pub fn target(&self) -> Option<TargetKind> {
+        TargetKind::named(&self.target)
+    }
+
+    /// The routes as their proof needs them.
+    pub fn planned_routes(&self) -> Vec<PlannedRoute> {
+        let planned = |route: &RecordedRoute| {
+            let provider = Provider::named(&route.provider)?;
+            Some(PlannedRoute {
+                name: route.name.clone(),
+                path: route.path.clone(),
+                provider,
+                model: route.model.clone(),
+                patience: provider.ways().patience,
+            })
+        };
+        self.routes.iter().filter_map(planned).collect()
+    }
+
+    pub fn load(paths: &EnvironmentPaths) -> Option<Record> {
+        let text = fs::read_to_string(paths.record()).ok()?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// Loads or says that there is nothing of that name.
+    pub fn require(paths: &Paths, environment: &str) -> Result<Record> {
+        Record::load(&paths.environment(environment)).ok_or_else(|| {
+            let others = names(paths);
+            let error = Error::new(format!("environment `{environment}` is not there"), "gw up");
+            match others.is_empty() {
+                true => error,
+                false => error.fact(format!("there are: {}", others.join(", "))),
+            }
+        })
+    }
+
+    pub fn save(&self, paths: &EnvironmentPaths) -> Result<()> {
+        write(&paths.record(), self)
+    }
+}
+
+/// Names of all environments on this machine.
+pub fn names(paths: &Paths) -> Vec<String> {
+    let folders = fs::read_dir(paths.environments()).into_iter().flatten().flatten();
+    let mut names: Vec<String> = folders
+        .filter(|folder| folder.path().join("environment.json").exists())
+        .map(|folder| folder.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Replaces a file of JSON whole, so that a reader never sees half of it.
+pub fn write(path: &Path, value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    let part = path.with_extension("part");
+    let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
+    let written = folder.and_then(|()| fs::write(&part, text)).and_then(|()| fs::rename(&part, path));
+    written.map_err(|e| Error::new(format!("{} can't be written", path.display()), "df -h").because(&e))
+}
+
+/// Seconds since 1970.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+fn recorded(route: &PlannedRoute) -> RecordedRoute {
+    RecordedRoute {
+        name: route.name.clone(),
+        path: route.path.clone(),
+        provider: route.provider.ways().name.to_string(),
+        model: route.model.clone(),
+    }
+}

@@ -1,0 +1,56 @@
+//! The ledger backwards: what we made goes, what others use or own stays and is named.
+
+use super::perform::Run;
+use crate::error::Result;
+use crate::event::Task;
+use crate::plan::outcome::{Context, Undone};
+use crate::plan::thing::Thing;
+use crate::target::Target;
+
+/// One thing and what became of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fate {
+    pub thing: Thing,
+    pub undone: Undone,
+}
+
+/// Undoes everything that the ledger holds, newest first, but for what `keep` says.
+pub async fn undo(target: &dyn Target, run: &Run<'_>, keep: impl Fn(&Thing) -> Option<String>, task: &Task) -> Result<Vec<Fate>> {
+    let mut fates = Vec::new();
+    for thing in run.ledger.things().into_iter().rev() {
+        if let Some(reason) = keep(&thing) {
+            fates.push(Fate {
+                thing,
+                undone: Undone::Kept(reason),
+            });
+            continue;
+        }
+        task.waiting(thing.title());
+        let undone = undo_one(&thing, target, run, Some(task)).await?;
+        if !matches!(undone, Undone::Kept(_)) {
+            run.ledger.removed(&thing)?;
+        }
+        fates.push(Fate { thing, undone });
+    }
+    Ok(fates)
+}
+
+pub async fn undo_one(thing: &Thing, target: &dyn Target, run: &Run<'_>, task: Option<&Task>) -> Result<Undone> {
+    let changing = |thing: &Thing| run.ledger.begin(thing);
+    let removed = |thing: &Thing| run.ledger.removed(thing);
+    let known = |thing: &Thing| run.ledger.knows(thing);
+    let waiting = |reason: String| {
+        if let Some(task) = task {
+            task.waiting(reason);
+        }
+    };
+    let context = Context {
+        changing: &changing,
+        removed: &removed,
+        known: &known,
+        waiting: &waiting,
+        patience: run.patience,
+        wires: run.wires,
+    };
+    target.undo(thing, &context).await
+}

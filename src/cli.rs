@@ -1,0 +1,217 @@
+//! The command line as types. Nothing here does anything.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddrV4;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  gw up                          a gateway on this machine, proved with a real request
+  gw up --target kind            the same on a kind cluster, with kgateway and agentgateway
+  gw test                        prove every route again
+  gw status                      what is there, and whether it answers now
+  gw down                        take back everything that gw made
+
+Exit codes: 0 done, 1 failed, 2 usage or profile, 3 no usable target, 4 applied but not proved,
+128+n ended by signal n";
+
+/// The local AI gateway: one command sets it up, real requests prove it.
+#[derive(Debug, Parser)]
+#[command(name = "gw", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub global: Global,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Environment to work on; several can live side by side
+    #[arg(long, global = true, default_value = "default", env = "GW_ENV", value_parser = environment, value_name = "NAME")]
+    pub env: String,
+    /// Form of the answer on stdout
+    #[arg(short, long, global = true, default_value = "text", value_name = "FORM")]
+    pub output: Output,
+    /// Form of the progress on stderr: auto draws on a terminal and writes lines elsewhere
+    #[arg(long, global = true, default_value = "auto", env = "GW_PROGRESS", value_name = "FORM")]
+    pub progress: Progress,
+    /// No progress at all
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    Auto,
+    Plain,
+    Json,
+    None,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TargetName {
+    /// A kind cluster on this machine's Docker
+    Kind,
+    /// No cluster: a gateway in this program
+    Embedded,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a profile true and prove every route with a real request
+    #[command(after_help = "Examples:\n  gw up\n  gw up --profile ollama --port 8081\n  gw up --target kind --node-image kindest/node:v1.34.0\n  gw up --profile my.yaml --env demo")]
+    Up(Up),
+    /// Take back what `up` made; what is not ours stays
+    #[command(after_help = "Examples:\n  gw down\n  gw down --yes            without asking before a cluster is deleted\n  gw down --keep-cluster   leave the kind cluster, take back what is in it")]
+    Down(Down),
+    /// Show what is there, and whether it answers now
+    #[command(after_help = "Examples:\n  gw status\n  gw status -o json")]
+    Status,
+    /// Prove every route with a real request
+    #[command(after_help = "Examples:\n  gw test\n  gw test -o json")]
+    Test,
+    /// Show the end of a log
+    #[command(after_help = "Examples:\n  gw logs                  the gateway's last 50 lines\n  gw logs 200\n  gw logs controller 20    on a cluster\n  gw logs relay")]
+    Logs(Logs),
+    /// Show what `up` would do, without touching anything
+    #[command(after_help = "Examples:\n  gw plan\n  gw plan --profile ollama --target kind\n  gw plan --yaml | kubectl diff -f -")]
+    Plan(Plan),
+    /// List, show and validate profiles
+    Profile(Profile),
+    /// The embedded gateway's process
+    #[command(hide = true)]
+    Gateway {
+        #[arg(long)]
+        socket: PathBuf,
+    },
+    /// The relay's process
+    #[command(hide = true)]
+    Relay {
+        #[arg(long)]
+        listen: SocketAddrV4,
+        #[arg(long)]
+        to: SocketAddrV4,
+        #[arg(long)]
+        allow: String,
+    },
+    /// The mock provider's process
+    #[command(hide = true)]
+    Mock {
+        #[arg(long)]
+        listen: SocketAddrV4,
+    },
+}
+
+/// What is to be made true: shared by `up` and `plan`.
+#[derive(Debug, Clone, Args)]
+pub struct Wish {
+    /// Shipped profile, file, or - for standard input
+    #[arg(short, long, default_value = "default", env = "GW_PROFILE", value_name = "PROFILE")]
+    pub profile: String,
+    /// Where to run; without it the last target, else our kind cluster if it exists, else embedded
+    #[arg(short, long, env = "GW_TARGET", value_name = "TARGET")]
+    pub target: Option<TargetName>,
+    /// Port on this machine [default: the profile's, 8080]
+    #[arg(long, env = "GW_PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// Name of the kind cluster [default: the profile's, gatewright]
+    #[arg(long, env = "GW_CLUSTER", value_name = "NAME", value_parser = environment)]
+    pub cluster: Option<String>,
+    /// Image of a new kind node [default: the profile's, the pinned one of this kind]
+    #[arg(long, env = "GW_NODE_IMAGE", value_name = "IMAGE")]
+    pub node_image: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Up {
+    #[command(flatten)]
+    pub wish: Wish,
+    /// How long any one wait may take, in seconds
+    #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub timeout: u64,
+    /// Answer every question with its default
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Down {
+    /// Delete a cluster that gw created without asking
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Leave the kind cluster and take back what is in it
+    #[arg(long)]
+    pub keep_cluster: bool,
+    /// How long any one wait may take, in seconds
+    #[arg(long, default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub timeout: u64,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Logs {
+    /// Number of lines, or whose log: gateway, proxy, controller, relay, mock
+    #[arg(value_name = "COUNT|SOURCE", num_args = 0..=2)]
+    pub what: Vec<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Plan {
+    #[command(flatten)]
+    pub wish: Wish,
+    /// Only the objects, as YAML
+    #[arg(long)]
+    pub yaml: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  gw profile list\n  gw profile show default > my.yaml\n  gw profile validate my.yaml")]
+pub struct Profile {
+    #[command(subcommand)]
+    pub verb: ProfileVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ProfileVerb {
+    /// The shipped profiles, each with for whom it is
+    List,
+    /// A profile's text
+    Show { profile: String },
+    /// Every problem of a profile, each with its place
+    Validate { profile: String },
+}
+
+/// Names of environments and clusters become file, label and container names.
+fn environment(name: &str) -> Result<String, String> {
+    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let edges = name.starts_with('-') || name.ends_with('-');
+    match name.is_empty() || name.len() > 40 || edges || !name.chars().all(good) {
+        true => Err("a name has 1 to 40 lower-case letters, digits and dashes, and no dash at its ends".to_string()),
+        false => Ok(name.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_environment_is_no_path() {
+        assert!(environment("demo-1").is_ok());
+        for name in ["", "../x", "a/b", "-a", "A", &"x".repeat(41)] {
+            assert!(environment(name).is_err(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Tells it to a person or to a machine. Nobody below knows that these exist.
+
+pub mod document;
+pub mod human;
+pub mod progress;
+pub mod status;
+pub mod style;

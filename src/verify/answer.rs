@@ -1,0 +1,125 @@
+//! Who answered, and what that means: proxy, upstream or nobody. Pure (facts 9.7, 14.9, 15.2).
+
+use crate::provider::Provider;
+
+/// What came back for one request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub status: u16,
+    pub content_type: String,
+    pub body: String,
+}
+
+/// An explained failure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// `503 from the proxy, nothing reached Ollama`.
+    pub summary: String,
+    pub cause: String,
+    pub next: String,
+    /// Whether a gateway that has just been given this route may still say so for a moment.
+    pub passing: bool,
+}
+
+/// The route that was asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    pub provider: Provider,
+    pub model: &'a str,
+    pub port: u16,
+}
+
+pub fn explain(answer: &Answer, asked: Asked<'_>) -> Explanation {
+    let ways = asked.provider.ways();
+    let (title, status) = (ways.title, answer.status);
+    let body = answer.body.as_str();
+    let proxy = |cause: &str, next: &str, passing| Explanation {
+        summary: format!("{status} from the proxy, nothing reached {title}"),
+        cause: cause.to_string(),
+        next: next.to_string(),
+        passing,
+    };
+    match (status, body) {
+        (404, "route not found" | "listener not found") => proxy("no route of the gateway matches this path", "gw up", true),
+        (500, "no valid backends") => proxy("the route's backend does not exist", "gw up", true),
+        (500, "service not found") => proxy("the backend was not accepted, or its Service is not there", "gw status", true),
+        (503, "no healthy backends") => proxy("the Service behind the backend has no endpoint", "gw up", true),
+        (503, "backends required DNS resolution which failed") => {
+            proxy("the backend's host name does not resolve in the gateway", "gw up", true)
+        }
+        (503, text) if text.starts_with("upstream call failed") => {
+            let cause = format!("nothing answers at the backend's address: {title} has ended, or pods can't reach it");
+            proxy(&cause, ways.start, false)
+        }
+        (503, text) if text.starts_with("processing failed: failed to parse response") => Explanation {
+            summary: format!("503 from the proxy, {title} answered in another form"),
+            cause: "what listens at the backend's address does not speak this API".to_string(),
+            next: "gw logs".to_string(),
+            passing: false,
+        },
+        (503, text) if text.starts_with("processing failed") => proxy("the gateway can't read the request", "gw logs", false),
+        (504, _) => Explanation {
+            summary: format!("504 from the proxy, {title} did not answer in time"),
+            cause: "the route's timeout is shorter than the answer takes".to_string(),
+            next: "gw test".to_string(),
+            passing: false,
+        },
+        (403, "CSRF validation failed") => proxy("the gateway takes this for a request from another web site", "gw logs", false),
+        (429, "rate limit exceeded") => proxy("a rate limit of the route is used up", "gw test", false),
+        (401, text) if answer.content_type.starts_with("text/plain") => proxy(text, "gw status", false),
+        _ => from_upstream(answer, asked),
+    }
+}
+
+fn from_upstream(answer: &Answer, asked: Asked<'_>) -> Explanation {
+    let ways = asked.provider.ways();
+    let (title, status) = (ways.title, answer.status);
+    let summary = format!("{status} from {title}");
+    let (cause, next) = match (status, answer.body.as_str()) {
+        (404, body) if body.contains("not found, try pulling it first") || body.contains("model") => {
+            (format!("{title} has no model {}", asked.model), asked.provider.fetch_model(asked.model))
+        }
+        (404, _) => (format!("{title} does not know the path: the route's prefix was not taken off"), "gw up".to_string()),
+        (403, "") => {
+            let cause = format!("{title} refuses the Host or Origin header of the request");
+            (cause, format!("OLLAMA_HOST=0.0.0.0:{} ollama serve", asked.port))
+        }
+        (502, body) if body.starts_with("gatewright relay") => (format!("the relay runs and {title} behind it does not"), ways.start.to_string()),
+        _ => (format!("{title} says: {}", crate::text::excerpt(&answer.body, 160)), "gw logs".to_string()),
+    };
+    Explanation { summary, cause, next, passing: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(status: u16, body: &str) -> Explanation {
+        let answer = Answer { status, content_type: "text/plain".into(), body: body.into() };
+        explain(&answer, Asked { provider: Provider::Ollama, model: "llama3.2", port: 11434 })
+    }
+
+    #[test]
+    fn proxy_and_upstream_are_told_apart_by_their_words() {
+        // Bodies as recorded: facts 9.7 and 15.2.
+        let table = [
+            (404, "route not found", "404 from the proxy, nothing reached Ollama", "gw up"),
+            (404, "404 page not found", "404 from Ollama", "gw up"),
+            (404, r#"{"error":{"message":"model \"x\" not found, try pulling it first","type":"api_error"}}"#, "404 from Ollama", "ollama pull llama3.2"),
+            (503, "upstream call failed: Connect: Connection refused (os error 111)", "503 from the proxy, nothing reached Ollama", "ollama serve"),
+            (500, "no valid backends", "500 from the proxy, nothing reached Ollama", "gw up"),
+            (500, r#"{"error":{"message":"out of memory"}}"#, "500 from Ollama", "gw logs"),
+        ];
+        for (status, body, summary, next) in table {
+            let explained = said(status, body);
+            assert_eq!((explained.summary.as_str(), explained.next.as_str()), (summary, next), "{body}");
+        }
+    }
+
+    #[test]
+    fn only_what_a_new_route_says_for_a_moment_is_passing() {
+        assert!(said(404, "route not found").passing);
+        assert!(!said(404, "404 page not found").passing);
+        assert!(!said(503, "upstream call failed: Connect: x").passing);
+    }
+}

@@ -1,0 +1,7 @@
+//! Asks whether what we claim is so, by sending real traffic.
+
+pub mod answer;
+pub mod check;
+pub mod gateway;
+pub mod route;
+pub mod runner;

@@ -1,0 +1,175 @@
+//! A route is proved by a real POST: 200, a text, the right model, tokens counted.
+
+use super::answer::{Answer, Asked, explain};
+use super::check::{Check, Claim, Finding, RouteProof, Verdict};
+use super::gateway;
+use crate::host::web::{local, why};
+use crate::plan::PlannedRoute;
+use crate::provider::{Provider, ollama};
+use crate::text;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+pub struct Route {
+    pub base: String,
+    pub route: PlannedRoute,
+    /// How long the gateway may take to know a route that it has just been given.
+    pub settle: Duration,
+}
+
+/// Between two tries while the gateway takes up a route; the proxy has no way to announce it.
+const PAUSE: Duration = Duration::from_millis(50);
+
+impl Route {
+    fn url(&self) -> String {
+        format!("{}{}{}", self.base, self.route.path, self.route.provider.ways().chat_path)
+    }
+
+    async fn prove(&self) -> Finding {
+        let start = Instant::now();
+        loop {
+            let sent = Instant::now();
+            let (finding, passing) = self.ask().await;
+            if !passing || start.elapsed() > self.settle {
+                // The time of the request that counted, not of the wait before it.
+                return Finding { seconds: sent.elapsed().as_secs_f64(), ..finding };
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// One request; and whether its failure may pass by itself.
+    async fn ask(&self) -> (Finding, bool) {
+        let claim = self.claim();
+        let mut body = self.route.provider.probe();
+        body["model"] = self.route.model.clone().into();
+        let request = local().post(self.url()).timeout(self.route.patience).json(&body);
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => {
+                let summary = format!("{}: {}", self.base, why(&error));
+                let finding = Finding::fail(&claim, summary, "gw up").fact("sent", format!("POST {}", self.url()));
+                return (self.with_route(finding, 0, &Value::Null), false);
+            }
+        };
+        let status = response.status().as_u16();
+        let content_type = response.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or("").to_string();
+        let body = match response.text().await {
+            Ok(body) => body,
+            Err(error) => {
+                let finding = Finding::fail(&claim, format!("{status}, and the answer broke off: {}", why(&error)), "gw logs");
+                return (self.with_route(finding, status, &Value::Null), false);
+            }
+        };
+        self.judge(&claim, &Answer { status, content_type, body })
+    }
+
+    fn judge(&self, claim: &Claim, answer: &Answer) -> (Finding, bool) {
+        let value: Value = serde_json::from_str(&answer.body).unwrap_or(Value::Null);
+        if answer.status == 200 {
+            let finding = match fault(&value, &self.route) {
+                None => Finding::new(claim, Verdict::Pass),
+                Some(fault) => Finding::fail(claim, format!("200, but {fault}"), "gw logs")
+                    .fact("answered", text::excerpt(&answer.body, 300)),
+            };
+            return (self.with_route(finding, 200, &value), false);
+        }
+        let ways = self.route.provider.ways();
+        let asked = Asked {
+            provider: self.route.provider,
+            model: &self.route.model,
+            port: ways.default_port,
+        };
+        let explained = explain(answer, asked);
+        let finding = Finding::fail(claim, explained.summary, explained.next)
+            .fact("sent", format!("POST {}{}", self.route.path, ways.chat_path))
+            .fact("answered", format!("{:?}", text::excerpt(&answer.body, 300)))
+            .fact("cause", explained.cause);
+        (self.with_route(finding, answer.status, &Value::Null), explained.passing)
+    }
+
+    fn with_route(&self, finding: Finding, status: u16, value: &Value) -> Finding {
+        let tokens = |name: &str| value.pointer(&format!("/usage/{name}")).and_then(Value::as_u64).unwrap_or(0);
+        let model = value["model"].as_str().unwrap_or(&self.route.model);
+        Finding {
+            route: Some(RouteProof {
+                path: self.route.path.clone(),
+                model: model.to_string(),
+                status,
+                input_tokens: tokens("prompt_tokens"),
+                output_tokens: tokens("completion_tokens"),
+                answer: text::excerpt(said(value), 60),
+                mock: self.route.provider == Provider::Mock,
+            }),
+            ..finding
+        }
+    }
+}
+
+fn said(value: &Value) -> &str {
+    value.pointer("/choices/0/message/content").and_then(Value::as_str).unwrap_or("")
+}
+
+/// What is missing from a 200 that proves a route.
+fn fault(value: &Value, route: &PlannedRoute) -> Option<String> {
+    if said(value).is_empty() {
+        return Some("no text in it".to_string());
+    }
+    let model = value["model"].as_str().unwrap_or("");
+    if !ollama::same_model(&route.model, model) && !model.starts_with(&format!("{}-", route.model)) {
+        return Some(format!("from model `{model}` where `{}` was asked for", route.model));
+    }
+    if value.pointer("/usage/completion_tokens").and_then(Value::as_u64).unwrap_or(0) == 0 {
+        return Some("it counts no tokens".to_string());
+    }
+    None
+}
+
+impl Check for Route {
+    fn claim(&self) -> Claim {
+        Claim {
+            id: format!("route.{}", self.route.name),
+            title: format!("{} answers a POST", self.route.path),
+            needs: vec![gateway::ID.to_string()],
+            deadline: self.route.patience + self.settle,
+        }
+    }
+
+    fn run(&self) -> BoxFuture<'_, Finding> {
+        self.prove().boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn route() -> PlannedRoute {
+        PlannedRoute {
+            name: "ollama".into(),
+            path: "/ollama".into(),
+            provider: Provider::Ollama,
+            model: "llama3.2".into(),
+            patience: Duration::from_secs(1),
+        }
+    }
+
+    #[test]
+    fn a_200_proves_a_route_only_with_text_model_and_tokens() {
+        let good = json!({"model": "llama3.2", "choices": [{"message": {"content": "hi"}}], "usage": {"completion_tokens": 2}});
+        assert_eq!(fault(&good, &route()), None);
+        for (pointer, bad) in [
+            ("/choices/0/message/content", json!("")),
+            ("/model", json!("qwen3")),
+            ("/usage/completion_tokens", json!(0)),
+        ] {
+            let mut broken = good.clone();
+            *broken.pointer_mut(pointer).unwrap() = bad;
+            assert!(fault(&broken, &route()).is_some(), "{pointer}");
+        }
+        assert!(fault(&Value::Null, &route()).is_some());
+    }
+}
