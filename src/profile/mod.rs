@@ -1,4 +1,26 @@
-//! What a person wants. This is the internal form; `wire` reads `gatewright.dev/v1alpha1` into it.
+//! What a person wants. This is the internal form; `wire` reads `gatewright.dev/v1alpha1` into it,
+//! and `record` writes it back with every default filled in.
+
+mod backend;
+mod duration;
+mod field;
+mod header;
+pub mod load;
+mod path;
+mod policy;
+pub mod problem;
+mod record;
+mod release;
+mod route;
+pub mod shipped;
+mod suggest;
+mod test;
+mod value;
+pub mod wire;
+
+pub use load::load;
+pub use record::{from_wire, to_wire};
+pub use shipped::shipped;
 
 use crate::provider::Provider;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! From text to nodes.
 
 use super::{Data, Entry, Node, Span, SyntaxError, with_line_feeds};
-use saphyr::{LoadableYamlNode, MarkedYaml, Marker, Scalar, YamlData};
+use saphyr::{LoadableYamlNode, MarkedYaml, Marker, Scalar, ScanError, YamlData};
 use serde_json::{Number, Value};
 use std::collections::{BTreeSet, HashSet};
 
@@ -13,10 +13,7 @@ pub fn read(text: &str) -> Result<Vec<Node>, SyntaxError> {
     let text = with_line_feeds(text);
     let lines: Vec<&str> = text.split('\n').collect();
     refuse_depth(&lines)?;
-    let documents = MarkedYaml::load_from_str(&text).map_err(|error| SyntaxError {
-        at: at(error.marker()),
-        what: explained(error.info(), error.marker(), &lines),
-    })?;
+    let documents = MarkedYaml::load_from_str(&text).map_err(|error| refusal(&error, &lines))?;
     documents
         .iter()
         .map(|document| node(document, &lines))
@@ -144,16 +141,30 @@ fn twice(key: &str) -> String {
     format!("key `{key}` is written twice in one map")
 }
 
-/// What the parser says, in words of a person who writes a profile.
-fn explained(info: &str, marker: &Marker, lines: &[&str]) -> String {
-    if info == "duplicated key in mapping" {
-        let line = lines.get(marker.line().saturating_sub(1)).unwrap_or(&"");
-        let rest: String = line.chars().skip(marker.col()).collect();
-        let key = rest.split(':').next().unwrap_or("").trim();
-        return twice(key.trim_matches(['"', '\'']));
+/// What the parser says; it doesn't name the key that is there twice.
+fn refusal(error: &ScanError, lines: &[&str]) -> SyntaxError {
+    let start = at(error.marker());
+    if error.info() == "duplicated key in mapping" {
+        let rest = characters(
+            lines,
+            Span {
+                end: usize::MAX,
+                ..start
+            },
+        );
+        let key = rest.split(':').next().unwrap_or("").trim_end();
+        let end = start.start + key.chars().count();
+        let what = twice(key.trim_matches(['"', '\'']));
+        return SyntaxError {
+            at: Span { end, ..start },
+            what,
+        };
     }
-    let info = info.to_lowercase().replace("  ", " ");
-    info.trim_end_matches('.').to_string()
+    let what = error.info().to_lowercase();
+    SyntaxError {
+        at: start,
+        what: what.trim_end_matches('.').to_string(),
+    }
 }
 
 fn at(marker: &Marker) -> Span {

@@ -1,0 +1,182 @@
+//! From what a person calls a profile to the profile: a shipped name, a file, or standard input.
+
+use super::problem::{self, CORRECT, quote};
+use super::shipped::{named, shipped};
+use super::suggest::nearest;
+use super::{Profile, wire};
+use crate::error::{Error, Result};
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+/// A profile is a page of text; more is another file by mistake.
+const LARGEST: u64 = 1024 * 1024;
+
+/// The text of a profile and what a person calls it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// A shipped name, a path, or `standard input`.
+    pub origin: String,
+    pub text: String,
+    /// The command that tells whether the text is right now.
+    next: String,
+}
+
+/// Loads a profile: a shipped name, a path, or `-` for standard input.
+pub fn load(source: &str, stdin: impl Read) -> Result<Profile> {
+    find(source, stdin)?.profile()
+}
+
+/// The text that a source means, without reading it as a profile.
+pub fn find(source: &str, stdin: impl Read) -> Result<Source> {
+    if source == "-" {
+        return text_of(stdin, "standard input", CORRECT.to_string());
+    }
+    if let Some(shipped) = named(source) {
+        return Ok(Source {
+            origin: source.to_string(),
+            text: shipped.text.to_string(),
+            next: CORRECT.to_string(),
+        });
+    }
+    if !is_path(source) {
+        return Err(unknown(source));
+    }
+    let file = File::open(source).map_err(|error| unreadable(source, &error))?;
+    if file.metadata().is_ok_and(|data| data.is_dir()) {
+        let what = format!("{} is a folder, not a profile", quote(source));
+        return Err(Error::usage(what, format!("ls {}", shell(source))));
+    }
+    text_of(
+        file,
+        source,
+        format!("gw profile validate {}", shell(source)),
+    )
+}
+
+impl Source {
+    /// The profile, or everything that is wrong with it as one failure.
+    pub fn profile(&self) -> Result<Profile> {
+        wire::read(&self.text).map_err(|problems| {
+            problem::error(&problems, &self.origin, &self.text, self.next.clone())
+        })
+    }
+}
+
+fn is_path(source: &str) -> bool {
+    let ends = source.ends_with(".yaml") || source.ends_with(".yml");
+    source.contains('/') || ends || Path::new(source).exists()
+}
+
+fn text_of(input: impl Read, origin: &str, next: String) -> Result<Source> {
+    let mut bytes = Vec::new();
+    let read = input.take(LARGEST + 1).read_to_end(&mut bytes);
+    read.map_err(|error| unreadable(origin, &error))?;
+    if bytes.len() as u64 > LARGEST {
+        let what = format!("{} is larger than a profile can be", quote(origin));
+        return Err(Error::usage(what, CORRECT).fact("the limit is 1 MiB"));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Error::usage(format!("{} is not a text", quote(origin)), CORRECT)
+            .fact(format!("byte {at} is not UTF-8"))
+    })?;
+    Ok(Source {
+        origin: origin.to_string(),
+        text,
+        next,
+    })
+}
+
+fn unknown(source: &str) -> Error {
+    let names: Vec<&str> = shipped().iter().map(|shipped| shipped.name).collect();
+    let near = nearest(source, &names);
+    let what = format!("there is no profile {}", quote(source));
+    let next = format!("gw profile show {}", near.unwrap_or("default"));
+    let error = Error::usage(what, next);
+    let error = match near {
+        Some(name) => error.fact(format!("did you mean `{name}`?")),
+        None => error,
+    };
+    error
+        .fact(format!("shipped: {}", names.join(", ")))
+        .fact("a file is named by its path, such as `./mine.yaml`")
+}
+
+fn unreadable(source: &str, error: &std::io::Error) -> Error {
+    let folder = Path::new(source).parent().and_then(Path::to_str);
+    let folder = folder.filter(|folder| !folder.is_empty()).unwrap_or(".");
+    let (what, next) = match error.kind() {
+        ErrorKind::NotFound => ("is not there", format!("ls {}", shell(folder))),
+        _ => ("can't be read", format!("ls -l {}", shell(source))),
+    };
+    Error::usage(format!("profile {} {what}", quote(source)), next).because(error)
+}
+
+/// A word as a shell takes it.
+fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./~+:@%".contains(c);
+    let word = match word.starts_with('-') {
+        true => format!("./{word}"),
+        false => word.to_string(),
+    };
+    match word.chars().all(plain) {
+        true => word,
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(source: &str, stdin: &[u8]) -> Error {
+        load(source, stdin).expect_err("refused")
+    }
+
+    #[test]
+    fn a_shipped_name_a_path_and_standard_input_give_the_same_profile() {
+        let by_name = load("default", std::io::empty()).expect("by name");
+        let by_path = load("profiles/default.yaml", std::io::empty()).expect("by path");
+        let by_stdin = load("-", shipped()[0].text.as_bytes()).expect("by standard input");
+        assert_eq!(by_name, by_path);
+        assert_eq!(by_name, by_stdin);
+    }
+
+    #[test]
+    fn an_unknown_name_lists_the_shipped_ones() {
+        let error = refused("defualt", b"");
+        assert_eq!(error.what, "there is no profile `defualt`");
+        assert_eq!(
+            error.facts[..2],
+            ["did you mean `default`?", "shipped: default, ollama"]
+        );
+        assert_eq!(error.next, "gw profile show default");
+        assert_eq!(refused("olama", b"").next, "gw profile show ollama");
+    }
+
+    #[test]
+    fn what_is_no_text_of_a_profile_is_refused_kindly() {
+        assert_eq!(refused("-", b"a: \xff").facts, ["byte 3 is not UTF-8"]);
+        let large = vec![b' '; 1024 * 1024 + 1];
+        assert_eq!(refused("-", &large).facts, ["the limit is 1 MiB"]);
+        assert_eq!(
+            refused("./src", b"").what,
+            "`./src` is a folder, not a profile"
+        );
+        assert_eq!(refused("no/such.yaml", b"").next, "ls no");
+        assert_eq!(refused("such.yaml", b"").next, "ls .");
+    }
+
+    #[test]
+    fn a_wrong_file_is_to_be_validated_again() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("my own.yaml");
+        std::fs::write(&path, "kind: Profile\n").expect("written");
+        let path = path.to_str().expect("UTF-8");
+        assert_eq!(
+            refused(path, b"").next,
+            format!("gw profile validate '{path}'")
+        );
+    }
+}

@@ -1,0 +1,63 @@
+//! The profiles that are part of the program.
+
+use super::wire::read;
+
+/// A profile as it lies in the folder `profiles/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shipped {
+    pub name: &'static str,
+    /// The text with its comments.
+    pub text: &'static str,
+}
+
+const SHIPPED: [Shipped; 2] = [
+    Shipped {
+        name: "default",
+        text: include_str!("../../profiles/default.yaml"),
+    },
+    Shipped {
+        name: "ollama",
+        text: include_str!("../../profiles/ollama.yaml"),
+    },
+];
+
+impl Shipped {
+    /// For whom the profile is, in one sentence.
+    pub fn description(&self) -> String {
+        // A test keeps every shipped profile readable.
+        read(self.text).map_or_else(|_| String::new(), |profile| profile.description)
+    }
+}
+
+/// Every shipped profile, the default one first.
+pub fn shipped() -> &'static [Shipped] {
+    &SHIPPED
+}
+
+/// The shipped profile of this name.
+pub fn named(name: &str) -> Option<&'static Shipped> {
+    SHIPPED.iter().find(|shipped| shipped.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_profile_loads_under_its_own_name_and_says_for_whom_it_is() {
+        for shipped in shipped() {
+            let profile = read(shipped.text).expect(shipped.name);
+            assert_eq!(profile.name, shipped.name);
+            assert!(shipped.text.starts_with("# For "), "{}", shipped.name);
+            assert!(!shipped.description().is_empty());
+        }
+    }
+
+    #[test]
+    fn every_shipped_profile_refuses_requests_of_other_sites() {
+        for shipped in shipped() {
+            let profile = read(shipped.text).expect(shipped.name);
+            assert_eq!(profile.policies.len(), 1, "{}", shipped.name);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The written form, `gatewright.dev/v1alpha1`: from text to a profile.
+
+use super::field::{Field, Fields, Notes};
+use super::problem::{Problem, quote};
+use super::value::name;
+use super::{Profile, backend, policy, release, route, test};
+use crate::yaml::{self, Data, Node, Span};
+use serde_json::Value;
+
+/// The version of the written form that this program reads and writes.
+pub const API_VERSION: &str = "gatewright.dev/v1alpha1";
+pub const KIND: &str = "Profile";
+
+const KNOWN: [&str; 11] = [
+    "apiVersion",
+    "kind",
+    "name",
+    "description",
+    "target",
+    "release",
+    "gateway",
+    "backends",
+    "routes",
+    "policies",
+    "tests",
+];
+
+/// Reads a profile, or says everything that is wrong with it.
+pub fn read(text: &str) -> Result<Profile, Vec<Problem>> {
+    let documents = yaml::read(text).map_err(|error| {
+        let (what, hint) = in_words(&error.what);
+        vec![Problem::new(error.at, "", what, hint)]
+    })?;
+    let document = only(&documents).map_err(|problem| vec![problem])?;
+    let notes = Notes::default();
+    let profile = profile(&Field::root(document, &notes));
+    match (profile, notes.into_problems()) {
+        (Some(profile), problems) if problems.is_empty() => Ok(profile),
+        (_, problems) => Err(problems),
+    }
+}
+
+fn only(documents: &[Node]) -> Result<&Node, Problem> {
+    let start = Span {
+        line: 1,
+        start: 1,
+        end: 2,
+    };
+    match documents {
+        [] => Err(nothing(start)),
+        [only] => match &only.data {
+            Data::Map(_) => Ok(only),
+            Data::Scalar(Value::Null) => Err(nothing(start)),
+            Data::Scalar(_) | Data::List(_) => Err(nothing(only.span)),
+        },
+        [_, second, ..] => {
+            let what = "a second document begins here";
+            Err(Problem::new(
+                second.span,
+                "",
+                what,
+                "a file has one profile",
+            ))
+        }
+    }
+}
+
+fn nothing(at: Span) -> Problem {
+    let what = "there is no profile in it";
+    Problem::new(
+        at,
+        "",
+        what,
+        format!("a profile begins with `apiVersion: {API_VERSION}`"),
+    )
+}
+
+/// Something of another kind gets one answer, not one for each of its fields.
+fn profile(root: &Field) -> Option<Profile> {
+    let header = root.any_fields()?;
+    let version = is_ours(&header, "apiVersion", API_VERSION);
+    let kind = is_ours(&header, "kind", KIND);
+    if !version || !kind {
+        return None;
+    }
+    let fields = root.fields(&KNOWN)?;
+    let named = fields.need("name", "for example `name: mine`");
+    let name = named.map(|field| name(&field, 63)).unwrap_or_default();
+    let description = fields.get("description").and_then(|field| field.text());
+    let gateway = release::gateway(&fields);
+    let backends = backend::backends(&fields, &gateway);
+    let routes = route::routes(&fields, &backends);
+    Some(Profile {
+        name,
+        description: description.unwrap_or_default().to_string(),
+        target: release::target(&fields),
+        release: release::release(&fields),
+        policies: policy::policies(&fields),
+        tests: test::tests(&fields, &routes),
+        gateway,
+        backends,
+        routes,
+    })
+}
+
+/// Whether a field says that this is a profile; one that is missing is noted and taken for ours.
+fn is_ours(header: &Fields, name: &str, ours: &str) -> bool {
+    let hint = format!("write `{name}: {ours}`");
+    let Some(field) = header.need(name, &hint) else {
+        return true;
+    };
+    match field.text() {
+        Some(text) if text == ours => true,
+        Some(text) => {
+            field.wrong(format!("{} is not what gw reads", quote(text)), hint);
+            false
+        }
+        None => false,
+    }
+}
+
+/// What a complaint of the parser usually means, and what to do about it.
+fn in_words(complaint: &str) -> (&str, &str) {
+    const INDENT: &str = "is the line indented as far as its neighbours?";
+    const CAUSES: [(&str, &str, &str); 9] = [
+        (
+            "mapping values are not allowed",
+            "a `: ` is not expected here",
+            "quote a value with `: ` in it, or indent the line as its neighbours",
+        ),
+        ("tab", "a tab is not indentation", "indent with blanks"),
+        ("twice", "", "keep one of them"),
+        ("expected key", "a key is expected here", INDENT),
+        ("'-' indicator", "a `- ` is expected here", INDENT),
+        (
+            "flow mapping",
+            "a map in braces has no end here",
+            "a comma or `}` is missing",
+        ),
+        (
+            "flow sequence",
+            "a list in brackets has no end here",
+            "a comma or `]` is missing",
+        ),
+        (
+            "quoted scalar",
+            "a string in quotes is not closed or not indented",
+            "close it",
+        ),
+        ("indentation", "", INDENT),
+    ];
+    match CAUSES.iter().find(|(part, ..)| complaint.contains(part)) {
+        Some((_, "", hint)) => (complaint, hint),
+        Some((_, what, hint)) => (what, hint),
+        None => (complaint, ""),
+    }
+}
