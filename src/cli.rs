@@ -31,10 +31,22 @@ pub struct Global {
     #[arg(long, global = true, default_value = "default", env = "GW_ENV", value_parser = environment, value_name = "NAME")]
     pub env: String,
     /// Form of the answer on stdout
-    #[arg(short, long, global = true, default_value = "text", value_name = "FORM")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        default_value = "text",
+        value_name = "FORM"
+    )]
     pub output: Output,
     /// Form of the progress on stderr: auto draws on a terminal and writes lines elsewhere
-    #[arg(long, global = true, default_value = "auto", env = "GW_PROGRESS", value_name = "FORM")]
+    #[arg(
+        long,
+        global = true,
+        default_value = "auto",
+        env = "GW_PROGRESS",
+        value_name = "FORM"
+    )]
     pub progress: Progress,
     /// No progress at all
     #[arg(short, long, global = true)]
@@ -66,10 +78,14 @@ pub enum TargetName {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make a profile true and prove every route with a real request
-    #[command(after_help = "Examples:\n  gw up\n  gw up --profile ollama --port 8081\n  gw up --target kind --node-image kindest/node:v1.34.0\n  gw up --profile my.yaml --env demo")]
+    #[command(
+        after_help = "Examples:\n  gw up\n  gw up --profile ollama --port 8081\n  gw up --target kind --node-image kindest/node:v1.34.0\n  gw up --profile my.yaml --env demo"
+    )]
     Up(Up),
     /// Take back what `up` made; what is not ours stays
-    #[command(after_help = "Examples:\n  gw down\n  gw down --yes            without asking before a cluster is deleted\n  gw down --keep-cluster   leave the kind cluster, take back what is in it")]
+    #[command(
+        after_help = "Examples:\n  gw down\n  gw down --yes            without asking before a cluster is deleted\n  gw down --keep-cluster   leave the kind cluster, take back what is in it"
+    )]
     Down(Down),
     /// Show what is there, and whether it answers now
     #[command(after_help = "Examples:\n  gw status\n  gw status -o json")]
@@ -78,10 +94,14 @@ pub enum Command {
     #[command(after_help = "Examples:\n  gw test\n  gw test -o json")]
     Test,
     /// Show the end of a log
-    #[command(after_help = "Examples:\n  gw logs                  the gateway's last 50 lines\n  gw logs 200\n  gw logs controller 20    on a cluster\n  gw logs relay")]
+    #[command(
+        after_help = "Examples:\n  gw logs                  the gateway's last 50 lines\n  gw logs 200\n  gw logs controller 20    on a cluster\n  gw logs relay"
+    )]
     Logs(Logs),
     /// Show what `up` would do, without touching anything
-    #[command(after_help = "Examples:\n  gw plan\n  gw plan --profile ollama --target kind\n  gw plan --yaml | kubectl diff -f -")]
+    #[command(
+        after_help = "Examples:\n  gw plan\n  gw plan --profile ollama --target kind\n  gw plan --yaml | kubectl diff -f -"
+    )]
     Plan(Plan),
     /// List, show and validate profiles
     Profile(Profile),
@@ -113,7 +133,13 @@ pub enum Command {
 #[derive(Debug, Clone, Args)]
 pub struct Wish {
     /// Shipped profile, file, or - for standard input
-    #[arg(short, long, default_value = "default", env = "GW_PROFILE", value_name = "PROFILE")]
+    #[arg(
+        short,
+        long,
+        default_value = "default",
+        env = "GW_PROFILE",
+        value_name = "PROFILE"
+    )]
     pub profile: String,
     /// Where to run; without it the last target, else our kind cluster if it exists, else embedded
     #[arg(short, long, env = "GW_TARGET", value_name = "TARGET")]
@@ -171,7 +197,9 @@ pub struct Plan {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  gw profile list\n  gw profile show default > my.yaml\n  gw profile validate my.yaml")]
+#[command(
+    after_help = "Examples:\n  gw profile list\n  gw profile show default > my.yaml\n  gw profile validate my.yaml"
+)]
 pub struct Profile {
     #[command(subcommand)]
     pub verb: ProfileVerb,
@@ -192,7 +220,10 @@ fn environment(name: &str) -> Result<String, String> {
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let edges = name.starts_with('-') || name.ends_with('-');
     match name.is_empty() || name.len() > 40 || edges || !name.chars().all(good) {
-        true => Err("a name has 1 to 40 lower-case letters, digits and dashes, and no dash at its ends".to_string()),
+        true => Err(
+            "a name has 1 to 40 lower-case letters, digits and dashes, and no dash at its ends"
+                .to_string(),
+        ),
         false => Ok(name.to_string()),
     }
 }

@@ -51,12 +51,22 @@ impl Run {
 
     /// The command as a person would type it.
     pub fn line(&self) -> String {
-        let program = self.program.file_name().unwrap_or_default().to_string_lossy();
-        let quoted = self.args.iter().map(|arg| match arg.contains(char::is_whitespace) {
-            true => format!("'{arg}'"),
-            false => arg.clone(),
-        });
-        std::iter::once(program.into_owned()).chain(quoted).collect::<Vec<_>>().join(" ")
+        let program = self
+            .program
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
+        let quoted = self
+            .args
+            .iter()
+            .map(|arg| match arg.contains(char::is_whitespace) {
+                true => format!("'{arg}'"),
+                false => arg.clone(),
+            });
+        std::iter::once(program.into_owned())
+            .chain(quoted)
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     /// Runs to the end.
@@ -111,28 +121,44 @@ impl Run {
         let mut command = Command::new(&self.program);
         command
             .args(&self.args)
-            .stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
+            .stdin(if self.stdin.is_some() {
+                Stdio::piped()
+            } else {
+                Stdio::null()
+            })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         end_with_parent(&mut command);
-        let fault = |e: std::io::Error| Error::new(format!("`{}` can't be started", self.line()), self.line()).because(&e);
+        let fault = |e: std::io::Error| {
+            Error::new(format!("`{}` can't be started", self.line()), self.line()).because(&e)
+        };
         command.spawn().map_err(fault)
     }
 
     fn late(&self) -> Error {
         let time = text::duration(self.deadline);
-        Error::new(format!("`{}` did not end in {time}", self.line()), self.line())
+        Error::new(
+            format!("`{}` did not end in {time}", self.line()),
+            self.line(),
+        )
     }
 
     /// The last lines a program wrote are nearly always its reason.
     fn failed(&self, status: Option<std::process::ExitStatus>, output: &Output) -> Error {
-        let said = if output.stderr.trim().is_empty() { &output.stdout } else { &output.stderr };
+        let said = if output.stderr.trim().is_empty() {
+            &output.stdout
+        } else {
+            &output.stderr
+        };
         let end = match status {
             Some(status) => status.to_string(),
             None => "no exit status".to_string(),
         };
-        let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+        let lines: Vec<&str> = said
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .collect();
         let error = Error::new(format!("`{}` failed ({end})", self.line()), self.line());
         let tail = lines.iter().skip(lines.len().saturating_sub(5));
         tail.fold(error, |error, line| error.fact(line.trim().to_string()))
@@ -164,14 +190,24 @@ mod tests {
 
     #[tokio::test]
     async fn input_reaches_the_program_and_its_output_comes_back() {
-        let output = sh("cat; echo note >&2").stdin("hello".into()).output().await.unwrap();
-        assert_eq!((output.stdout.as_str(), output.stderr.as_str()), ("hello", "note\n"));
+        let output = sh("cat; echo note >&2")
+            .stdin("hello".into())
+            .output()
+            .await
+            .unwrap();
+        assert_eq!(
+            (output.stdout.as_str(), output.stderr.as_str()),
+            ("hello", "note\n")
+        );
     }
 
     #[tokio::test]
     async fn a_failure_quotes_the_command_and_its_last_words() {
         let error = sh("echo bad >&2; exit 3").output().await.unwrap_err();
-        assert!(error.what.contains("sh -c 'echo bad >&2; exit 3'"), "{error}");
+        assert!(
+            error.what.contains("sh -c 'echo bad >&2; exit 3'"),
+            "{error}"
+        );
         assert!(error.what.contains("exit status: 3"), "{error}");
         assert_eq!(error.facts, ["bad"]);
     }
@@ -179,6 +215,12 @@ mod tests {
     #[tokio::test]
     async fn a_program_that_hangs_is_ended_at_its_deadline() {
         let run = sh("exec sleep 600").deadline(Duration::from_millis(50));
-        assert!(run.output().await.unwrap_err().what.contains("did not end in 0.05 s"));
+        assert!(
+            run.output()
+                .await
+                .unwrap_err()
+                .what
+                .contains("did not end in 0.05 s")
+        );
     }
 }

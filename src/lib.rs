@@ -30,3 +30,5 @@ pub mod verify;
 pub mod report;
 
 pub mod cli;
+
+pub mod commands;

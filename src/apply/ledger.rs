@@ -45,7 +45,10 @@ impl Ledger {
             append(path, "\n")?;
         }
         let mut things = Vec::new();
-        for line in text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()) {
+        for line in text
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Line>(line).ok())
+        {
             match line.event {
                 Happening::Begin => {
                     remember(&mut things, &line.thing);
@@ -92,7 +95,9 @@ impl Ledger {
     }
 
     fn write(&self, event: Happening, thing: &Thing) -> Result<()> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let line = Line {
             at: now.as_secs(),
             event,
@@ -113,11 +118,16 @@ fn remember(things: &mut Vec<Thing>, thing: &Thing) -> bool {
 
 fn append(path: &Path, text: &str) -> Result<()> {
     let file = OpenOptions::new().create(true).append(true).open(path);
-    file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|e| fault(path, &e))
+    file.and_then(|mut file| file.write_all(text.as_bytes()))
+        .map_err(|e| fault(path, &e))
 }
 
 fn fault(path: &Path, cause: &std::io::Error) -> Error {
-    Error::new(format!("the ledger {} can't be used", path.display()), format!("ls -l {}", path.display())).because(cause)
+    Error::new(
+        format!("the ledger {} can't be used", path.display()),
+        format!("ls -l {}", path.display()),
+    )
+    .because(cause)
 }
 
 #[cfg(test)]
@@ -125,7 +135,10 @@ mod tests {
     use super::*;
 
     fn chart(name: &str) -> Thing {
-        Thing::Chart { name: name.into(), namespace: "n".into() }
+        Thing::Chart {
+            name: name.into(),
+            namespace: "n".into(),
+        }
     }
 
     #[test]
@@ -137,7 +150,10 @@ mod tests {
             ledger.begin(&chart(name)).unwrap();
         }
         ledger.removed(&chart("b")).unwrap();
-        assert_eq!(Ledger::open(&path).unwrap().things(), [chart("a"), chart("c")]);
+        assert_eq!(
+            Ledger::open(&path).unwrap().things(),
+            [chart("a"), chart("c")]
+        );
     }
 
     #[test]
@@ -147,6 +163,9 @@ mod tests {
         Ledger::open(&path).unwrap().begin(&chart("a")).unwrap();
         append(&path, "{\"at\": 1, \"event\": \"beg").unwrap();
         Ledger::open(&path).unwrap().begin(&chart("b")).unwrap();
-        assert_eq!(Ledger::open(&path).unwrap().things(), [chart("a"), chart("b")]);
+        assert_eq!(
+            Ledger::open(&path).unwrap().things(),
+            [chart("a"), chart("b")]
+        );
     }
 }

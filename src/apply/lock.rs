@@ -24,7 +24,12 @@ impl Lock {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|e| fault(&e))?;
         }
-        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(path);
         let mut file = file.map_err(|e| fault(&e))?;
         let start = Instant::now();
         loop {
@@ -35,7 +40,10 @@ impl Lock {
             }
             let holder = fs::read_to_string(path).unwrap_or_default();
             if start.elapsed() > PATIENCE {
-                let what = format!("the environment is held by {holder} for {}", text::duration(PATIENCE));
+                let what = format!(
+                    "the environment is held by {holder} for {}",
+                    text::duration(PATIENCE)
+                );
                 return Err(Error::new(what, "gw status"));
             }
             if start.elapsed() < PAUSE {
@@ -44,7 +52,9 @@ impl Lock {
             tokio::time::sleep(PAUSE).await;
         }
         let holder = format!("`gw {command}` (pid {})", std::process::id());
-        let written = file.set_len(0).and_then(|()| file.write_all(holder.as_bytes()));
+        let written = file
+            .set_len(0)
+            .and_then(|()| file.write_all(holder.as_bytes()));
         written.map_err(|e| fault(&e))?;
         Ok(Lock(file))
     }

@@ -1,10 +1,13 @@
 //! Walks a plan wave by wave: steps of one wave side by side, each phase with its line.
 
 use super::ledger::Ledger;
+use super::undo::undo_one;
 use crate::error::Result;
 use crate::event::{Sink, Task};
 use crate::plan::outcome::{Change, Context, Outcome, Wire};
-use crate::plan::{Action, Phase, Plan, Step};
+use crate::plan::thing::Thing;
+use crate::plan::{Action, HostService, Phase, Plan, Step, WITNESS_PREFIX};
+use crate::provider::Provider;
 use crate::target::{Support, Target};
 use crate::text;
 use futures::future::join_all;
@@ -50,9 +53,13 @@ pub async fn perform(plan: &Plan, target: &dyn Target, run: &Run<'_>) -> Result<
         let native = |step: &&Step| step.wave == wave && target.support(step) == Support::Native;
         let steps: Vec<&Step> = plan.steps.iter().filter(native).collect();
         for step in &steps {
-            tasks.entry(step.phase).or_insert_with(|| run.sink.begin(step.phase.name()));
+            tasks
+                .entry(step.phase)
+                .or_insert_with(|| run.sink.begin(step.phase.name()));
         }
-        let work = steps.iter().map(|step| perform_one(step, target, run, tasks.get(&step.phase)));
+        let work = steps
+            .iter()
+            .map(|step| perform_one(step, target, run, tasks.get(&step.phase)));
         let mut failure = None;
         for (step, result) in steps.iter().zip(join_all(work).await) {
             match result {
@@ -66,7 +73,13 @@ pub async fn perform(plan: &Plan, target: &dyn Target, run: &Run<'_>) -> Result<
             }
         }
         // What the later waves would have added to a phase is not there to be claimed.
-        let over = |phase: &Phase| failure.is_some() || !plan.steps.iter().any(|s| s.phase == *phase && s.wave > wave);
+        let over = |phase: &Phase| {
+            failure.is_some()
+                || !plan
+                    .steps
+                    .iter()
+                    .any(|s| s.phase == *phase && s.wave > wave)
+        };
         let ended: Vec<Phase> = tasks.keys().copied().filter(over).collect();
         for phase in ended {
             if let Some(task) = tasks.remove(&phase) {
@@ -80,7 +93,12 @@ pub async fn perform(plan: &Plan, target: &dyn Target, run: &Run<'_>) -> Result<
     Ok(done)
 }
 
-async fn perform_one(step: &Step, target: &dyn Target, run: &Run<'_>, task: Option<&Task>) -> Result<Outcome> {
+async fn perform_one(
+    step: &Step,
+    target: &dyn Target,
+    run: &Run<'_>,
+    task: Option<&Task>,
+) -> Result<Outcome> {
     stop_here(&step.id);
     let changing = |thing: &_| run.ledger.begin(thing);
     let removed = |thing: &_| run.ledger.removed(thing);
@@ -138,7 +156,11 @@ fn end(task: Task, phase: Phase, done: &[Done]) {
 fn detail(phase: Phase, done: &[&Done]) -> String {
     if phase == Phase::Objects {
         let number = |change| done.iter().filter(|d| d.change == change).count();
-        let words = [(Change::Created, "created"), (Change::Updated, "updated"), (Change::Unchanged, "unchanged")];
+        let words = [
+            (Change::Created, "created"),
+            (Change::Updated, "updated"),
+            (Change::Unchanged, "unchanged"),
+        ];
         let parts: Vec<String> = words
             .into_iter()
             .map(|(change, word)| (number(change), word))
@@ -147,7 +169,9 @@ fn detail(phase: Phase, done: &[&Done]) -> String {
             .collect();
         return parts.join(", ");
     }
-    let said = done.iter().filter(|d| !d.detail.is_empty() && !d.id.ends_with("-crds"));
+    let said = done
+        .iter()
+        .filter(|d| !d.detail.is_empty() && !d.id.ends_with("-crds"));
     let mut details: Vec<&str> = said.map(|d| d.detail.as_str()).collect();
     details.dedup();
     details.join(", ")
@@ -160,16 +184,65 @@ pub fn nothing_to_change(done: &[Done]) -> Option<String> {
     }
     let objects = text::count(done.iter().filter(|d| d.is_object).count(), "object");
     let charts = done.iter().filter(|d| d.is_chart).count();
-    let charts = if charts > 0 { format!(", {}", text::count(charts, "chart")) } else { String::new() };
+    let charts = if charts > 0 {
+        format!(", {}", text::count(charts, "chart"))
+    } else {
+        String::new()
+    };
     Some(format!("nothing to change: {objects}{charts} as planned"))
 }
 
-/// Removes what an earlier run made only for the moment and could not take away itself.
-pub async fn sweep(target: &dyn Target, run: &Run<'_>, is_temporary: impl Fn(&crate::plan::thing::Thing) -> bool) -> Result<usize> {
-    let left: Vec<_> = run.ledger.things().into_iter().filter(is_temporary).collect();
+/// Removes the witnesses that an earlier run could not take away itself.
+pub async fn sweep(target: &dyn Target, run: &Run<'_>) -> Result<()> {
+    let is_witness = |thing: &Thing| matches!(thing, Thing::Object { name, .. } if name.starts_with(WITNESS_PREFIX));
+    remove(target, run, is_witness).await
+}
+
+/// Removes what an earlier plan made and this one does not want any more.
+pub async fn prune(plan: &Plan, target: &dyn Target, run: &Run<'_>) -> Result<()> {
+    let mut wanted: Vec<Thing> = plan.objects().map(Thing::of).collect();
+    let services: Vec<&HostService> = plan.steps.iter().filter_map(host_service).collect();
+    for service in &services {
+        wanted.push(Thing::Process {
+            role: format!("relay-{}", service.name),
+        });
+        if service.provider == Provider::Mock {
+            wanted.push(Thing::Process {
+                role: "mock".to_string(),
+            });
+        }
+    }
+    let alias = |name: &str| {
+        services
+            .iter()
+            .any(|service| name == format!("host-{}", service.name))
+    };
+    let is_unwanted = |thing: &Thing| match thing {
+        Thing::Process { role } => role != "gateway" && !wanted.contains(thing),
+        Thing::Object { name, .. } => !wanted.contains(thing) && !alias(name),
+        Thing::Cluster { .. } | Thing::Context { .. } | Thing::GatewayApi | Thing::Chart { .. } => {
+            false
+        }
+    };
+    remove(target, run, is_unwanted).await
+}
+
+fn host_service(step: &Step) -> Option<&HostService> {
+    match &step.action {
+        Action::HostService(service) => Some(service),
+        _ => None,
+    }
+}
+
+async fn remove(
+    target: &dyn Target,
+    run: &Run<'_>,
+    unwanted: impl Fn(&Thing) -> bool,
+) -> Result<()> {
+    let left: Vec<Thing> = run.ledger.things().into_iter().filter(unwanted).collect();
     for thing in left.iter().rev() {
-        super::undo::undo_one(thing, target, run, None).await?;
+        undo_one(thing, target, run, None).await?;
         run.ledger.removed(thing)?;
     }
-    Ok(left.len())
+    Ok(())
 }

@@ -52,7 +52,10 @@ impl Record {
             environment: plan.environment.clone(),
             profile: plan.profile.clone(),
             target: plan.target.name().to_string(),
-            cluster: plan.cluster().map(|cluster| cluster.name.clone()).unwrap_or_default(),
+            cluster: plan
+                .cluster()
+                .map(|cluster| cluster.name.clone())
+                .unwrap_or_default(),
             gateway: plan.gateway.clone(),
             namespace: plan.namespace.clone(),
             port: plan.port,
@@ -106,7 +109,10 @@ impl Record {
 
 /// Names of all environments on this machine.
 pub fn names(paths: &Paths) -> Vec<String> {
-    let folders = fs::read_dir(paths.environments()).into_iter().flatten().flatten();
+    let folders = fs::read_dir(paths.environments())
+        .into_iter()
+        .flatten()
+        .flatten();
     let mut names: Vec<String> = folders
         .filter(|folder| folder.path().join("environment.json").exists())
         .map(|folder| folder.file_name().to_string_lossy().into_owned())
@@ -120,13 +126,20 @@ pub fn write(path: &Path, value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
     let part = path.with_extension("part");
     let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
-    let written = folder.and_then(|()| fs::write(&part, text)).and_then(|()| fs::rename(&part, path));
-    written.map_err(|e| Error::new(format!("{} can't be written", path.display()), "df -h").because(&e))
+    let written = folder
+        .and_then(|()| fs::write(&part, text))
+        .and_then(|()| fs::rename(&part, path));
+    written.map_err(|e| {
+        Error::new(format!("{} can't be written", path.display()), "df -h").because(&e)
+    })
 }
 
 /// Seconds since 1970.
 pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
 }
 
 fn recorded(route: &PlannedRoute) -> RecordedRoute {

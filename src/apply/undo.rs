@@ -15,7 +15,12 @@ pub struct Fate {
 }
 
 /// Undoes everything that the ledger holds, newest first, but for what `keep` says.
-pub async fn undo(target: &dyn Target, run: &Run<'_>, keep: impl Fn(&Thing) -> Option<String>, task: &Task) -> Result<Vec<Fate>> {
+pub async fn undo(
+    target: &dyn Target,
+    run: &Run<'_>,
+    keep: impl Fn(&Thing) -> Option<String>,
+    task: &Task,
+) -> Result<Vec<Fate>> {
     let mut fates = Vec::new();
     for thing in run.ledger.things().into_iter().rev() {
         if let Some(reason) = keep(&thing) {
@@ -35,7 +40,39 @@ pub async fn undo(target: &dyn Target, run: &Run<'_>, keep: impl Fn(&Thing) -> O
     Ok(fates)
 }
 
-pub async fn undo_one(thing: &Thing, target: &dyn Target, run: &Run<'_>, task: Option<&Task>) -> Result<Undone> {
+/// With the cluster goes everything in it: only what lies outside needs a step of its own.
+pub async fn undo_with_cluster(
+    target: &dyn Target,
+    run: &Run<'_>,
+    task: &Task,
+) -> Result<Vec<Fate>> {
+    let outside = |thing: &Thing| {
+        matches!(
+            thing,
+            Thing::Cluster { .. } | Thing::Context { .. } | Thing::Process { .. }
+        )
+    };
+    let (outside, inside): (Vec<Thing>, Vec<Thing>) =
+        run.ledger.things().into_iter().partition(outside);
+    let mut fates = Vec::new();
+    for thing in outside.into_iter().rev() {
+        task.waiting(thing.title());
+        let undone = undo_one(&thing, target, run, Some(task)).await?;
+        run.ledger.removed(&thing)?;
+        fates.push(Fate { thing, undone });
+    }
+    for thing in inside {
+        run.ledger.removed(&thing)?;
+    }
+    Ok(fates)
+}
+
+pub async fn undo_one(
+    thing: &Thing,
+    target: &dyn Target,
+    run: &Run<'_>,
+    task: Option<&Task>,
+) -> Result<Undone> {
     let changing = |thing: &Thing| run.ledger.begin(thing);
     let removed = |thing: &Thing| run.ledger.removed(thing);
     let known = |thing: &Thing| run.ledger.knows(thing);

@@ -24,12 +24,20 @@ pub async fn wait(
 ) -> Result<Outcome> {
     let deadline = Deadline::within(patience);
     if let Err(error) = deployment_ready(client, namespace, gateway, &deadline, waiting).await {
-        return Err(conditions(client, namespace, gateway).await.into_iter().fold(error, Error::fact));
+        return Err(conditions(client, namespace, gateway)
+            .await
+            .into_iter()
+            .fold(error, Error::fact));
     }
     let mut last = String::new();
     loop {
         match web::get(base, None, REQUEST).await {
-            Ok(_) => return Ok(Outcome::new(Change::Unchanged, format!("{gateway} answers"))),
+            Ok(_) => {
+                return Ok(Outcome::new(
+                    Change::Unchanged,
+                    format!("{gateway} answers"),
+                ));
+            }
             Err(why) if why != last => {
                 waiting(format!("{base}: {why}"));
                 last = why;
@@ -37,8 +45,13 @@ pub async fn wait(
             Err(_) => {}
         }
         if deadline.left().is_zero() {
-            let error = Error::new(format!("{base} does not answer after {}", deadline.span()), "gw status");
-            return Err(error.fact(last).fact(format!("the proxy {gateway} is ready in the cluster")));
+            let error = Error::new(
+                format!("{base} does not answer after {}", deadline.span()),
+                "gw status",
+            );
+            return Err(error
+                .fact(last)
+                .fact(format!("the proxy {gateway} is ready in the cluster")));
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -48,12 +61,22 @@ pub async fn wait(
 async fn conditions(client: &Client, namespace: &str, gateway: &str) -> Vec<String> {
     let version = "gateway.networking.k8s.io/v1";
     let mut facts = Vec::new();
-    for (kind, namespace, name) in [("GatewayClass", "", "agentgateway"), ("Gateway", namespace, gateway)] {
+    for (kind, namespace, name) in [
+        ("GatewayClass", "", "agentgateway"),
+        ("Gateway", namespace, gateway),
+    ] {
         match api(client, version, kind, namespace).get_opt(name).await {
             Ok(Some(found)) => {
                 let value = serde_json::to_value(&found).unwrap_or_default();
                 for c in object_state(&value).conditions {
-                    facts.push(format!("{kind} {name}: {}={} {} {}", c.kind, c.status, c.reason, c.message).trim_end().to_string());
+                    facts.push(
+                        format!(
+                            "{kind} {name}: {}={} {} {}",
+                            c.kind, c.status, c.reason, c.message
+                        )
+                        .trim_end()
+                        .to_string(),
+                    );
                 }
             }
             Ok(None) => facts.push(format!("{kind} {name} does not exist")),

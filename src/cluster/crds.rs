@@ -3,10 +3,12 @@
 use super::client::{is_absent, refused};
 use super::object::api;
 use crate::error::{Error, Result};
+use crate::host::web;
 use crate::plan::outcome::{Change, Context, Outcome, Undone};
 use crate::plan::thing::Thing;
-use crate::plan::{ENVIRONMENT_LABEL, GATEWAY_API_MINORS, GATEWAY_API_VERSION, MANAGED_BY_LABEL, MANAGER};
-use crate::host::web;
+use crate::plan::{
+    ENVIRONMENT_LABEL, GATEWAY_API_MINORS, GATEWAY_API_VERSION, MANAGED_BY_LABEL, MANAGER,
+};
 use crate::yaml;
 use futures::future::try_join_all;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -27,22 +29,38 @@ const READY_DEADLINE: Duration = Duration::from_secs(30);
 pub async fn installed(client: &Client) -> Result<Option<String>> {
     let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
     let found = crds.get_metadata_opt(GATEWAYS).await;
-    let found = found.map_err(|e| refused("the Gateway API CRDs can't be read", &e, "gw status"))?;
-    Ok(found.map(|crd| crd.annotations().get(VERSION_ANNOTATION).cloned().unwrap_or_default()))
+    let found =
+        found.map_err(|e| refused("the Gateway API CRDs can't be read", &e, "gw status"))?;
+    Ok(found.map(|crd| {
+        crd.annotations()
+            .get(VERSION_ANNOTATION)
+            .cloned()
+            .unwrap_or_default()
+    }))
 }
 
 /// Whether a bundle version is one that v2.2 accepts.
 pub fn is_in_range(version: &str) -> bool {
-    let mut parts = version.trim_start_matches('v').split('.').map(str::parse::<u32>);
+    let mut parts = version
+        .trim_start_matches('v')
+        .split('.')
+        .map(str::parse::<u32>);
     match (parts.next(), parts.next()) {
         (Some(Ok(1)), Some(Ok(minor))) => GATEWAY_API_MINORS.contains(&minor),
         _ => false,
     }
 }
 
-pub async fn install(client: &Client, environment: &str, cache: &Path, context: &Context<'_>) -> Result<Outcome> {
+pub async fn install(
+    client: &Client,
+    environment: &str,
+    cache: &Path,
+    context: &Context<'_>,
+) -> Result<Outcome> {
     match installed(client).await? {
-        Some(version) if is_in_range(&version) => return Ok(Outcome::new(Change::Unchanged, version)),
+        Some(version) if is_in_range(&version) => {
+            return Ok(Outcome::new(Change::Unchanged, version));
+        }
         Some(version) => return Err(out_of_range(&version)),
         None => {}
     }
@@ -52,14 +70,20 @@ pub async fn install(client: &Client, environment: &str, cache: &Path, context: 
     let put = objects.iter().map(|object| {
         let crds = crds.clone();
         async move {
-            let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or("");
+            let name = object
+                .pointer("/metadata/name")
+                .and_then(Value::as_str)
+                .unwrap_or("");
             let params = PatchParams::apply(MANAGER);
             let applied = crds.patch(name, &params, &Patch::Apply(object)).await;
             applied.map_err(|e| refused(format!("CRD {name} can't be applied"), &e, "gw up"))?;
             let established = await_condition(crds, name, conditions::is_crd_established());
             match tokio::time::timeout(READY_DEADLINE, established).await {
                 Ok(Ok(_)) => Ok(()),
-                _ => Err(Error::new(format!("CRD {name} is not served after 30 s"), format!("kubectl get crd {name} -o yaml"))),
+                _ => Err(Error::new(
+                    format!("CRD {name} is not served after 30 s"),
+                    format!("kubectl get crd {name} -o yaml"),
+                )),
             }
         }
     });
@@ -81,18 +105,26 @@ async fn bundle(cache: &Path, context: &Context<'_>) -> Result<String> {
     let part = kept.with_extension("part");
     let written = std::fs::create_dir_all(cache).and_then(|()| std::fs::write(&part, &text));
     let written = written.and_then(|()| std::fs::rename(&part, &kept));
-    written.map_err(|e| Error::new(format!("{} can't be written", kept.display()), "df -h").because(&e))?;
+    written.map_err(|e| {
+        Error::new(format!("{} can't be written", kept.display()), "df -h").because(&e)
+    })?;
     Ok(text)
 }
 
 fn out_of_range(version: &str) -> Error {
-    let shown = if version.is_empty() { "of an unknown version" } else { version };
+    let shown = if version.is_empty() {
+        "of an unknown version"
+    } else {
+        version
+    };
     Error::new(
         format!("the cluster has Gateway API {shown}, which kgateway v2.2 refuses"),
         format!("kubectl get crd {GATEWAYS} -o jsonpath='{{.metadata.annotations}}'"),
     )
     .fact("supported are 1.2, 1.3 and 1.4")
-    .fact("other programs on this cluster may need the version that is there, so it is not replaced")
+    .fact(
+        "other programs on this cluster may need the version that is there, so it is not replaced",
+    )
 }
 
 /// The bundle's objects with our labels.
@@ -112,12 +144,27 @@ pub async fn remove(client: &Client) -> Result<Undone> {
     let read = |e| refused("the Gateway API CRDs can't be read", &e, "gw down");
     let found = crds.list_metadata(&ours).await.map_err(read)?;
     let names: Vec<String> = found.iter().map(ResourceExt::name_any).collect();
-    let names: Vec<&String> = names.iter().filter(|name| name.ends_with(".gateway.networking.k8s.io")).collect();
+    let names: Vec<&String> = names
+        .iter()
+        .filter(|name| name.ends_with(".gateway.networking.k8s.io"))
+        .collect();
     if names.is_empty() {
         return Ok(Undone::Absent);
     }
-    for (kind, version) in [("Gateway", "v1"), ("HTTPRoute", "v1"), ("GRPCRoute", "v1"), ("ReferenceGrant", "v1beta1"), ("BackendTLSPolicy", "v1")] {
-        if let Some(user) = first_object(client, &format!("gateway.networking.k8s.io/{version}"), kind).await? {
+    for (kind, version) in [
+        ("Gateway", "v1"),
+        ("HTTPRoute", "v1"),
+        ("GRPCRoute", "v1"),
+        ("ReferenceGrant", "v1beta1"),
+        ("BackendTLSPolicy", "v1"),
+    ] {
+        if let Some(user) = first_object(
+            client,
+            &format!("gateway.networking.k8s.io/{version}"),
+            kind,
+        )
+        .await?
+        {
             return Ok(Undone::Kept(format!("{user} uses them")));
         }
     }
@@ -125,27 +172,54 @@ pub async fn remove(client: &Client) -> Result<Undone> {
         match crds.delete(name, &DeleteParams::default()).await {
             Ok(_) => {}
             Err(e) if is_absent(&e) => {}
-            Err(e) => return Err(refused(format!("CRD {name} can't be deleted"), &e, "gw down")),
+            Err(e) => {
+                return Err(refused(
+                    format!("CRD {name} can't be deleted"),
+                    &e,
+                    "gw down",
+                ));
+            }
         }
     }
     Ok(Undone::Removed)
 }
 
 /// Any object of a kind that does not carry our label, as `Kind namespace/name`.
-pub async fn first_object(client: &Client, api_version: &str, kind: &str) -> Result<Option<String>> {
-    let foreign = ListParams::default().labels(&format!("{MANAGED_BY_LABEL}!={MANAGER}")).limit(1);
+pub async fn first_object(
+    client: &Client,
+    api_version: &str,
+    kind: &str,
+) -> Result<Option<String>> {
+    let foreign = ListParams::default()
+        .labels(&format!("{MANAGED_BY_LABEL}!={MANAGER}"))
+        .limit(1);
     any_object(client, api_version, kind, &foreign).await
 }
 
 /// The first object of a kind that `params` selects.
-pub async fn any_object(client: &Client, api_version: &str, kind: &str, params: &ListParams) -> Result<Option<String>> {
-    match api(client, api_version, kind, "").list_metadata(params).await {
+pub async fn any_object(
+    client: &Client,
+    api_version: &str,
+    kind: &str,
+    params: &ListParams,
+) -> Result<Option<String>> {
+    match api(client, api_version, kind, "")
+        .list_metadata(params)
+        .await
+    {
         Ok(list) => Ok(list.iter().next().map(|object| {
-            let namespace = object.namespace().map(|ns| format!("{ns}/")).unwrap_or_default();
+            let namespace = object
+                .namespace()
+                .map(|ns| format!("{ns}/"))
+                .unwrap_or_default();
             format!("{kind} {namespace}{}", object.name_any())
         })),
         Err(e) if is_absent(&e) => Ok(None),
-        Err(e) => Err(refused(format!("{kind} objects can't be listed"), &e, "gw status")),
+        Err(e) => Err(refused(
+            format!("{kind} objects can't be listed"),
+            &e,
+            "gw status",
+        )),
     }
 }
 

@@ -14,7 +14,8 @@ use kube::{Api, Client};
 use std::path::Path;
 use std::time::Duration;
 
-const INSTALL: &str = "curl -fsSL https://raw.githubusercontent.com/helm/helm/main/scripts/get-helm-3 | bash";
+const INSTALL: &str =
+    "curl -fsSL https://raw.githubusercontent.com/helm/helm/main/scripts/get-helm-3 | bash";
 const HELM_DEADLINE: Duration = Duration::from_secs(180);
 
 /// Marks a release as ours in Helm's own record.
@@ -63,7 +64,14 @@ impl Helm {
         if !chart.is_crds() {
             let waiting = |reason: String| (context.waiting)(format!("{}: {reason}", chart.name));
             let deadline = Deadline::within(context.patience);
-            deployment_ready(&self.client, &chart.namespace, chart.name, &deadline, &waiting).await?;
+            deployment_ready(
+                &self.client,
+                &chart.namespace,
+                chart.name,
+                &deadline,
+                &waiting,
+            )
+            .await?;
         }
         Ok(Outcome::new(change, detail))
     }
@@ -75,10 +83,16 @@ impl Helm {
             return Ok(());
         }
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &chart.namespace);
-        let deleted = secrets.delete(&release.secret, &DeleteParams::default()).await;
+        let deleted = secrets
+            .delete(&release.secret, &DeleteParams::default())
+            .await;
         deleted.map(|_| ()).map_err(|e| {
             let next = format!("helm -n {} rollback {}", chart.namespace, chart.name);
-            super::client::refused(format!("the interrupted release {} can't be taken up", chart.name), &e, next)
+            super::client::refused(
+                format!("the interrupted release {} can't be taken up", chart.name),
+                &e,
+                next,
+            )
         })
     }
 
@@ -86,20 +100,33 @@ impl Helm {
         let helm = find("helm", INSTALL)?;
         let mark = description(&self.environment);
         let mut args = vec![
-            "upgrade", "--install", chart.name, &chart.source, "--namespace", &chart.namespace,
-            "--kubeconfig", &self.kubeconfig, "--description", &mark, "--values", "-",
+            "upgrade",
+            "--install",
+            chart.name,
+            &chart.source,
+            "--namespace",
+            &chart.namespace,
+            "--kubeconfig",
+            &self.kubeconfig,
+            "--description",
+            &mark,
+            "--values",
+            "-",
         ];
         if chart.source.starts_with("oci://") {
             args.extend(["--version", &chart.version]);
         }
-        (context.waiting)(format!("{}: helm upgrade --install {}", chart.name, chart.source));
-        let run = Run::new(helm, &args).stdin(chart.values.to_string()).deadline(HELM_DEADLINE);
-        run.output().await.map(|_| ()).map_err(|error| {
-            Error {
-                what: format!("chart {} {} can't be installed", chart.name, chart.version),
-                facts: std::iter::once(error.what).chain(error.facts).collect(),
-                ..error
-            }
+        (context.waiting)(format!(
+            "{}: helm upgrade --install {}",
+            chart.name, chart.source
+        ));
+        let run = Run::new(helm, &args)
+            .stdin(chart.values.to_string())
+            .deadline(HELM_DEADLINE);
+        run.output().await.map(|_| ()).map_err(|error| Error {
+            what: format!("chart {} {} can't be installed", chart.name, chart.version),
+            facts: std::iter::once(error.what).chain(error.facts).collect(),
+            ..error
         })
     }
 
@@ -110,14 +137,27 @@ impl Helm {
             return Ok(Undone::Absent);
         };
         if !is_ours(&release, true) {
-            return Ok(Undone::Kept("it was installed by somebody else".to_string()));
+            return Ok(Undone::Kept(
+                "it was installed by somebody else".to_string(),
+            ));
         }
         if let Some(user) = self.user(name).await? {
             return Ok(Undone::Kept(format!("{user} uses it")));
         }
         let helm = find("helm", INSTALL)?;
-        let args = ["uninstall", name, "--namespace", namespace, "--kubeconfig", &self.kubeconfig, "--ignore-not-found"];
-        Run::new(helm, &args).deadline(HELM_DEADLINE).output().await?;
+        let args = [
+            "uninstall",
+            name,
+            "--namespace",
+            namespace,
+            "--kubeconfig",
+            &self.kubeconfig,
+            "--ignore-not-found",
+        ];
+        Run::new(helm, &args)
+            .deadline(HELM_DEADLINE)
+            .output()
+            .await?;
         Ok(Undone::Removed)
     }
 
@@ -132,13 +172,21 @@ impl Helm {
         match chart {
             "agentgateway" | "agentgateway-crds" => {
                 for (version, kind) in agentgateway {
-                    if let Some(user) = super::crds::any_object(&self.client, version, kind, &all).await? {
+                    if let Some(user) =
+                        super::crds::any_object(&self.client, version, kind, &all).await?
+                    {
                         return Ok(Some(user));
                     }
                 }
                 Ok(None)
             }
-            _ => match first_object(&self.client, "gateway.kgateway.dev/v1alpha1", "TrafficPolicy").await? {
+            _ => match first_object(
+                &self.client,
+                "gateway.kgateway.dev/v1alpha1",
+                "TrafficPolicy",
+            )
+            .await?
+            {
                 Some(user) => Ok(Some(user)),
                 None => Ok(None),
             },
@@ -156,7 +204,8 @@ fn thing(chart: &Chart) -> Thing {
 /// A release that was installed to the end carries our mark; one that failed or was interrupted
 /// carries Helm's own words instead, and only the ledger knows.
 fn is_ours(release: &Installed, known: bool) -> bool {
-    release.description.starts_with("gatewright environment ") || (known && release.status != "deployed")
+    release.description.starts_with("gatewright environment ")
+        || (known && release.status != "deployed")
 }
 
 /// A chart from a folder has the version that stands in it.
@@ -167,7 +216,16 @@ fn is_as_planned(release: &Installed, chart: &Chart) -> bool {
 
 fn foreign(release: &Installed, chart: &Chart) -> Error {
     let next = format!("helm -n {} get values {}", chart.namespace, chart.name);
-    Error::new(format!("chart {} is there and is not ours", chart.name), next)
-        .fact(format!("there: version {}, status {}, values {}", release.version, release.status, release.values))
-        .fact(format!("planned: version {}, values {}", chart.version, chart.values))
+    Error::new(
+        format!("chart {} is there and is not ours", chart.name),
+        next,
+    )
+    .fact(format!(
+        "there: version {}, status {}, values {}",
+        release.version, release.status, release.values
+    ))
+    .fact(format!(
+        "planned: version {}, values {}",
+        chart.version, chart.values
+    ))
 }

@@ -4,6 +4,7 @@ pub mod answers;
 pub mod client;
 pub mod crds;
 pub mod helm;
+pub mod log;
 pub mod object;
 pub mod pod;
 pub mod ready;

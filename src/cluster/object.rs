@@ -67,15 +67,20 @@ pub async fn apply(client: &Client, object: &Value, context: &Context<'_>) -> Re
     let title = thing.title();
     let before = api.get_opt(name).await;
     let before = before.map_err(|e| refused(format!("{title} can't be read"), &e, "gw status"))?;
-    let environment = object.pointer("/metadata/labels").and_then(|labels| labels.get(ENVIRONMENT_LABEL));
+    let environment = object
+        .pointer("/metadata/labels")
+        .and_then(|labels| labels.get(ENVIRONMENT_LABEL));
     let environment = environment.and_then(Value::as_str).unwrap_or("");
     if let Some(before) = &before {
         match owner(before, environment) {
             Owner::Us => {}
             // A namespace may be anyone's: we only put things in it.
-            Owner::Foreign | Owner::Environment(_) if kind == "Namespace" => return Ok(Change::Unchanged),
+            Owner::Foreign | Owner::Environment(_) if kind == "Namespace" => {
+                return Ok(Change::Unchanged);
+            }
             Owner::Environment(other) => {
-                let what = format!("{title} in namespace {namespace} belongs to environment `{other}`");
+                let what =
+                    format!("{title} in namespace {namespace} belongs to environment `{other}`");
                 return Err(Error::new(what, format!("gw down --env {other}")));
             }
             Owner::Foreign => {
@@ -100,20 +105,32 @@ pub async fn apply(client: &Client, object: &Value, context: &Context<'_>) -> Re
 /// A conflict names the field and its owner; everything else is said as the API server said it.
 fn conflict(title: &str, error: &kube::Error, thing: &Thing) -> Error {
     let (kind, name, namespace) = match thing {
-        Thing::Object { kind, name, namespace, .. } => (plural(kind), name.as_str(), namespace.as_str()),
+        Thing::Object {
+            kind,
+            name,
+            namespace,
+            ..
+        } => (plural(kind), name.as_str(), namespace.as_str()),
         _ => return refused(format!("{title} can't be applied"), error, "gw status"),
     };
     let show = format!("kubectl -n {namespace} get {kind} {name} -o yaml --show-managed-fields");
     match error {
-        kube::Error::Api(status) if status.code == 409 => {
-            refused(format!("{title} has fields that somebody else manages"), error, show)
-        }
+        kube::Error::Api(status) if status.code == 409 => refused(
+            format!("{title} has fields that somebody else manages"),
+            error,
+            show,
+        ),
         _ => refused(format!("{title} can't be applied"), error, "gw plan"),
     }
 }
 
 /// Deletes an object that is ours and waits until it is gone; others stay.
-pub async fn delete(client: &Client, thing: &Thing, environment: &str, patience: Duration) -> Result<Undone> {
+pub async fn delete(
+    client: &Client,
+    thing: &Thing,
+    environment: &str,
+    patience: Duration,
+) -> Result<Undone> {
     let Thing::Object {
         api_version,
         kind,
@@ -132,7 +149,9 @@ pub async fn delete(client: &Client, thing: &Thing, environment: &str, patience:
         Err(e) => return Err(refused(format!("{title} can't be read"), &e, "gw down")),
     };
     if owner(&live, environment) != Owner::Us {
-        return Ok(Undone::Kept("it does not carry this environment's label".to_string()));
+        return Ok(Undone::Kept(
+            "it does not carry this environment's label".to_string(),
+        ));
     }
     match api.delete(name, &DeleteParams::foreground()).await {
         Ok(_) => {}
@@ -142,13 +161,18 @@ pub async fn delete(client: &Client, thing: &Thing, environment: &str, patience:
     gone(api, name, patience).await.map_err(|()| {
         let time = crate::text::duration(patience);
         let next = format!("kubectl -n {namespace} get {} {name} -o yaml", plural(kind));
-        Error::new(format!("{title} is still there after {time}"), next).fact("it waits for its finalizers or for what it owns")
+        Error::new(format!("{title} is still there after {time}"), next)
+            .fact("it waits for its finalizers or for what it owns")
     })?;
     Ok(Undone::Removed)
 }
 
 /// Watches until an object of that name is gone.
-pub async fn gone(api: Api<DynamicObject>, name: &str, patience: Duration) -> std::result::Result<(), ()> {
+pub async fn gone(
+    api: Api<DynamicObject>,
+    name: &str,
+    patience: Duration,
+) -> std::result::Result<(), ()> {
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
     let events = watcher::watcher(api, config);
     let watch = async move {
@@ -186,7 +210,10 @@ mod tests {
         assert_eq!(owner(&ours, "default"), Owner::Us);
         assert_eq!(owner(&ours, "demo"), Owner::Environment("default".into()));
         assert_eq!(owner(&labelled(json!({})), "default"), Owner::Foreign);
-        assert_eq!(owner(&labelled(json!({ENVIRONMENT_LABEL: "default"})), "default"), Owner::Foreign);
+        assert_eq!(
+            owner(&labelled(json!({ENVIRONMENT_LABEL: "default"})), "default"),
+            Owner::Foreign
+        );
     }
 
     #[test]

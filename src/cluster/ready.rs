@@ -37,7 +37,11 @@ impl Deadline {
 
 /// Whether a deployment's newest form is wholly available (facts 3.2).
 pub fn is_available(deployment: &Deployment) -> bool {
-    let wanted = deployment.spec.as_ref().and_then(|spec| spec.replicas).unwrap_or(1);
+    let wanted = deployment
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.replicas)
+        .unwrap_or(1);
     let Some(status) = &deployment.status else {
         return false;
     };
@@ -66,8 +70,12 @@ pub async fn deployment_ready(
     let mut last = "no deployment of that name yet".to_string();
     let by_name = watcher::Config::default().fields(&format!("metadata.name={name}"));
     let by_label = watcher::Config::default().labels(&format!("app.kubernetes.io/name={name}"));
-    let changes = watcher(deployments.clone(), by_name).default_backoff().map(|_| ());
-    let pod_changes = watcher(pods.clone(), by_label).default_backoff().map(|_| ());
+    let changes = watcher(deployments.clone(), by_name)
+        .default_backoff()
+        .map(|_| ());
+    let pod_changes = watcher(pods.clone(), by_label)
+        .default_backoff()
+        .map(|_| ());
     let mut changes = std::pin::pin!(futures::stream::select(changes, pod_changes));
     let next = format!("kubectl -n {namespace} describe pods -l app.kubernetes.io/name={name}");
     loop {
@@ -86,7 +94,9 @@ pub async fn deployment_ready(
                     last = reason;
                 }
             }
-            Look::Stuck(reason) => return Err(Error::new(format!("{name} can't become ready"), next).fact(reason)),
+            Look::Stuck(reason) => {
+                return Err(Error::new(format!("{name} can't become ready"), next).fact(reason));
+            }
         }
     }
 }
@@ -98,7 +108,8 @@ enum Look {
 }
 
 async fn look(deployments: &Api<Deployment>, pods: &Api<Pod>, name: &str) -> Result<Look> {
-    let fault = |e: kube::Error| refused(format!("deployment {name} can't be read"), &e, "gw status");
+    let fault =
+        |e: kube::Error| refused(format!("deployment {name} can't be read"), &e, "gw status");
     let Some(deployment) = deployments.get_opt(name).await.map_err(fault)? else {
         return Ok(Look::Coming("no deployment of that name yet".to_string()));
     };
@@ -121,8 +132,14 @@ async fn look(deployments: &Api<Deployment>, pods: &Api<Pod>, name: &str) -> Res
 
 /// A quota or an admission rule shows on the deployment only.
 fn why_no_pod(deployment: &Deployment) -> String {
-    let conditions = deployment.status.as_ref().and_then(|status| status.conditions.clone());
-    let failure = conditions.into_iter().flatten().find(|c| c.type_ == "ReplicaFailure" && c.status == "True");
+    let conditions = deployment
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.clone());
+    let failure = conditions
+        .into_iter()
+        .flatten()
+        .find(|c| c.type_ == "ReplicaFailure" && c.status == "True");
     let message = failure.and_then(|failure| failure.message);
     message.unwrap_or_else(|| "no pod yet".to_string())
 }

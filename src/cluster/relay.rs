@@ -57,7 +57,11 @@ impl std::str::FromStr for Subnet {
         let fault = || format!("`{text}` is not an IPv4 network such as 172.18.0.0/16");
         let (base, bits) = text.split_once('/').ok_or_else(fault)?;
         let base: Ipv4Addr = base.parse().map_err(|_| fault())?;
-        let bits: u32 = bits.parse().ok().filter(|bits| (1..=32).contains(bits)).ok_or_else(fault)?;
+        let bits: u32 = bits
+            .parse()
+            .ok()
+            .filter(|bits| (1..=32).contains(bits))
+            .ok_or_else(fault)?;
         let mask = u32::MAX << (32 - bits);
         Ok(Subnet {
             base: u32::from(base) & mask,
@@ -84,12 +88,23 @@ impl Relay {
             Ok(listener) => Ok(listener),
             Err(_) => TcpListener::bind(any).await,
         };
-        listener.map_err(|e| Error::new(format!("the relay can't listen on {}", self.listen), "gw up").because(&e))
+        listener.map_err(|e| {
+            Error::new(
+                format!("the relay can't listen on {}", self.listen),
+                "gw up",
+            )
+            .because(&e)
+        })
     }
 
     /// Serves until the process is ended.
-    pub async fn serve(self, listener: TcpListener, log: impl Fn(String) + Clone + Send + Sync + 'static) {
-        let client: Client<HttpConnector, Incoming> = Client::builder(TokioExecutor::new()).build_http();
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        log: impl Fn(String) + Clone + Send + Sync + 'static,
+    ) {
+        let client: Client<HttpConnector, Incoming> =
+            Client::builder(TokioExecutor::new()).build_http();
         loop {
             let Ok((stream, peer)) = listener.accept().await else {
                 // Out of file descriptors: others must end first.
@@ -105,45 +120,74 @@ impl Relay {
     }
 }
 
-async fn connection(stream: TcpStream, to: SocketAddrV4, client: Client<HttpConnector, Incoming>, log: impl Fn(String) + Clone) {
+async fn connection(
+    stream: TcpStream,
+    to: SocketAddrV4,
+    client: Client<HttpConnector, Incoming>,
+    log: impl Fn(String) + Clone,
+) {
     let service = service_fn(|request: Request<Incoming>| {
         let (client, log) = (client.clone(), log.clone());
         async move {
             let line = format!("{} {}", request.method(), request.uri().path());
             let response = match is_passed(request.method(), request.uri().path()) {
                 true => forward(request, to, &client).await,
-                false => answer(StatusCode::FORBIDDEN, format!("gatewright relay: {line} is not passed on\n")),
+                false => answer(
+                    StatusCode::FORBIDDEN,
+                    format!("gatewright relay: {line} is not passed on\n"),
+                ),
             };
             log(format!("{line} {}", response.status().as_u16()));
             Ok::<_, Infallible>(response)
         }
     });
     let mut server = hyper::server::conn::http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(30));
+    server
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(30));
     // A client that goes away is no fault of ours.
     let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
 
 /// Exactly the listed paths: anything with dots or escapes in it is another path.
 fn is_passed(method: &Method, path: &str) -> bool {
-    let method = if method == Method::HEAD { &Method::GET } else { method };
+    let method = if method == Method::HEAD {
+        &Method::GET
+    } else {
+        method
+    };
     PASSED.iter().any(|(m, p)| m == method && *p == path)
 }
 
-async fn forward(mut request: Request<Incoming>, to: SocketAddrV4, client: &Client<HttpConnector, Incoming>) -> Response<Body> {
-    let target = request.uri().path_and_query().map_or("/", |path| path.as_str());
+async fn forward(
+    mut request: Request<Incoming>,
+    to: SocketAddrV4,
+    client: &Client<HttpConnector, Incoming>,
+) -> Response<Body> {
+    let target = request
+        .uri()
+        .path_and_query()
+        .map_or("/", |path| path.as_str());
     let Ok(uri) = format!("http://{to}{target}").parse::<Uri>() else {
-        return answer(StatusCode::BAD_REQUEST, "gatewright relay: the path can't be read\n".to_string());
+        return answer(
+            StatusCode::BAD_REQUEST,
+            "gatewright relay: the path can't be read\n".to_string(),
+        );
     };
     *request.uri_mut() = uri;
     match client.request(request).await {
         Ok(response) => response.map(BodyExt::boxed),
-        Err(error) => answer(StatusCode::BAD_GATEWAY, format!("gatewright relay: {to}: {}\n", crate::error::chain(&error))),
+        Err(error) => answer(
+            StatusCode::BAD_GATEWAY,
+            format!("gatewright relay: {to}: {}\n", crate::error::chain(&error)),
+        ),
     }
 }
 
 fn answer(status: StatusCode, text: String) -> Response<Body> {
-    let body = Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed();
+    let body = Full::new(Bytes::from(text))
+        .map_err(|never| match never {})
+        .boxed();
     let mut response = Response::new(body);
     *response.status_mut() = status;
     response
@@ -158,12 +202,24 @@ mod tests {
         assert!(is_passed(&Method::POST, "/v1/chat/completions"));
         assert!(is_passed(&Method::HEAD, "/"));
         assert!(is_passed(&Method::GET, "/api/tags"));
-        for path in ["/api/pull", "/api/create", "/api/delete", "/api/push", "/api/copy", "/api/blobs/x"] {
+        for path in [
+            "/api/pull",
+            "/api/create",
+            "/api/delete",
+            "/api/push",
+            "/api/copy",
+            "/api/blobs/x",
+        ] {
             for method in [Method::GET, Method::POST, Method::DELETE, Method::PUT] {
                 assert!(!is_passed(&method, path), "{method} {path}");
             }
         }
-        for path in ["/v1/models/../../api/pull", "/v1//models", "/%61pi/pull", "/api/tags/"] {
+        for path in [
+            "/v1/models/../../api/pull",
+            "/v1//models",
+            "/%61pi/pull",
+            "/api/tags/",
+        ] {
             assert!(!is_passed(&Method::POST, path), "{path}");
         }
     }

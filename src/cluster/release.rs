@@ -65,24 +65,43 @@ pub async fn installed(client: &Client, namespace: &str, name: &str) -> Result<O
     let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
     // Only the newest revision is read whole: an old release has up to ten, a megabyte each.
     let ours = ListParams::default().labels(&format!("owner=helm,name={name}"));
-    let fault = |e: kube::Error| refused(format!("Helm's record of {name} can't be read"), &e, format!("helm -n {namespace} list -a"));
+    let fault = |e: kube::Error| {
+        refused(
+            format!("Helm's record of {name} can't be read"),
+            &e,
+            format!("helm -n {namespace} list -a"),
+        )
+    };
     let list = secrets.list_metadata(&ours).await.map_err(fault)?;
-    let revision = |labels: Option<&String>| labels.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-    let newest = list.items.iter().max_by_key(|s| revision(s.metadata.labels.as_ref().and_then(|l| l.get("version"))));
+    let revision = |labels: Option<&String>| {
+        labels
+            .and_then(|text| text.parse::<u64>().ok())
+            .unwrap_or(0)
+    };
+    let newest = list
+        .items
+        .iter()
+        .max_by_key(|s| revision(s.metadata.labels.as_ref().and_then(|l| l.get("version"))));
     let Some(secret) = newest.and_then(|s| s.metadata.name.clone()) else {
         return Ok(None);
     };
     let Some(found) = secrets.get_opt(&secret).await.map_err(fault)? else {
         return Ok(None);
     };
-    let blob = found.data.unwrap_or_default().remove("release").unwrap_or_default();
+    let blob = found
+        .data
+        .unwrap_or_default()
+        .remove("release")
+        .unwrap_or_default();
     Ok(decode(&blob.0, &secret))
 }
 
 fn decode(blob: &[u8], secret: &str) -> Option<Installed> {
     let packed = STANDARD.decode(blob).ok()?;
     let mut text = String::new();
-    GzDecoder::new(packed.as_slice()).read_to_string(&mut text).ok()?;
+    GzDecoder::new(packed.as_slice())
+        .read_to_string(&mut text)
+        .ok()?;
     let record: Record = serde_json::from_str(&text).ok()?;
     Some(Installed {
         name: record.name,
@@ -90,7 +109,10 @@ fn decode(blob: &[u8], secret: &str) -> Option<Installed> {
         status: record.info.status,
         version: record.chart.metadata.version,
         app_version: record.chart.metadata.app_version,
-        values: record.config.filter(|v| !v.is_null()).unwrap_or_else(|| json!({})),
+        values: record
+            .config
+            .filter(|v| !v.is_null())
+            .unwrap_or_else(|| json!({})),
         description: record.info.description,
         secret: secret.to_string(),
     })
@@ -114,7 +136,10 @@ mod tests {
         gzip.write_all(record.to_string().as_bytes()).unwrap();
         let blob = STANDARD.encode(gzip.finish().unwrap());
         let found = decode(blob.as_bytes(), "s").unwrap();
-        assert_eq!((found.version.as_str(), found.revision, found.values), ("v2.2.0", 3, json!({})));
+        assert_eq!(
+            (found.version.as_str(), found.revision, found.values),
+            ("v2.2.0", 3, json!({}))
+        );
         assert_eq!(decode(b"nonsense", "s"), None);
     }
 }

@@ -13,7 +13,12 @@ use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 
-const CHARTS: [&str; 4] = ["agentgateway-crds", "agentgateway", "kgateway-crds", "kgateway"];
+const CHARTS: [&str; 4] = [
+    "agentgateway-crds",
+    "agentgateway",
+    "kgateway-crds",
+    "kgateway",
+];
 
 /// The kinds that we apply, in the order in which they depend on each other.
 const KINDS: [(&str, &str); 7] = [
@@ -35,7 +40,12 @@ pub async fn survey(client: &Client, namespace: &str, environment: &str) -> Resu
     parts.push(Part {
         sort: "crds",
         name: "Gateway API".to_string(),
-        state: if gateway_api.is_some() { "installed" } else { "missing" }.to_string(),
+        state: if gateway_api.is_some() {
+            "installed"
+        } else {
+            "missing"
+        }
+        .to_string(),
         version: gateway_api.unwrap_or_default(),
     });
     parts.extend(charts.into_iter().flatten().map(|release| Part {
@@ -45,7 +55,10 @@ pub async fn survey(client: &Client, namespace: &str, environment: &str) -> Resu
         state: release.status,
     }));
     parts.extend(images(client, namespace).await?);
-    let lists = join_all(KINDS.map(|(version, kind)| objects(client, version, kind, namespace, environment))).await;
+    let lists = join_all(
+        KINDS.map(|(version, kind)| objects(client, version, kind, namespace, environment)),
+    )
+    .await;
     let lists: Vec<Vec<ObjectState>> = lists.into_iter().collect::<Result<_>>()?;
     Ok(Survey {
         alive: true,
@@ -67,15 +80,29 @@ async fn images(client: &Client, namespace: &str) -> Result<Vec<Part>> {
             sort: "image",
             name: deployment.name_any(),
             version: image,
-            state: if is_available(deployment) { "running" } else { "not ready" }.to_string(),
+            state: if is_available(deployment) {
+                "running"
+            } else {
+                "not ready"
+            }
+            .to_string(),
         })
     };
     Ok(list.iter().filter_map(part).collect())
 }
 
-async fn objects(client: &Client, version: &str, kind: &str, namespace: &str, environment: &str) -> Result<Vec<ObjectState>> {
+async fn objects(
+    client: &Client,
+    version: &str,
+    kind: &str,
+    namespace: &str,
+    environment: &str,
+) -> Result<Vec<ObjectState>> {
     let ours = format!("{MANAGED_BY_LABEL}={MANAGER},{ENVIRONMENT_LABEL}={environment}");
-    match api(client, version, kind, namespace).list(&ListParams::default().labels(&ours)).await {
+    match api(client, version, kind, namespace)
+        .list(&ListParams::default().labels(&ours))
+        .await
+    {
         Ok(list) => Ok(list
             .items
             .iter()
@@ -86,6 +113,10 @@ async fn objects(client: &Client, version: &str, kind: &str, namespace: &str, en
             })
             .collect()),
         Err(e) if is_absent(&e) => Ok(Vec::new()),
-        Err(e) => Err(refused(format!("{kind} objects can't be listed"), &e, "gw status")),
+        Err(e) => Err(refused(
+            format!("{kind} objects can't be listed"),
+            &e,
+            "gw status",
+        )),
     }
 }

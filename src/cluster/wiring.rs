@@ -43,7 +43,11 @@ impl Wiring<'_> {
     }
 
     fn title(&self, service: &HostService, wire: &Wire) -> String {
-        format!("{} answers pods at {}", service.provider.ways().title, wire.title())
+        format!(
+            "{} answers pods at {}",
+            service.provider.ways().title,
+            wire.title()
+        )
     }
 
     fn relay(&self, service: &HostService) -> Background {
@@ -51,13 +55,18 @@ impl Wiring<'_> {
     }
 
     fn may_hold(&self, wire: &Wire, service: &HostService) -> bool {
-        let same_network = wire.address.is_none_or(|address| address == self.network.gateway);
+        let same_network = wire
+            .address
+            .is_none_or(|address| address == self.network.gateway);
         same_network && (!wire.relay || self.relay(service).alive().is_some())
     }
 
     async fn find(&self, service: &HostService, context: &Context<'_>) -> Result<Wire> {
         let direct = SocketAddrV4::new(self.network.gateway, service.port);
-        let mut candidates: Vec<Candidate> = ALIASES.iter().map(|name| candidate(name, service.port)).collect();
+        let mut candidates: Vec<Candidate> = ALIASES
+            .iter()
+            .map(|name| candidate(name, service.port))
+            .collect();
         let listens_there = answers_here(direct).await;
         let here = is_ours(direct);
         if listens_there || !here {
@@ -68,8 +77,13 @@ impl Wiring<'_> {
             candidates.push(candidate(&relay.ip().to_string(), relay.port()));
         }
         let path = service.provider.ways().health_path;
-        (context.waiting)(format!("asking for {} from inside the cluster", service.provider.ways().title));
-        let asked = candidates.iter().map(|candidate| self.witness.ask(candidate, path, context));
+        (context.waiting)(format!(
+            "asking for {} from inside the cluster",
+            service.provider.ways().title
+        ));
+        let asked = candidates
+            .iter()
+            .map(|candidate| self.witness.ask(candidate, path, context));
         let mut tried = Vec::new();
         let mut found = None;
         for (candidate, answer) in candidates.iter().zip(join_all(asked).await) {
@@ -80,7 +94,11 @@ impl Wiring<'_> {
             }
         }
         let Some(found) = found else {
-            return Err(none_answered(service.provider.ways().title, service.port, &tried));
+            return Err(none_answered(
+                service.provider.ways().title,
+                service.port,
+                &tried,
+            ));
         };
         let relay = here && !listens_there && found.host.parse() == Ok(self.network.gateway);
         if !relay {
@@ -91,7 +109,11 @@ impl Wiring<'_> {
 
     /// A relay on the bridge's address (architecture, decision 5): that port if it is free there,
     /// else any.
-    async fn start_relay(&self, service: &HostService, context: &Context<'_>) -> Result<SocketAddrV4> {
+    async fn start_relay(
+        &self,
+        service: &HostService,
+        context: &Context<'_>,
+    ) -> Result<SocketAddrV4> {
         let relay = self.relay(service);
         let ready = match relay.alive() {
             Some(identity) if !identity.ready.is_empty() => identity.ready,
@@ -99,12 +121,23 @@ impl Wiring<'_> {
                 (context.changing)(&process(service))?;
                 relay.stop().await?;
                 let listen = SocketAddrV4::new(self.network.gateway, service.port);
-                let args = ["relay", "--listen", &listen.to_string(), "--to", &format!("127.0.0.1:{}", service.port), "--allow", &self.network.subnet];
+                let args = [
+                    "relay",
+                    "--listen",
+                    &listen.to_string(),
+                    "--to",
+                    &format!("127.0.0.1:{}", service.port),
+                    "--allow",
+                    &self.network.subnet,
+                ];
                 relay.start(&args.map(str::to_string)).await?.ready
             }
         };
         ready.parse().map_err(|_| {
-            crate::error::Error::new(format!("the relay said `{ready}` where its address was expected"), "gw logs relay")
+            crate::error::Error::new(
+                format!("the relay said `{ready}` where its address was expected"),
+                "gw logs relay",
+            )
         })
     }
 
@@ -114,14 +147,27 @@ impl Wiring<'_> {
     }
 
     /// The name of an address: a Service and its EndpointSlice (facts 15.9).
-    async fn alias(&self, service: &HostService, wire: &Wire, context: &Context<'_>) -> Result<Change> {
+    async fn alias(
+        &self,
+        service: &HostService,
+        wire: &Wire,
+        context: &Context<'_>,
+    ) -> Result<Change> {
         let Some(address) = wire.address else {
             return Ok(Change::Unchanged);
         };
         let mut change = Change::Unchanged;
-        for object in self.witness.place.host_alias(&alias(service), service.port, address, wire.port) {
+        for object in
+            self.witness
+                .place
+                .host_alias(&alias(service), service.port, address, wire.port)
+        {
             let applied = apply(self.witness.client, &object, context).await?;
-            change = if applied == Change::Unchanged { change } else { applied };
+            change = if applied == Change::Unchanged {
+                change
+            } else {
+                applied
+            };
         }
         Ok(change)
     }
@@ -165,7 +211,10 @@ fn wire(service: &HostService, found: &Candidate, relay: bool) -> Wire {
 /// Whether anything listens at an address, seen from this machine.
 async fn answers_here(address: SocketAddrV4) -> bool {
     let connect = TcpStream::connect(SocketAddr::V4(address));
-    matches!(tokio::time::timeout(Duration::from_millis(500), connect).await, Ok(Ok(_)))
+    matches!(
+        tokio::time::timeout(Duration::from_millis(500), connect).await,
+        Ok(Ok(_))
+    )
 }
 
 /// Whether the address is one of this machine's, so that a relay could listen on it. On macOS the
@@ -192,9 +241,15 @@ mod tests {
     #[test]
     fn a_proved_name_is_the_host_itself_and_an_address_gets_a_name() {
         let by_name = wire(&service(), &candidate("host.docker.internal", 11434), false);
-        assert_eq!((by_name.host.as_str(), by_name.address), ("host.docker.internal", None));
+        assert_eq!(
+            (by_name.host.as_str(), by_name.address),
+            ("host.docker.internal", None)
+        );
         let by_address = wire(&service(), &candidate("172.18.0.1", 40001), true);
-        assert_eq!(by_address.host, "host-ollama.kgateway-system.svc.cluster.local");
+        assert_eq!(
+            by_address.host,
+            "host-ollama.kgateway-system.svc.cluster.local"
+        );
         assert_eq!(by_address.title(), "172.18.0.1:40001, through a relay");
     }
 }

@@ -37,9 +37,16 @@ const PAUSE: Duration = Duration::from_millis(25);
 
 impl Witness<'_> {
     /// Asks for `path` at the candidate. `Ok` if it answered 200; otherwise in words what came.
-    pub async fn ask(&self, candidate: &Candidate, path: &str, context: &Context<'_>) -> Result<std::result::Result<(), String>> {
+    pub async fn ask(
+        &self,
+        candidate: &Candidate,
+        path: &str,
+        context: &Context<'_>,
+    ) -> Result<std::result::Result<(), String>> {
         let name = format!("{WITNESS_PREFIX}{:016x}", rand::rng().random::<u64>());
-        let objects = self.place.witness(&name, self.gateway, &candidate.host, candidate.port);
+        let objects = self
+            .place
+            .witness(&name, self.gateway, &candidate.host, candidate.port);
         let mut outcome = Ok(Err("not asked".to_string()));
         let mut applied = Ok(());
         for object in &objects {
@@ -53,7 +60,13 @@ impl Witness<'_> {
         }
         for object in objects.iter().rev() {
             let thing = Thing::of(object);
-            delete(self.client, &thing, self.place.environment, Duration::from_secs(10)).await?;
+            delete(
+                self.client,
+                &thing,
+                self.place.environment,
+                Duration::from_secs(10),
+            )
+            .await?;
             (context.removed)(&thing)?;
         }
         applied?;
@@ -67,9 +80,18 @@ impl Witness<'_> {
         while start.elapsed() < DEADLINE {
             match web::get(url, Some(WITNESS_HOSTNAME), REQUEST).await {
                 Ok((200, _)) => return Ok(()),
-                Ok((404, body)) if body == "route not found" => last = "the gateway has not taken up the witness".to_string(),
-                Ok((500, body)) if body == "service not found" || body == "no valid backends" => last = body,
-                Ok((status, body)) => return Err(format!("answered {status} {}", crate::text::excerpt(&body, 120))),
+                Ok((404, body)) if body == "route not found" => {
+                    last = "the gateway has not taken up the witness".to_string()
+                }
+                Ok((500, body)) if body == "service not found" || body == "no valid backends" => {
+                    last = body
+                }
+                Ok((status, body)) => {
+                    return Err(format!(
+                        "answered {status} {}",
+                        crate::text::excerpt(&body, 120)
+                    ));
+                }
                 Err(why) => return Err(why),
             }
             tokio::time::sleep(PAUSE).await;

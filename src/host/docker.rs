@@ -3,7 +3,9 @@
 use crate::error::{Error, Result};
 use bollard::Docker;
 use bollard::models::ContainerSummary;
-use bollard::query_parameters::{InspectNetworkOptions, ListContainersOptionsBuilder, StartContainerOptions};
+use bollard::query_parameters::{
+    InspectNetworkOptions, ListContainersOptionsBuilder, StartContainerOptions,
+};
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -53,7 +55,10 @@ pub async fn connect() -> Result<Docker> {
     } else {
         for socket in sockets.iter().filter(|socket| socket.exists()) {
             let path = socket.to_string_lossy().into_owned();
-            candidates.push((path.clone(), Docker::connect_with_unix(&path, 120, bollard::API_DEFAULT_VERSION)));
+            candidates.push((
+                path.clone(),
+                Docker::connect_with_unix(&path, 120, bollard::API_DEFAULT_VERSION),
+            ));
         }
     }
     for (name, docker) in candidates {
@@ -67,21 +72,33 @@ pub async fn connect() -> Result<Docker> {
     if tried.is_empty() {
         tried.push("no Docker socket found".to_string());
     }
-    let error = Error::new("Docker does not answer", "docker info").exit(crate::error::Exit::NoTarget);
+    let error =
+        Error::new("Docker does not answer", "docker info").exit(crate::error::Exit::NoTarget);
     Err(tried.into_iter().fold(error, Error::fact))
 }
 
 /// All kind clusters, stopped ones too.
 pub async fn kind_clusters(docker: &Docker) -> Result<Vec<KindCluster>> {
     let filters = HashMap::from([("label".to_string(), vec![LABEL.to_string()])]);
-    let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+    let options = ListContainersOptionsBuilder::default()
+        .all(true)
+        .filters(&filters)
+        .build();
     let containers = within(docker.list_containers(Some(options))).await?;
     let mut clusters: Vec<KindCluster> = Vec::new();
     for container in containers {
-        let Some(name) = container.labels.as_ref().and_then(|labels| labels.get(LABEL)).cloned() else {
+        let Some(name) = container
+            .labels
+            .as_ref()
+            .and_then(|labels| labels.get(LABEL))
+            .cloned()
+        else {
             continue;
         };
-        let running = container.state.as_ref().is_some_and(|state| state.to_string() == "running");
+        let running = container
+            .state
+            .as_ref()
+            .is_some_and(|state| state.to_string() == "running");
         let published = published(&container);
         match clusters.iter_mut().find(|cluster| cluster.name == name) {
             Some(cluster) => {
@@ -114,7 +131,10 @@ fn published(container: &ContainerSummary) -> Vec<Published> {
 /// Starts the stopped nodes of a cluster: what a reboot leaves.
 pub async fn start_kind_cluster(docker: &Docker, name: &str) -> Result<()> {
     let filters = HashMap::from([("label".to_string(), vec![format!("{LABEL}={name}")])]);
-    let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+    let options = ListContainersOptionsBuilder::default()
+        .all(true)
+        .filters(&filters)
+        .build();
     for container in within(docker.list_containers(Some(options))).await? {
         if let Some(id) = container.id {
             within(docker.start_container(&id, None::<StartContainerOptions>)).await?;
@@ -125,9 +145,13 @@ pub async fn start_kind_cluster(docker: &Docker, name: &str) -> Result<()> {
 
 /// Gateway and subnet of the network that kind uses. Never assumed: both are chosen by Docker.
 pub async fn kind_network(docker: &Docker) -> Result<Network> {
-    let name = std::env::var("KIND_EXPERIMENTAL_DOCKER_NETWORK").unwrap_or_else(|_| "kind".to_string());
+    let name =
+        std::env::var("KIND_EXPERIMENTAL_DOCKER_NETWORK").unwrap_or_else(|_| "kind".to_string());
     let inspect = within(docker.inspect_network(&name, None::<InspectNetworkOptions>)).await?;
-    let configs = inspect.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
+    let configs = inspect
+        .ipam
+        .and_then(|ipam| ipam.config)
+        .unwrap_or_default();
     let network = configs.into_iter().find_map(|config| {
         let subnet = config.subnet?;
         let gateway = match config.gateway {
@@ -137,7 +161,10 @@ pub async fn kind_network(docker: &Docker) -> Result<Network> {
         Some(Network { gateway, subnet })
     });
     network.ok_or_else(|| {
-        Error::new(format!("Docker network `{name}` has no IPv4 subnet"), format!("docker network inspect {name}"))
+        Error::new(
+            format!("Docker network `{name}` has no IPv4 subnet"),
+            format!("docker network inspect {name}"),
+        )
     })
 }
 
@@ -147,10 +174,14 @@ fn first_address(subnet: &str) -> Option<Ipv4Addr> {
     Some(Ipv4Addr::from(u32::from(base) + 1))
 }
 
-async fn within<T>(call: impl Future<Output = std::result::Result<T, bollard::errors::Error>>) -> Result<T> {
+async fn within<T>(
+    call: impl Future<Output = std::result::Result<T, bollard::errors::Error>>,
+) -> Result<T> {
     match tokio::time::timeout(DEADLINE, call).await {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(Error::new("Docker refused a question", "docker info").because(&error)),
+        Ok(Err(error)) => {
+            Err(Error::new("Docker refused a question", "docker info").because(&error))
+        }
         Err(_) => Err(Error::new("Docker gave no answer in 5 s", "docker info")),
     }
 }
@@ -161,7 +192,10 @@ mod tests {
 
     #[test]
     fn a_bridge_without_a_chosen_gateway_has_the_first_address() {
-        assert_eq!(first_address("172.18.0.0/16"), Some(Ipv4Addr::new(172, 18, 0, 1)));
+        assert_eq!(
+            first_address("172.18.0.0/16"),
+            Some(Ipv4Addr::new(172, 18, 0, 1))
+        );
         assert_eq!(first_address("fc00::/64"), None);
     }
 }

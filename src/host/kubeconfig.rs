@@ -9,8 +9,13 @@ use std::time::{Duration, Instant};
 
 /// The file that kubectl would write to: the first of KUBECONFIG, or `~/.kube/config`.
 pub fn user_file() -> PathBuf {
-    let first = std::env::var_os("KUBECONFIG").and_then(|list| std::env::split_paths(&list).find(|p| !p.as_os_str().is_empty()));
-    first.unwrap_or_else(|| std::env::home_dir().unwrap_or_default().join(".kube/config"))
+    let first = std::env::var_os("KUBECONFIG")
+        .and_then(|list| std::env::split_paths(&list).find(|p| !p.as_os_str().is_empty()));
+    first.unwrap_or_else(|| {
+        std::env::home_dir()
+            .unwrap_or_default()
+            .join(".kube/config")
+    })
 }
 
 /// Adds what `own` holds to the user's file; `changing` is called before a first change.
@@ -48,7 +53,10 @@ fn merge(config: &mut Value, own: &Value) -> bool {
             let Some(entries) = config[list].as_array_mut() else {
                 continue;
             };
-            match entries.iter_mut().find(|have| have["name"] == entry["name"]) {
+            match entries
+                .iter_mut()
+                .find(|have| have["name"] == entry["name"])
+            {
                 Some(have) => *have = entry.clone(),
                 None => entries.push(entry.clone()),
             }
@@ -81,13 +89,19 @@ fn edit(path: &Path, change: impl FnOnce(&mut Value) -> bool) -> Result<bool> {
         fs::create_dir_all(folder).map_err(fault)?;
     }
     let _lock = Lock::take(path)?;
-    let mut config = if path.exists() { read(path)? } else { Value::Null };
+    let mut config = if path.exists() {
+        read(path)?
+    } else {
+        Value::Null
+    };
     if !change(&mut config) {
         return Ok(false);
     }
     let part = path.with_extension("gatewright");
     let text = yaml::write(&config);
-    write_private(&part, &text).and_then(|()| fs::rename(&part, path)).map_err(fault)?;
+    write_private(&part, &text)
+        .and_then(|()| fs::rename(&part, path))
+        .map_err(fault)?;
     Ok(true)
 }
 
@@ -95,16 +109,30 @@ fn edit(path: &Path, change: impl FnOnce(&mut Value) -> bool) -> Result<bool> {
 pub fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(text.as_bytes())
 }
 
 fn read(path: &Path) -> Result<Value> {
     let next = format!("kubectl config view --kubeconfig {}", path.display());
-    let fault = |e: std::io::Error| Error::new(format!("{} can't be read", path.display()), &next).because(&e);
+    let fault = |e: std::io::Error| {
+        Error::new(format!("{} can't be read", path.display()), &next).because(&e)
+    };
     let text = fs::read_to_string(path).map_err(fault)?;
-    let mut values = yaml::read_values(&text).map_err(|error| Error { next: next.clone(), ..error })?;
-    Ok(if values.is_empty() { Value::Null } else { values.remove(0) })
+    let mut values = yaml::read_values(&text).map_err(|error| Error {
+        next: next.clone(),
+        ..error
+    })?;
+    Ok(if values.is_empty() {
+        Value::Null
+    } else {
+        values.remove(0)
+    })
 }
 
 /// `config.lock` beside the file, made exclusively: client-go's protocol

@@ -39,7 +39,10 @@ mod tests {
     fn models_keep_ollamas_order_and_other_answers_are_no_ollama() {
         let tags = json!({"models": [{"name": "llama3.2:latest"}, {"name": "qwen3:8b"}]});
         assert_eq!(models(&tags).unwrap(), ["llama3.2:latest", "qwen3:8b"]);
-        assert_eq!(models(&json!({"models": []})).unwrap(), Vec::<String>::new());
+        assert_eq!(
+            models(&json!({"models": []})).unwrap(),
+            Vec::<String>::new()
+        );
         assert_eq!(models(&json!({"data": []})), None);
     }
 }

@@ -19,7 +19,11 @@ impl Paths {
     /// From XDG_STATE_HOME, XDG_CACHE_HOME and XDG_RUNTIME_DIR or their defaults.
     pub fn from_env() -> Self {
         let home = env::home_dir().unwrap_or_else(|| PathBuf::from("/"));
-        let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let absolute = |name| {
+            env::var_os(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
         let state = absolute("XDG_STATE_HOME").unwrap_or_else(|| home.join(".local/state"));
         let runtime = absolute("XDG_RUNTIME_DIR").unwrap_or_else(env::temp_dir);
         let cache = absolute("XDG_CACHE_HOME").unwrap_or_else(|| home.join(".cache"));
@@ -105,7 +109,8 @@ impl EnvironmentPaths {
         }
         let mut hash = DefaultHasher::new();
         self.folder.hash(&mut hash);
-        self.runtime.join(format!("gatewright-{:016x}.sock", hash.finish()))
+        self.runtime
+            .join(format!("gatewright-{:016x}.sock", hash.finish()))
     }
 }
 
@@ -125,6 +130,9 @@ mod tests {
             cache: "/c".into(),
             runtime: "/r".into(),
         };
-        assert_eq!(near.environment("default").socket(), Path::new("/s/environments/default/gateway.sock"));
+        assert_eq!(
+            near.environment("default").socket(),
+            Path::new("/s/environments/default/gateway.sock")
+        );
     }
 }

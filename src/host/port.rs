@@ -26,7 +26,10 @@ fn listener(port: u16) -> Option<(u32, String)> {
         .filter_map(|table| std::fs::read_to_string(table).ok())
         .flat_map(|table| listening_inodes(&table, port))
         .collect();
-    let wanted: Vec<String> = inodes.iter().map(|inode| format!("socket:[{inode}]")).collect();
+    let wanted: Vec<String> = inodes
+        .iter()
+        .map(|inode| format!("socket:[{inode}]"))
+        .collect();
     let processes = std::fs::read_dir("/proc").ok()?;
     for process in processes.flatten() {
         let Ok(pid) = process.file_name().to_string_lossy().parse::<u32>() else {
@@ -37,7 +40,9 @@ fn listener(port: u16) -> Option<(u32, String)> {
         };
         let holds = |file: std::fs::DirEntry| {
             let link = std::fs::read_link(file.path()).ok()?;
-            wanted.contains(&link.to_string_lossy().into_owned()).then_some(())
+            wanted
+                .contains(&link.to_string_lossy().into_owned())
+                .then_some(())
         };
         if files.flatten().find_map(holds).is_some() {
             let name = std::fs::read_to_string(process.path().join("comm")).ok()?;
@@ -68,7 +73,11 @@ fn listener(port: u16) -> Option<(u32, String)> {
         .output()
         .ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let pid = text.lines().find_map(|line| line.strip_prefix('p'))?.parse().ok()?;
+    let pid = text
+        .lines()
+        .find_map(|line| line.strip_prefix('p'))?
+        .parse()
+        .ok()?;
     let name = text.lines().find_map(|line| line.strip_prefix('c'))?;
     Some((pid, name.to_string()))
 }

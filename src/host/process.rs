@@ -56,11 +56,18 @@ impl Background {
         let fault = |what: String, e: std::io::Error| Error::new(what, again()).because(&e);
         let log = OpenOptions::new().create(true).append(true).open(&self.log);
         let log = log.map_err(|e| fault(format!("{} can't be opened", self.log.display()), e))?;
-        let program = std::env::current_exe().map_err(|e| fault("this program can't find itself".into(), e))?;
+        let program = std::env::current_exe()
+            .map_err(|e| fault("this program can't find itself".into(), e))?;
         let mut command = Command::new(program);
-        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        command
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log);
         detach(&mut command);
-        let mut child = command.spawn().map_err(|e| fault(format!("the {} can't be started", self.role), e))?;
+        let mut child = command
+            .spawn()
+            .map_err(|e| fault(format!("the {} can't be started", self.role), e))?;
         let pid = child.id().unwrap_or_default();
         // Written at once: a `gw` that is killed in the next moment must leave a process that `down` finds.
         let mut identity = Identity {
@@ -70,7 +77,10 @@ impl Background {
         };
         self.write(&identity)?;
         let Some(stdout) = child.stdout.take() else {
-            return Err(Error::new(format!("the {} has no output", self.role), again()));
+            return Err(Error::new(
+                format!("the {} has no output", self.role),
+                again(),
+            ));
         };
         let mut lines = BufReader::new(stdout).lines();
         match tokio::time::timeout(START_DEADLINE, lines.next_line()).await {
@@ -83,7 +93,10 @@ impl Background {
             Err(_) => {
                 let _ = child.start_kill();
                 let time = text::duration(START_DEADLINE);
-                Err(Error::new(format!("the {} was not ready in {time}", self.role), again()))
+                Err(Error::new(
+                    format!("the {} was not ready in {time}", self.role),
+                    again(),
+                ))
             }
         }
     }
@@ -108,7 +121,10 @@ impl Background {
     fn died(&self) -> Error {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
-        let error = Error::new(format!("the {} ended at its start", self.role), format!("gw logs {}", self.role));
+        let error = Error::new(
+            format!("the {} ended at its start", self.role),
+            format!("gw logs {}", self.role),
+        );
         let tail = lines.iter().skip(lines.len().saturating_sub(3));
         tail.fold(error, |error, line| error.fact(line.to_string()))
     }
@@ -151,7 +167,10 @@ fn started(pid: u32) -> Option<String> {
 #[cfg(not(target_os = "linux"))]
 fn started(pid: u32) -> Option<String> {
     let pid = pid.to_string();
-    let output = std::process::Command::new("ps").args(["-o", "lstart=", "-p", &pid]).output().ok()?;
+    let output = std::process::Command::new("ps")
+        .args(["-o", "lstart=", "-p", &pid])
+        .output()
+        .ok()?;
     let text = String::from_utf8_lossy(&output.stdout).trim().to_string();
     (!text.is_empty()).then_some(text)
 }

@@ -20,15 +20,28 @@ pub fn local() -> &'static reqwest::Client {
 
 /// Text from the outside world: with the system's roots and proxies.
 pub async fn fetch(url: &str, deadline: Duration) -> Result<String> {
-    let fault = |e: &reqwest::Error| Error::new(format!("{url} can't be fetched"), format!("curl -fsSLO {url}")).because(e);
-    let client = reqwest::Client::builder().timeout(deadline).build().map_err(|e| fault(&e))?;
+    let fault = |e: &reqwest::Error| {
+        Error::new(
+            format!("{url} can't be fetched"),
+            format!("curl -fsSLO {url}"),
+        )
+        .because(e)
+    };
+    let client = reqwest::Client::builder()
+        .timeout(deadline)
+        .build()
+        .map_err(|e| fault(&e))?;
     let response = client.get(url).send().await.map_err(|e| fault(&e))?;
     let response = response.error_for_status().map_err(|e| fault(&e))?;
     response.text().await.map_err(|e| fault(&e))
 }
 
 /// Status and body of a GET, or in words why there is none.
-pub async fn get(url: &str, host: Option<&str>, deadline: Duration) -> std::result::Result<(u16, String), String> {
+pub async fn get(
+    url: &str,
+    host: Option<&str>,
+    deadline: Duration,
+) -> std::result::Result<(u16, String), String> {
     let mut request = local().get(url).timeout(deadline);
     if let Some(host) = host {
         request = request.header("host", host);

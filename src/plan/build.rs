@@ -12,7 +12,12 @@ use std::time::Duration;
 pub const DEFAULT_CLUSTER: &str = "gatewright";
 
 /// What must exist so that `profile` is true on `target`.
-pub fn build(profile: &Profile, target: TargetKind, environment: &str, services: &Services) -> Result<Plan> {
+pub fn build(
+    profile: &Profile,
+    target: TargetKind,
+    environment: &str,
+    services: &Services,
+) -> Result<Plan> {
     let selection = select(profile, services)?;
     let place = Place {
         namespace: &profile.release.namespace,
@@ -27,12 +32,18 @@ pub fn build(profile: &Profile, target: TargetKind, environment: &str, services:
     let mut steps = Vec::new();
     match target {
         TargetKind::Kind => builder.cluster_steps(&mut steps),
-        TargetKind::Embedded => steps.push(step("process.gateway", Phase::Gateway, 0, Action::Process)),
+        TargetKind::Embedded => {
+            steps.push(step("process.gateway", Phase::Gateway, 0, Action::Process))
+        }
     }
     builder.gateway_steps(&mut steps);
     builder.backend_steps(&selection.backends, &mut steps);
     for (route, _) in &routes {
-        steps.push(object(Phase::Objects, 7, place.route(route, &profile.gateway)));
+        steps.push(object(
+            Phase::Objects,
+            7,
+            place.route(route, &profile.gateway),
+        ));
     }
     Ok(Plan {
         environment: environment.to_string(),
@@ -42,7 +53,10 @@ pub fn build(profile: &Profile, target: TargetKind, environment: &str, services:
         namespace: profile.release.namespace.clone(),
         port: profile.gateway.port,
         steps,
-        routes: routes.into_iter().map(|(route, backend)| planned(route, backend)).collect(),
+        routes: routes
+            .into_iter()
+            .map(|(route, backend)| planned(route, backend))
+            .collect(),
         notes: selection.notes,
     })
 }
@@ -57,10 +71,16 @@ impl Builder<'_> {
     /// Routes whose backend is used, each with it.
     fn routes<'r>(&'r self, backends: &'r [Selected]) -> Vec<(&'r Route, &'r Selected)> {
         let with_backend = |route: &'r Route| {
-            let backend = backends.iter().find(|backend| backend.name == route.backend)?;
+            let backend = backends
+                .iter()
+                .find(|backend| backend.name == route.backend)?;
             Some((route, backend))
         };
-        self.profile.routes.iter().filter_map(with_backend).collect()
+        self.profile
+            .routes
+            .iter()
+            .filter_map(with_backend)
+            .collect()
     }
 
     /// Cluster, namespace, CRDs before controllers (facts 1.6: without the CRDs a controller restarts).
@@ -72,12 +92,27 @@ impl Builder<'_> {
             node_image: target.node_image.clone(),
             host_port: self.profile.gateway.port,
         };
-        steps.push(step(&format!("cluster.{name}"), Phase::Cluster, 0, Action::Cluster(cluster)));
+        steps.push(step(
+            &format!("cluster.{name}"),
+            Phase::Cluster,
+            0,
+            Action::Cluster(cluster),
+        ));
         steps.push(object(Phase::Charts, 1, self.place.namespace()));
-        steps.push(step("crds.gateway-api", Phase::GatewayApi, 2, Action::GatewayApi));
+        steps.push(step(
+            "crds.gateway-api",
+            Phase::GatewayApi,
+            2,
+            Action::GatewayApi,
+        ));
         for chart in charts(&self.profile.release) {
             let wave = if chart.is_crds() { 2 } else { 3 };
-            steps.push(step(&format!("chart.{}", chart.name), Phase::Charts, wave, Action::Chart(chart)));
+            steps.push(step(
+                &format!("chart.{}", chart.name),
+                Phase::Charts,
+                wave,
+                Action::Chart(chart),
+            ));
         }
     }
 
@@ -86,11 +121,23 @@ impl Builder<'_> {
         let on_cluster = self.target != TargetKind::Embedded;
         if on_cluster {
             let image = profile.release.proxy_image.as_ref();
-            steps.push(object(Phase::Gateway, 4, place.parameters(&profile.gateway, image)));
+            steps.push(object(
+                Phase::Gateway,
+                4,
+                place.parameters(&profile.gateway, image),
+            ));
         }
-        steps.push(object(Phase::Gateway, 4, place.gateway(&profile.gateway, on_cluster)));
+        steps.push(object(
+            Phase::Gateway,
+            4,
+            place.gateway(&profile.gateway, on_cluster),
+        ));
         for policy in &profile.policies {
-            steps.push(object(Phase::Objects, 4, place.policy(policy, &profile.gateway)));
+            steps.push(object(
+                Phase::Objects,
+                4,
+                place.policy(policy, &profile.gateway),
+            ));
         }
         steps.push(step("gateway.answers", Phase::Gateway, 5, Action::Answers));
     }
@@ -104,11 +151,18 @@ impl Builder<'_> {
                 namespace: self.place.namespace.to_string(),
                 environment: self.place.environment.to_string(),
             };
-            steps.push(step(&format!("host.{}", backend.name), Phase::Host, 6, Action::HostService(service)));
+            steps.push(step(
+                &format!("host.{}", backend.name),
+                Phase::Host,
+                6,
+                Action::HostService(service),
+            ));
         }
         for backend in backends {
             let host = host_placeholder(&backend.name);
-            let value = self.place.openai_backend(&backend.name, &backend.model, host, backend.port);
+            let value =
+                self.place
+                    .openai_backend(&backend.name, &backend.model, host, backend.port);
             steps.push(object(Phase::Objects, 7, value));
         }
     }

@@ -136,11 +136,16 @@ pub fn host_placeholder(backend: &str) -> String {
 pub fn resolve(object: &Value, host: &dyn Fn(&str) -> Option<String>) -> Value {
     match object {
         Value::String(text) => {
-            let name = text.strip_prefix("{host.").and_then(|rest| rest.strip_suffix('}'));
+            let name = text
+                .strip_prefix("{host.")
+                .and_then(|rest| rest.strip_suffix('}'));
             Value::String(name.and_then(host).unwrap_or_else(|| text.clone()))
         }
         Value::Array(items) => items.iter().map(|item| resolve(item, host)).collect(),
-        Value::Object(fields) => fields.iter().map(|(key, value)| (key.clone(), resolve(value, host))).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(key, value)| (key.clone(), resolve(value, host)))
+            .collect(),
         other => other.clone(),
     }
 }

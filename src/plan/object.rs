@@ -171,7 +171,13 @@ impl Place<'_> {
 
     /// A name for an address of this machine: a Service without selector and its EndpointSlice
     /// (facts 15.9). The Service keeps the service's usual port, whatever port carries it.
-    pub fn host_alias(self, name: &str, port: u16, address: std::net::Ipv4Addr, at: u16) -> [Value; 2] {
+    pub fn host_alias(
+        self,
+        name: &str,
+        port: u16,
+        address: std::net::Ipv4Addr,
+        at: u16,
+    ) -> [Value; 2] {
         let ports = json!([{"name": "http", "port": port, "protocol": "TCP", "targetPort": at}]);
         let service = self.object("v1", "Service", name, json!({"ports": ports}));
         let mut metadata = self.metadata(name);
@@ -254,8 +260,10 @@ fn strip_prefix() -> HttpRouteRulesFilters {
 fn change_headers(headers: &Headers) -> HttpRouteRulesFilters {
     let set = headers.set.iter().cloned();
     let add = headers.add.iter().cloned();
-    let set = set.map(|(name, value)| HttpRouteRulesFiltersRequestHeaderModifierSet { name, value });
-    let add = add.map(|(name, value)| HttpRouteRulesFiltersRequestHeaderModifierAdd { name, value });
+    let set =
+        set.map(|(name, value)| HttpRouteRulesFiltersRequestHeaderModifierSet { name, value });
+    let add =
+        add.map(|(name, value)| HttpRouteRulesFiltersRequestHeaderModifierAdd { name, value });
     HttpRouteRulesFilters {
         r#type: HttpRouteRulesFiltersType::RequestHeaderModifier,
         request_header_modifier: Some(HttpRouteRulesFiltersRequestHeaderModifier {

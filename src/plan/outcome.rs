@@ -86,7 +86,11 @@ pub struct Context<'a> {
 
 impl Context<'_> {
     pub fn wire(&self, backend: &str) -> Option<Wire> {
-        self.wires.lock().unwrap_or_else(PoisonError::into_inner).get(backend).cloned()
+        self.wires
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(backend)
+            .cloned()
     }
 
     pub fn set_wire(&self, backend: &str, wire: Wire) {

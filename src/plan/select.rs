@@ -50,18 +50,27 @@ pub fn select(profile: &Profile, services: &Services) -> Result<Selection> {
     }
     if selection.backends.is_empty() {
         for backend in profile.backends.iter().filter(|b| b.fallback) {
-            selection.backends.push(choose(backend, services, &mut selection.notes)?);
+            selection
+                .backends
+                .push(choose(backend, services, &mut selection.notes)?);
         }
         let names: Vec<&str> = selection.backends.iter().map(|b| b.name.as_str()).collect();
         if !names.is_empty() && !reasons.is_empty() {
             let instead = text::list(&names);
-            selection.notes.push(format!("{}: using {instead} instead", text::list(&reasons)));
+            selection
+                .notes
+                .push(format!("{}: using {instead} instead", text::list(&reasons)));
         }
     } else {
-        selection.notes.extend(reasons.iter().map(|r| format!("left out: {r}")));
+        selection
+            .notes
+            .extend(reasons.iter().map(|r| format!("left out: {r}")));
     }
     if selection.backends.is_empty() {
-        let error = Error::new("no backend of the profile is available", "gw up --profile default");
+        let error = Error::new(
+            "no backend of the profile is available",
+            "gw up --profile default",
+        );
         let error = reasons.into_iter().fold(error, Error::fact);
         return Err(error.exit(Exit::Usage));
     }
@@ -81,7 +90,10 @@ fn choose(backend: &Backend, services: &Services, notes: &mut Vec<String>) -> Re
         return Ok(selected(backend.port.unwrap_or(services.mock_port), wanted));
     }
     let port = backend.port.unwrap_or(ways.default_port);
-    let service = services.found.iter().find(|s| s.provider == backend.provider && s.port == port);
+    let service = services
+        .found
+        .iter()
+        .find(|s| s.provider == backend.provider && s.port == port);
     let Some(service) = service else {
         let what = format!("{} does not answer on 127.0.0.1:{port}", ways.title);
         return Err(Error::new(what, ways.start));
@@ -90,7 +102,11 @@ fn choose(backend: &Backend, services: &Services, notes: &mut Vec<String>) -> Re
         let what = format!("{} has no model", ways.title);
         return Err(Error::new(what, backend.provider.fetch_model(wanted)));
     };
-    if service.models.iter().any(|model| ollama::same_model(wanted, model)) {
+    if service
+        .models
+        .iter()
+        .any(|model| ollama::same_model(wanted, model))
+    {
         return Ok(selected(port, wanted));
     }
     notes.push(format!(

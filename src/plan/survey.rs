@@ -43,13 +43,23 @@ pub struct Condition {
 /// Kind, name and conditions of an object as its controller wrote them. Gateways and backends carry
 /// conditions themselves, routes per parent, policies per ancestor (facts 4).
 pub fn object_state(object: &Value) -> ObjectState {
-    let word = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_string();
+    let word = |pointer: &str| {
+        object
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or("")
+            .to_string()
+    };
     let lists = [
         object.pointer("/status/conditions"),
         object.pointer("/status/parents/0/conditions"),
         object.pointer("/status/ancestors/0/conditions"),
     ];
-    let conditions = lists.into_iter().flatten().filter_map(Value::as_array).flatten();
+    let conditions = lists
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_array)
+        .flatten();
     ObjectState {
         kind: word("/kind"),
         name: word("/metadata/name"),
@@ -58,7 +68,13 @@ pub fn object_state(object: &Value) -> ObjectState {
 }
 
 fn condition(value: &Value) -> Condition {
-    let word = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or("").to_string();
+    let word = |key: &str| {
+        value
+            .get(key)
+            .and_then(Value::as_str)
+            .unwrap_or("")
+            .to_string()
+    };
     Condition {
         kind: word("type"),
         status: word("status"),
@@ -74,10 +90,14 @@ mod tests {
 
     #[test]
     fn a_routes_conditions_are_those_of_its_parent() {
-        let accepted = json!({"type": "Accepted", "status": "True", "reason": "Accepted", "message": ""});
+        let accepted =
+            json!({"type": "Accepted", "status": "True", "reason": "Accepted", "message": ""});
         let route = json!({"kind": "HTTPRoute", "metadata": {"name": "x"}, "status": {"parents": [{"conditions": [accepted]}]}});
         let state = object_state(&route);
-        assert_eq!((state.name.as_str(), state.conditions[0].kind.as_str()), ("x", "Accepted"));
+        assert_eq!(
+            (state.name.as_str(), state.conditions[0].kind.as_str()),
+            ("x", "Accepted")
+        );
         assert_eq!(object_state(&json!({"kind": "Service"})).conditions, []);
     }
 }

@@ -29,7 +29,13 @@ pub enum Thing {
 impl Thing {
     /// The identity of an object; empty parts where the object has none.
     pub fn of(object: &Value) -> Thing {
-        let word = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or("").to_string();
+        let word = |pointer: &str| {
+            object
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or("")
+                .to_string()
+        };
         Thing::Object {
             api_version: word("/apiVersion"),
             kind: word("/kind"),

@@ -44,10 +44,16 @@ impl Document {
     }
 
     pub fn findings(self, findings: &[Finding]) -> Self {
-        let failed = findings.iter().any(|finding| finding.verdict == Verdict::Fail);
+        let failed = findings
+            .iter()
+            .any(|finding| finding.verdict == Verdict::Fail);
         let value = serde_json::to_value(findings).unwrap_or_default();
         let document = self.set("findings", value);
-        if failed { document.exit(Exit::NotProved) } else { document }
+        if failed {
+            document.exit(Exit::NotProved)
+        } else {
+            document
+        }
     }
 
     pub fn changes(self, done: &[Done]) -> Self {
@@ -74,10 +80,17 @@ impl Document {
     }
 
     pub fn plan(self, plan: &Plan) -> Self {
-        let steps: Vec<Value> = plan.steps.iter().map(|step| json!({"id": step.id, "phase": step.phase.name()})).collect();
+        let steps: Vec<Value> = plan
+            .steps
+            .iter()
+            .map(|step| json!({"id": step.id, "phase": step.phase.name()}))
+            .collect();
         let objects: Vec<Value> = plan.objects().cloned().collect();
         let notes: Vec<Value> = plan.notes.iter().map(|note| json!(note)).collect();
-        self.set("target", plan.target.name()).set("steps", steps).set("objects", objects).set("notes", notes)
+        self.set("target", plan.target.name())
+            .set("steps", steps)
+            .set("objects", objects)
+            .set("notes", notes)
     }
 
     pub fn survey(self, survey: &Survey) -> Self {
@@ -102,7 +115,10 @@ impl Document {
     }
 
     pub fn error(self, error: &Error) -> Self {
-        self.exit(error.exit).set("error", json!({"what": error.what, "facts": error.facts, "next": error.next}))
+        self.exit(error.exit).set(
+            "error",
+            json!({"what": error.what, "facts": error.facts, "next": error.next}),
+        )
     }
 
     /// One pretty-printed JSON object.

@@ -19,15 +19,25 @@ pub fn error(error: &Error, look: Look) -> String {
 
 /// A table of routes, then every failure with its evidence.
 pub fn proof(findings: &[Finding], look: Look) -> String {
-    let routes: Vec<(&Finding, &RouteProof)> = findings.iter().filter_map(|f| Some((f, f.route.as_ref()?))).collect();
+    let routes: Vec<(&Finding, &RouteProof)> = findings
+        .iter()
+        .filter_map(|f| Some((f, f.route.as_ref()?)))
+        .collect();
     let mut rows = Vec::new();
     if !routes.is_empty() {
         let head = ["route", "model", "status", "tokens", "time", ""].map(|title| look.dim(title));
         rows.push(std::iter::once(String::new()).chain(head).collect());
     }
-    rows.extend(routes.iter().map(|(finding, route)| row(finding, route, look)));
+    rows.extend(
+        routes
+            .iter()
+            .map(|(finding, route)| row(finding, route, look)),
+    );
     let mut lines = text::table(&rows);
-    for finding in findings.iter().filter(|f| f.verdict == Verdict::Fail || f.verdict == Verdict::Skip) {
+    for finding in findings
+        .iter()
+        .filter(|f| f.verdict == Verdict::Fail || f.verdict == Verdict::Skip)
+    {
         lines.push(String::new());
         lines.extend(failure(finding, look));
     }
@@ -35,23 +45,56 @@ pub fn proof(findings: &[Finding], look: Look) -> String {
 }
 
 fn row(finding: &Finding, route: &RouteProof, look: Look) -> Vec<String> {
-    let status = if route.status == 0 { "none".to_string() } else { route.status.to_string() };
+    let status = if route.status == 0 {
+        "none".to_string()
+    } else {
+        route.status.to_string()
+    };
     let tokens = match finding.verdict {
         Verdict::Pass => format!("{} + {}", route.input_tokens, route.output_tokens),
         Verdict::Warn | Verdict::Fail | Verdict::Skip => String::new(),
     };
     // Nobody may take the mock for a model.
-    let model = if route.mock { format!("{} (no model)", route.model) } else { route.model.clone() };
-    let answer = if route.answer.is_empty() { String::new() } else { format!("{:?}", text::excerpt(&route.answer, 28)) };
+    let model = if route.mock {
+        format!("{} (no model)", route.model)
+    } else {
+        route.model.clone()
+    };
+    let answer = if route.answer.is_empty() {
+        String::new()
+    } else {
+        format!("{:?}", text::excerpt(&route.answer, 28))
+    };
     let time = text::duration(Duration::from_secs_f64(finding.seconds));
-    vec![look.verdict(finding.verdict), route.path.clone(), model, status, tokens, time, answer]
+    vec![
+        look.verdict(finding.verdict),
+        route.path.clone(),
+        model,
+        status,
+        tokens,
+        time,
+        answer,
+    ]
 }
 
 /// Mark, claim, summary; evidence in columns; the next command.
 pub fn failure(finding: &Finding, look: Look) -> Vec<String> {
-    let mut lines = vec![format!("{} {}: {}", look.verdict(finding.verdict), finding.title, finding.summary)];
-    let rows: Vec<Vec<String>> = finding.facts.iter().map(|(name, text)| vec![name.clone(), text.clone()]).collect();
-    lines.extend(text::table(&rows).into_iter().map(|line| format!("    {line}")));
+    let mut lines = vec![format!(
+        "{} {}: {}",
+        look.verdict(finding.verdict),
+        finding.title,
+        finding.summary
+    )];
+    let rows: Vec<Vec<String>> = finding
+        .facts
+        .iter()
+        .map(|(name, text)| vec![name.clone(), text.clone()])
+        .collect();
+    lines.extend(
+        text::table(&rows)
+            .into_iter()
+            .map(|line| format!("    {line}")),
+    );
     if let Some(next) = &finding.next {
         lines.push(format!("  {} {}", look.arrow(), look.bold(next)));
     }
@@ -66,7 +109,10 @@ pub fn ready(base: &str, findings: &[Finding], elapsed: Duration) -> String {
         .filter_map(|finding| finding.route.as_ref())
         .collect();
     let routes = text::count(proved.len(), "route");
-    let mut lines = vec![format!("{base} is ready: {routes} proved in {}.", text::duration(elapsed))];
+    let mut lines = vec![format!(
+        "{base} is ready: {routes} proved in {}.",
+        text::duration(elapsed)
+    )];
     if let Some(route) = proved.first() {
         lines.push(String::new());
         lines.push(format!("curl {base}{}/v1/chat/completions \\", route.path));
@@ -80,14 +126,29 @@ pub fn ready(base: &str, findings: &[Finding], elapsed: Duration) -> String {
 pub fn proved_again(findings: &[Finding], look: Look) -> String {
     let routes: Vec<String> = findings
         .iter()
-        .filter_map(|finding| Some(format!("{} {}", look.verdict(finding.verdict), finding.route.as_ref()?.path)))
+        .filter_map(|finding| {
+            Some(format!(
+                "{} {}",
+                look.verdict(finding.verdict),
+                finding.route.as_ref()?.path
+            ))
+        })
         .collect();
-    format!("{}  {} proved", routes.join(" "), text::count(routes.len(), "route"))
+    format!(
+        "{}  {} proved",
+        routes.join(" "),
+        text::count(routes.len(), "route")
+    )
 }
 
 /// Steps by phase, for `gw plan`.
 pub fn plan(plan: &Plan, look: Look) -> String {
-    let mut lines = vec![format!("profile {} on target {}, environment {}", plan.profile, plan.target.name(), plan.environment)];
+    let mut lines = vec![format!(
+        "profile {} on target {}, environment {}",
+        plan.profile,
+        plan.target.name(),
+        plan.environment
+    )];
     lines.extend(plan.notes.iter().map(|note| format!("  {note}")));
     lines.push(String::new());
     let mut phases: Vec<Phase> = plan.steps.iter().map(|step| step.phase).collect();
@@ -96,7 +157,11 @@ pub fn plan(plan: &Plan, look: Look) -> String {
     for phase in phases {
         for step in plan.steps.iter().filter(|step| step.phase == phase) {
             let about = about(&step.action);
-            lines.push(format!("{:12} {:42} {}", phase.name(), step.id, look.dim(&about)).trim_end().to_string());
+            lines.push(
+                format!("{:12} {:42} {}", phase.name(), step.id, look.dim(&about))
+                    .trim_end()
+                    .to_string(),
+            );
         }
     }
     lines.join("\n") + "\n"
@@ -105,14 +170,21 @@ pub fn plan(plan: &Plan, look: Look) -> String {
 fn about(action: &Action) -> String {
     match action {
         Action::Cluster(cluster) => {
-            let image = cluster.node_image.as_deref().unwrap_or("the image pinned for this kind");
+            let image = cluster
+                .node_image
+                .as_deref()
+                .unwrap_or("the image pinned for this kind");
             format!("{image}, 127.0.0.1:{}", cluster.host_port)
         }
         Action::Process => "background process of this program".to_string(),
         Action::GatewayApi => crate::plan::GATEWAY_API_VERSION.to_string(),
         Action::Chart(chart) => format!("{} {}", chart.source, chart.version),
         Action::Answers => "a request comes back".to_string(),
-        Action::HostService(service) => format!("{} on port {} of this machine", service.provider.ways().title, service.port),
+        Action::HostService(service) => format!(
+            "{} on port {} of this machine",
+            service.provider.ways().title,
+            service.port
+        ),
         Action::Object(_) => String::new(),
     }
 }
@@ -121,11 +193,20 @@ fn about(action: &Action) -> String {
 mod tests {
     use super::*;
 
-    const LOOK: Look = Look { terminal: true, colour: false };
+    const LOOK: Look = Look {
+        terminal: true,
+        colour: false,
+    };
 
     #[test]
     fn an_error_ends_in_its_next_command() {
-        let shown = error(&Error::new("port 8080 is taken", "gw up --port 8081").fact("by nginx (pid 7)"), LOOK);
-        assert_eq!(shown, "✗ port 8080 is taken\n    by nginx (pid 7)\n  → gw up --port 8081\n");
+        let shown = error(
+            &Error::new("port 8080 is taken", "gw up --port 8081").fact("by nginx (pid 7)"),
+            LOOK,
+        );
+        assert_eq!(
+            shown,
+            "✗ port 8080 is taken\n    by nginx (pid 7)\n  → gw up --port 8081\n"
+        );
     }
 }

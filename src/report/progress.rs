@@ -33,7 +33,12 @@ pub fn spinners(look: Look) -> Sink {
                     bar.set_message(text::excerpt(&reason, WIDTH - NAME - 14));
                 }
             }
-            Event::End { name, ending, detail, elapsed } => {
+            Event::End {
+                name,
+                ending,
+                detail,
+                elapsed,
+            } => {
                 if let Some(bar) = running.remove(&name) {
                     bar.finish_and_clear();
                 }
@@ -58,8 +63,15 @@ fn spinner() -> ProgressStyle {
 pub fn lines(look: Look) -> Sink {
     Sink::new(move |event| match event {
         Event::Begin { .. } => {}
-        Event::Waiting { name, reason } => write_line(&format!("{}{name:NAME$} {reason}", indent(look))),
-        Event::End { name, ending, detail, elapsed } => {
+        Event::Waiting { name, reason } => {
+            write_line(&format!("{}{name:NAME$} {reason}", indent(look)))
+        }
+        Event::End {
+            name,
+            ending,
+            detail,
+            elapsed,
+        } => {
             if let Some(line) = line(&name, ending, &detail, elapsed, look) {
                 write_line(&line);
             }
@@ -73,8 +85,15 @@ pub fn json_lines() -> Sink {
     Sink::new(|event| {
         let value = match event {
             Event::Begin { name } => json!({"event": "begin", "phase": name}),
-            Event::Waiting { name, reason } => json!({"event": "waiting", "phase": name, "reason": reason}),
-            Event::End { name, ending, detail, elapsed } => {
+            Event::Waiting { name, reason } => {
+                json!({"event": "waiting", "phase": name, "reason": reason})
+            }
+            Event::End {
+                name,
+                ending,
+                detail,
+                elapsed,
+            } => {
                 let ending = match ending {
                     Ending::Done => "done",
                     Ending::Unchanged => "unchanged",
@@ -123,8 +142,18 @@ mod tests {
 
     #[test]
     fn a_line_ends_with_its_time_and_fits_80_columns() {
-        let look = Look { terminal: true, colour: true };
-        let line = line("charts", Ending::Done, "agentgateway v2.2.0", Duration::from_millis(6210), look).unwrap();
+        let look = Look {
+            terminal: true,
+            colour: true,
+        };
+        let line = line(
+            "charts",
+            Ending::Done,
+            "agentgateway v2.2.0",
+            Duration::from_millis(6210),
+            look,
+        )
+        .unwrap();
         assert!(line.ends_with("6.21 s"));
         assert_eq!(console::measure_text_width(&line), WIDTH);
     }

@@ -14,30 +14,60 @@ pub struct Proof {
     pub findings: Vec<Finding>,
 }
 
-pub fn screen(record: &Record, survey: &Survey, answers: &Finding, proof: Option<&Proof>, look: Look) -> String {
+pub fn screen(
+    record: &Record,
+    survey: &Survey,
+    answers: &Finding,
+    proof: Option<&Proof>,
+    look: Look,
+) -> String {
     let target = match record.cluster.as_str() {
         "" => record.target.clone(),
         cluster => format!("{}/{cluster}", record.target),
     };
-    let state = if survey.alive { look.good() } else { look.bad() };
-    let address = if record.base_url.is_empty() { "no address yet" } else { &record.base_url };
+    let state = if survey.alive {
+        look.good()
+    } else {
+        look.bad()
+    };
+    let address = if record.base_url.is_empty() {
+        "no address yet"
+    } else {
+        &record.base_url
+    };
     let now_says = match answers.verdict {
         Verdict::Pass => "answers".to_string(),
         Verdict::Warn | Verdict::Fail | Verdict::Skip => answers.summary.clone(),
     };
     let mut rows = vec![
         vec![state, "target".into(), target, survey.detail.clone()],
-        vec![look.verdict(answers.verdict), "address".into(), address.into(), now_says],
+        vec![
+            look.verdict(answers.verdict),
+            "address".into(),
+            address.into(),
+            now_says,
+        ],
     ];
     for part in &survey.parts {
         let good = ["deployed", "running", "installed"].contains(&part.state.as_str());
         let mark = if good { look.good() } else { look.bad() };
-        rows.push(vec![mark, part.sort.into(), part.name.clone(), format!("{}  {}", part.version, part.state)]);
+        rows.push(vec![
+            mark,
+            part.sort.into(),
+            part.name.clone(),
+            format!("{}  {}", part.version, part.state),
+        ]);
     }
     for object in &survey.objects {
         rows.push(object_row(object, look));
     }
-    let mut lines = vec![format!("environment {}, profile {}", record.environment, record.profile), String::new()];
+    let mut lines = vec![
+        format!(
+            "environment {}, profile {}",
+            record.environment, record.profile
+        ),
+        String::new(),
+    ];
     lines.extend(text::table(&rows));
     lines.push(String::new());
     lines.extend(last_proof(proof, look));
@@ -46,8 +76,17 @@ pub fn screen(record: &Record, survey: &Survey, answers: &Finding, proof: Option
 
 /// Kinds as people call them.
 fn object_row(object: &ObjectState, look: Look) -> Vec<String> {
-    let bad: Vec<String> = object.conditions.iter().filter(|c| is_bad(c)).map(words).collect();
-    let mark = if bad.is_empty() { look.good() } else { look.bad() };
+    let bad: Vec<String> = object
+        .conditions
+        .iter()
+        .filter(|c| is_bad(c))
+        .map(words)
+        .collect();
+    let mark = if bad.is_empty() {
+        look.good()
+    } else {
+        look.bad()
+    };
     let sort = match object.kind.as_str() {
         "AgentgatewayBackend" => "backend",
         "AgentgatewayPolicy" => "policy",
@@ -58,19 +97,30 @@ fn object_row(object: &ObjectState, look: Look) -> Vec<String> {
         other => other,
     };
     let good: Vec<&str> = object.conditions.iter().map(|c| c.kind.as_str()).collect();
-    let detail = if bad.is_empty() { good.join(", ") } else { bad.join("; ") };
+    let detail = if bad.is_empty() {
+        good.join(", ")
+    } else {
+        bad.join("; ")
+    };
     vec![mark, sort.to_string(), object.name.clone(), detail]
 }
 
 /// True is good for every condition of ours but `Conflicted`; a policy that is Invalid is
 /// Accepted=True all the same (facts 4.5).
 fn is_bad(condition: &Condition) -> bool {
-    let wanted = if condition.kind == "Conflicted" { "False" } else { "True" };
+    let wanted = if condition.kind == "Conflicted" {
+        "False"
+    } else {
+        "True"
+    };
     condition.status != wanted || ["Invalid", "PartiallyValid"].contains(&condition.reason.as_str())
 }
 
 fn words(condition: &Condition) -> String {
-    let text = format!("{}={} {}: {}", condition.kind, condition.status, condition.reason, condition.message);
+    let text = format!(
+        "{}={} {}: {}",
+        condition.kind, condition.status, condition.reason, condition.message
+    );
     text.trim_end_matches([':', ' ']).to_string()
 }
 
@@ -79,12 +129,26 @@ fn last_proof(proof: Option<&Proof>, look: Look) -> Vec<String> {
         return vec![format!("not proved yet\n  {} gw test", look.arrow())];
     };
     let age = text::duration(Duration::from_secs(now().saturating_sub(proof.at)));
-    let mut rows = vec![vec![String::new(), "last proof".to_string(), format!("{age} ago")]];
+    let mut rows = vec![vec![
+        String::new(),
+        "last proof".to_string(),
+        format!("{age} ago"),
+    ]];
     for finding in &proof.findings {
         if let Some(route) = &finding.route {
             let time = text::duration(Duration::from_secs_f64(finding.seconds));
-            let model = if route.mock { format!("{} (no model)", route.model) } else { route.model.clone() };
-            rows.push(vec![look.verdict(finding.verdict), route.path.clone(), model, route.status.to_string(), time]);
+            let model = if route.mock {
+                format!("{} (no model)", route.model)
+            } else {
+                route.model.clone()
+            };
+            rows.push(vec![
+                look.verdict(finding.verdict),
+                route.path.clone(),
+                model,
+                route.status.to_string(),
+                time,
+            ]);
         }
     }
     text::table(&rows)
@@ -95,7 +159,12 @@ mod tests {
     use super::*;
 
     fn condition(kind: &str, status: &str, reason: &str) -> Condition {
-        Condition { kind: kind.into(), status: status.into(), reason: reason.into(), message: String::new() }
+        Condition {
+            kind: kind.into(),
+            status: status.into(),
+            reason: reason.into(),
+            message: String::new(),
+        }
     }
 
     #[test]

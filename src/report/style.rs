@@ -99,14 +99,38 @@ mod tests {
 
     #[test]
     fn marks_are_for_terminals_and_colour_only_where_wanted() {
-        let terminal = Surroundings { is_terminal: true, ..Surroundings::default() };
-        assert_eq!(terminal.look(), Look { terminal: true, colour: true });
-        let plain = Surroundings { no_color: true, ..terminal.clone() };
-        assert_eq!(plain.look(), Look { terminal: true, colour: false });
+        let terminal = Surroundings {
+            is_terminal: true,
+            ..Surroundings::default()
+        };
+        assert_eq!(
+            terminal.look(),
+            Look {
+                terminal: true,
+                colour: true
+            }
+        );
+        let plain = Surroundings {
+            no_color: true,
+            ..terminal.clone()
+        };
+        assert_eq!(
+            plain.look(),
+            Look {
+                terminal: true,
+                colour: false
+            }
+        );
         assert_eq!(plain.look().good(), "✓");
-        let ci = Surroundings { ci: true, ..terminal.clone() };
+        let ci = Surroundings {
+            ci: true,
+            ..terminal.clone()
+        };
         assert_eq!(ci.look().bad(), "fail");
-        let dumb = Surroundings { term: Some("dumb".into()), ..terminal };
+        let dumb = Surroundings {
+            term: Some("dumb".into()),
+            ..terminal
+        };
         assert!(!dumb.look().terminal);
         assert!(!Surroundings::default().look().terminal);
     }

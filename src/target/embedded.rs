@@ -47,24 +47,46 @@ impl Embedded {
     /// One call on the gateway's private channel.
     async fn admin(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value)> {
         let fault = |e: &(dyn std::error::Error + 'static)| {
-            Error::new("the embedded gateway does not answer on its socket", "gw up").because(e)
+            Error::new(
+                "the embedded gateway does not answer on its socket",
+                "gw up",
+            )
+            .because(e)
         };
         let call = async {
-            let stream = UnixStream::connect(self.paths.socket()).await.map_err(|e| fault(&e))?;
+            let stream = UnixStream::connect(self.paths.socket())
+                .await
+                .map_err(|e| fault(&e))?;
             let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
             let (mut sender, connection) = handshake.map_err(|e| fault(&e))?;
             tokio::spawn(connection);
             let body = body.map(ToString::to_string).unwrap_or_default();
-            let request = Request::builder().method(method).uri(path).header("host", "gateway");
-            let request = request.body(Full::new(Bytes::from(body))).map_err(|e| fault(&e))?;
+            let request = Request::builder()
+                .method(method)
+                .uri(path)
+                .header("host", "gateway");
+            let request = request
+                .body(Full::new(Bytes::from(body)))
+                .map_err(|e| fault(&e))?;
             let response = sender.send_request(request).await.map_err(|e| fault(&e))?;
             let status = response.status().as_u16();
-            let bytes = response.into_body().collect().await.map_err(|e| fault(&e))?.to_bytes();
-            Ok((status, serde_json::from_slice(&bytes).unwrap_or(Value::Null)))
+            let bytes = response
+                .into_body()
+                .collect()
+                .await
+                .map_err(|e| fault(&e))?
+                .to_bytes();
+            Ok((
+                status,
+                serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+            ))
         };
         match tokio::time::timeout(ADMIN_DEADLINE, call).await {
             Ok(result) => result,
-            Err(_) => Err(Error::new("the embedded gateway gave no answer on its socket in 10 s", "gw logs")),
+            Err(_) => Err(Error::new(
+                "the embedded gateway gave no answer on its socket in 10 s",
+                "gw logs",
+            )),
         }
     }
 
@@ -72,17 +94,28 @@ impl Embedded {
         let process = self.process();
         if let Some(Identity { pid, .. }) = process.alive() {
             // Alive is not enough: a process of another version, or one that hangs, is replaced.
-            if self.admin("GET", "/healthz", None).await.is_ok_and(|(status, health)| status == 200 && is_current(&health)) {
+            if self
+                .admin("GET", "/healthz", None)
+                .await
+                .is_ok_and(|(status, health)| status == 200 && is_current(&health))
+            {
                 return Ok(Outcome::new(Change::Unchanged, format!("pid {pid}")));
             }
             process.stop().await?;
         }
         self.port_is_free()?;
-        (context.changing)(&Thing::Process { role: ROLE.to_string() })?;
+        (context.changing)(&Thing::Process {
+            role: ROLE.to_string(),
+        })?;
         let socket = self.paths.socket().to_string_lossy().into_owned();
         let _ = std::fs::remove_file(&socket);
-        let identity = process.start(&["gateway".to_string(), "--socket".to_string(), socket]).await?;
-        Ok(Outcome::new(Change::Created, format!("pid {}", identity.pid)))
+        let identity = process
+            .start(&["gateway".to_string(), "--socket".to_string(), socket])
+            .await?;
+        Ok(Outcome::new(
+            Change::Created,
+            format!("pid {}", identity.pid),
+        ))
     }
 
     fn port_is_free(&self) -> Result<()> {
@@ -93,7 +126,9 @@ impl Embedded {
     }
 
     async fn apply(&self, object: &Value, context: &Context<'_>) -> Result<Outcome> {
-        let object = resolve(object, &|backend| context.wire(backend).map(|wire| wire.host));
+        let object = resolve(object, &|backend| {
+            context.wire(backend).map(|wire| wire.host)
+        });
         let thing = Thing::of(&object);
         (context.changing)(&thing)?;
         let (status, answer) = self.admin("POST", "/apply", Some(&object)).await?;
@@ -103,8 +138,16 @@ impl Embedded {
             Some("unchanged") => Change::Unchanged,
             _ if status == 409 => return Err(taken(self.port)),
             _ => {
-                let error = Error::new(format!("the embedded gateway refuses {}", thing.title()), "gw plan");
-                return Err(error.fact(answer["error"].as_str().unwrap_or("no reason given").to_string()));
+                let error = Error::new(
+                    format!("the embedded gateway refuses {}", thing.title()),
+                    "gw plan",
+                );
+                return Err(error.fact(
+                    answer["error"]
+                        .as_str()
+                        .unwrap_or("no reason given")
+                        .to_string(),
+                ));
             }
         };
         Ok(Outcome::new(change, ""))
@@ -115,12 +158,28 @@ impl Embedded {
         if service.provider == Provider::Mock {
             change = mock::ensure(&self.paths, service, context).await?;
         }
-        let url = format!("http://127.0.0.1:{}{}", service.port, service.provider.ways().health_path);
+        let url = format!(
+            "http://127.0.0.1:{}{}",
+            service.port,
+            service.provider.ways().health_path
+        );
         let title = service.provider.ways().title;
         match web::get(&url, None, Duration::from_secs(5)).await {
             Ok((200, _)) => {}
-            Ok((status, _)) => return Err(Error::new(format!("{title} answered {status}"), service.provider.ways().start).fact(url)),
-            Err(why) => return Err(Error::new(format!("{title} does not answer"), service.provider.ways().start).fact(format!("{url}: {why}"))),
+            Ok((status, _)) => {
+                return Err(Error::new(
+                    format!("{title} answered {status}"),
+                    service.provider.ways().start,
+                )
+                .fact(url));
+            }
+            Err(why) => {
+                return Err(Error::new(
+                    format!("{title} does not answer"),
+                    service.provider.ways().start,
+                )
+                .fact(format!("{url}: {why}")));
+            }
         }
         let wire = Wire {
             host: "127.0.0.1".to_string(),
@@ -140,12 +199,16 @@ impl Embedded {
                 let url = self.base();
                 match web::get(&url, None, Duration::from_secs(5)).await {
                     Ok(_) => Ok(Outcome::new(Change::Unchanged, "embedded, answers")),
-                    Err(why) => Err(Error::new(format!("{url} does not answer"), "gw logs").fact(why)),
+                    Err(why) => {
+                        Err(Error::new(format!("{url} does not answer"), "gw logs").fact(why))
+                    }
                 }
             }
             Action::HostService(service) => self.wire(service, context).await,
             Action::Object(object) => self.apply(object, context).await,
-            Action::Cluster(_) | Action::GatewayApi | Action::Chart(_) => Ok(Outcome::new(Change::Unchanged, "")),
+            Action::Cluster(_) | Action::GatewayApi | Action::Chart(_) => {
+                Ok(Outcome::new(Change::Unchanged, ""))
+            }
         }
     }
 
@@ -158,7 +221,12 @@ impl Embedded {
                 }
                 removed
             }
-            Thing::Object { api_version, kind, namespace, name } if self.process().alive().is_some() => {
+            Thing::Object {
+                api_version,
+                kind,
+                namespace,
+                name,
+            } if self.process().alive().is_some() => {
                 let reference = json!({"apiVersion": api_version, "kind": kind, "metadata": {"namespace": namespace, "name": name}});
                 // A gateway that hangs is stopped in the next moment, and its objects with it.
                 match self.admin("POST", "/delete", Some(&reference)).await {
@@ -168,7 +236,11 @@ impl Embedded {
             }
             _ => false,
         };
-        Ok(if removed { Undone::Removed } else { Undone::Absent })
+        Ok(if removed {
+            Undone::Removed
+        } else {
+            Undone::Absent
+        })
     }
 
     async fn look(&self) -> Result<Survey> {
@@ -179,7 +251,12 @@ impl Embedded {
             });
         };
         let (_, answer) = self.admin("GET", "/objects", None).await?;
-        let objects = answer["objects"].as_array().into_iter().flatten().map(object_state).collect();
+        let objects = answer["objects"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(object_state)
+            .collect();
         let version = env!("CARGO_PKG_VERSION").to_string();
         Ok(Survey {
             alive: true,
@@ -206,7 +283,11 @@ pub fn taken(wanted: u16) -> Error {
         Some(free) => format!("gw up --port {free}"),
         None => "gw up --port PORT".to_string(),
     };
-    Error::new(format!("port {wanted} on 127.0.0.1 is taken by {owner}"), next).exit(Exit::NoTarget)
+    Error::new(
+        format!("port {wanted} on 127.0.0.1 is taken by {owner}"),
+        next,
+    )
+    .exit(Exit::NoTarget)
 }
 
 impl Target for Embedded {
@@ -216,16 +297,28 @@ impl Target for Embedded {
 
     fn support(&self, step: &Step) -> Support {
         match &step.action {
-            Action::Cluster(_) | Action::GatewayApi | Action::Chart(_) => Support::Skip("there is no cluster".to_string()),
-            Action::Process | Action::Answers | Action::HostService(_) | Action::Object(_) => Support::Native,
+            Action::Cluster(_) | Action::GatewayApi | Action::Chart(_) => {
+                Support::Skip("there is no cluster".to_string())
+            }
+            Action::Process | Action::Answers | Action::HostService(_) | Action::Object(_) => {
+                Support::Native
+            }
         }
     }
 
-    fn perform<'a>(&'a self, step: &'a Step, context: &'a Context<'a>) -> BoxFuture<'a, Result<Outcome>> {
+    fn perform<'a>(
+        &'a self,
+        step: &'a Step,
+        context: &'a Context<'a>,
+    ) -> BoxFuture<'a, Result<Outcome>> {
         self.perform_step(step, context).boxed()
     }
 
-    fn undo<'a>(&'a self, thing: &'a Thing, _context: &'a Context<'a>) -> BoxFuture<'a, Result<Undone>> {
+    fn undo<'a>(
+        &'a self,
+        thing: &'a Thing,
+        _context: &'a Context<'a>,
+    ) -> BoxFuture<'a, Result<Undone>> {
         self.undo_thing(thing).boxed()
     }
 

@@ -46,7 +46,13 @@ pub struct Kind {
 }
 
 impl Kind {
-    pub fn new(paths: &Paths, environment: &str, cluster: &str, gateway: &str, namespace: &str) -> Self {
+    pub fn new(
+        paths: &Paths,
+        environment: &str,
+        cluster: &str,
+        gateway: &str,
+        namespace: &str,
+    ) -> Self {
         Kind {
             cluster: cluster.to_string(),
             gateway: gateway.to_string(),
@@ -66,7 +72,9 @@ impl Kind {
     async fn found(&self) -> Result<Option<KindCluster>> {
         let docker = docker::connect().await?;
         let clusters = docker::kind_clusters(&docker).await?;
-        Ok(clusters.into_iter().find(|cluster| cluster.name == self.cluster))
+        Ok(clusters
+            .into_iter()
+            .find(|cluster| cluster.name == self.cluster))
     }
 
     async fn base(&self) -> Result<String> {
@@ -77,7 +85,10 @@ impl Kind {
     }
 
     fn missing(&self) -> Error {
-        Error::new(format!("kind cluster {} is not there", self.cluster), "gw up --target kind")
+        Error::new(
+            format!("kind cluster {} is not there", self.cluster),
+            "gw up --target kind",
+        )
     }
 
     /// The gateway's address on this machine, by the port mapping that the cluster really has.
@@ -85,7 +96,13 @@ impl Kind {
         let mapping = found.published.iter().find(|p| p.node_port == NODE_PORT);
         let Some(mapping) = mapping else {
             let next = format!("gw up --target kind --cluster {}-gw", self.cluster);
-            let error = Error::new(format!("kind cluster {} has no mapping for port {NODE_PORT} of its node", self.cluster), next);
+            let error = Error::new(
+                format!(
+                    "kind cluster {} has no mapping for port {NODE_PORT} of its node",
+                    self.cluster
+                ),
+                next,
+            );
             return Err(error.fact("a port mapping can only be made when a cluster is created, and this one was not created by gw"));
         };
         Ok(format!("http://localhost:{}", mapping.host_port))
@@ -95,7 +112,9 @@ impl Kind {
         let kind = find("kind", INSTALL)?;
         let mut found = self.found().await?;
         let own = self.paths.kubeconfig();
-        let ours = Thing::Cluster { name: self.cluster.clone() };
+        let ours = Thing::Cluster {
+            name: self.cluster.clone(),
+        };
         if found.is_some() && !own.exists() && (context.known)(&ours) {
             (context.waiting)("deleting a cluster whose creation was interrupted".to_string());
             self.delete(&kind).await?;
@@ -106,7 +125,10 @@ impl Kind {
             self.create(&kind, plan, context).await?;
             self.add_context(context)?;
             let version = self.version(context).await?;
-            return Ok(Outcome::new(Change::Created, format!("kind {}, Kubernetes {version}, created", self.cluster)));
+            return Ok(Outcome::new(
+                Change::Created,
+                format!("kind {}, Kubernetes {version}, created", self.cluster),
+            ));
         };
         let mut change = Change::Unchanged;
         if !found.running {
@@ -118,14 +140,24 @@ impl Kind {
         if !own.exists() {
             let args = ["get", "kubeconfig", "--name", &self.cluster];
             let text = Run::new(kind, &args).output().await?.stdout;
-            kubeconfig::write_private(&own, &text).map_err(|e| Error::new(format!("{} can't be written", own.display()), "df -h").because(&e))?;
+            kubeconfig::write_private(&own, &text).map_err(|e| {
+                Error::new(format!("{} can't be written", own.display()), "df -h").because(&e)
+            })?;
         }
         self.add_context(context)?;
         let version = self.version(context).await?;
-        Ok(Outcome::new(change, format!("kind {}, Kubernetes {version}", self.cluster)))
+        Ok(Outcome::new(
+            change,
+            format!("kind {}, Kubernetes {version}", self.cluster),
+        ))
     }
 
-    async fn create(&self, kind: &std::path::Path, plan: &Cluster, context: &Context<'_>) -> Result<()> {
+    async fn create(
+        &self,
+        kind: &std::path::Path,
+        plan: &Cluster,
+        context: &Context<'_>,
+    ) -> Result<()> {
         let image = match &plan.node_image {
             Some(image) => image.clone(),
             None => default_image(&Run::new(kind, &["version"]).output().await?.stdout).to_string(),
@@ -142,8 +174,21 @@ impl Kind {
         });
         let own = self.paths.kubeconfig();
         let own = own.to_string_lossy();
-        let args = ["create", "cluster", "--name", &self.cluster, "--image", &image, "--kubeconfig", &own, "--config", "-"];
-        let run = Run::new(kind, &args).stdin(config.to_string()).deadline(CREATE_DEADLINE);
+        let args = [
+            "create",
+            "cluster",
+            "--name",
+            &self.cluster,
+            "--image",
+            &image,
+            "--kubeconfig",
+            &own,
+            "--config",
+            "-",
+        ];
+        let run = Run::new(kind, &args)
+            .stdin(config.to_string())
+            .deadline(CREATE_DEADLINE);
         let said = |line: &str| {
             if let Some(step) = line.trim().strip_prefix('•') {
                 let words: String = step.chars().filter(char::is_ascii).collect();
@@ -152,7 +197,10 @@ impl Kind {
         };
         run.watched(said).await.map(|_| ()).map_err(|error| Error {
             what: format!("kind cluster {} can't be created", self.cluster),
-            next: format!("kind create cluster --name {} --image {image} --retain", self.cluster),
+            next: format!(
+                "kind create cluster --name {} --image {image} --retain",
+                self.cluster
+            ),
             facts: std::iter::once(error.what).chain(error.facts).collect(),
             ..error
         })
@@ -160,8 +208,18 @@ impl Kind {
 
     async fn delete(&self, kind: &std::path::Path) -> Result<()> {
         let own = self.paths.kubeconfig();
-        let args = ["delete", "cluster", "--name", &self.cluster, "--kubeconfig", &own.to_string_lossy()];
-        Run::new(kind, &args).deadline(Duration::from_secs(120)).output().await?;
+        let args = [
+            "delete",
+            "cluster",
+            "--name",
+            &self.cluster,
+            "--kubeconfig",
+            &own.to_string_lossy(),
+        ];
+        Run::new(kind, &args)
+            .deadline(Duration::from_secs(120))
+            .output()
+            .await?;
         let _ = std::fs::remove_file(own);
         Ok(())
     }
@@ -179,7 +237,12 @@ impl Kind {
     /// Waits for the API server, which a started node does not have at once.
     async fn version(&self, context: &Context<'_>) -> Result<String> {
         let client = self.client().await?;
-        client::version(&client, context.patience.min(Duration::from_secs(120)), context.waiting).await
+        client::version(
+            &client,
+            context.patience.min(Duration::from_secs(120)),
+            context.waiting,
+        )
+        .await
     }
 
     async fn perform_host(&self, service: &HostService, context: &Context<'_>) -> Result<Outcome> {
@@ -206,22 +269,44 @@ impl Kind {
     }
 
     async fn helm(&self) -> Result<Helm> {
-        Ok(Helm::new(self.client().await?, &self.paths.kubeconfig(), &self.environment))
+        Ok(Helm::new(
+            self.client().await?,
+            &self.paths.kubeconfig(),
+            &self.environment,
+        ))
     }
 
     async fn perform_step(&self, step: &Step, context: &Context<'_>) -> Result<Outcome> {
         match &step.action {
             Action::Cluster(plan) => self.perform_cluster(plan, context).await,
             Action::Process => Ok(Outcome::new(Change::Unchanged, "")),
-            Action::GatewayApi => crds::install(&self.client().await?, &self.environment, &self.cache, context).await,
+            Action::GatewayApi => {
+                crds::install(
+                    &self.client().await?,
+                    &self.environment,
+                    &self.cache,
+                    context,
+                )
+                .await
+            }
             Action::Chart(chart) => self.helm().await?.apply(chart, context).await,
             Action::Answers => {
                 let (client, base) = (self.client().await?, self.base().await?);
-                answers::wait(&client, &self.namespace, &self.gateway, &base, context.patience, context.waiting).await
+                answers::wait(
+                    &client,
+                    &self.namespace,
+                    &self.gateway,
+                    &base,
+                    context.patience,
+                    context.waiting,
+                )
+                .await
             }
             Action::HostService(service) => self.perform_host(service, context).await,
             Action::Object(object) => {
-                let object = resolve(object, &|backend| context.wire(backend).map(|wire| wire.host));
+                let object = resolve(object, &|backend| {
+                    context.wire(backend).map(|wire| wire.host)
+                });
                 let change = object::apply(&self.client().await?, &object, context).await?;
                 Ok(Outcome::new(change, ""))
             }
@@ -239,17 +324,31 @@ impl Kind {
             },
             Thing::Context { name, kubeconfig } => {
                 let removed = kubeconfig::remove(name, kubeconfig.as_ref())?;
-                Ok(if removed { Undone::Removed } else { Undone::Absent })
+                Ok(if removed {
+                    Undone::Removed
+                } else {
+                    Undone::Absent
+                })
             }
             Thing::Process { role } => {
                 let stopped = Background::new(&self.paths, role).stop().await?;
-                Ok(if stopped { Undone::Removed } else { Undone::Absent })
+                Ok(if stopped {
+                    Undone::Removed
+                } else {
+                    Undone::Absent
+                })
             }
             _ if self.found().await?.is_none() => Ok(Undone::Absent),
             Thing::GatewayApi => crds::remove(&self.client().await?).await,
             Thing::Chart { name, namespace } => self.helm().await?.remove(name, namespace).await,
             Thing::Object { .. } => {
-                object::delete(&self.client().await?, thing, &self.environment, context.patience).await
+                object::delete(
+                    &self.client().await?,
+                    thing,
+                    &self.environment,
+                    context.patience,
+                )
+                .await
             }
         }
     }
@@ -271,18 +370,29 @@ impl Target for Kind {
     fn support(&self, step: &Step) -> Support {
         match &step.action {
             Action::Process => {
-                let error = Error::new("a cluster has no embedded gateway", "gw up --target embedded");
+                let error = Error::new(
+                    "a cluster has no embedded gateway",
+                    "gw up --target embedded",
+                );
                 Support::Refuse(error.exit(Exit::Usage))
             }
             _ => Support::Native,
         }
     }
 
-    fn perform<'a>(&'a self, step: &'a Step, context: &'a Context<'a>) -> BoxFuture<'a, Result<Outcome>> {
+    fn perform<'a>(
+        &'a self,
+        step: &'a Step,
+        context: &'a Context<'a>,
+    ) -> BoxFuture<'a, Result<Outcome>> {
         self.perform_step(step, context).boxed()
     }
 
-    fn undo<'a>(&'a self, thing: &'a Thing, context: &'a Context<'a>) -> BoxFuture<'a, Result<Undone>> {
+    fn undo<'a>(
+        &'a self,
+        thing: &'a Thing,
+        context: &'a Context<'a>,
+    ) -> BoxFuture<'a, Result<Undone>> {
         self.undo_thing(thing, context).boxed()
     }
 
@@ -301,7 +411,9 @@ impl Target for Kind {
                     detail: format!("kind cluster {} is stopped", self.cluster),
                     ..Survey::default()
                 }),
-                Some(_) => survey::survey(&self.client().await?, &self.namespace, &self.environment).await,
+                Some(_) => {
+                    survey::survey(&self.client().await?, &self.namespace, &self.environment).await
+                }
             }
         }
         .boxed()
@@ -314,8 +426,14 @@ mod tests {
 
     #[test]
     fn the_pinned_image_is_for_the_kind_it_was_built_for() {
-        assert_eq!(default_image("kind v0.31.0 go1.25.5 linux/amd64"), IMAGE_FOR_KIND_0_31);
-        assert_eq!(default_image("kind v0.30.0 go1.24.6 darwin/arm64"), "kindest/node:v1.34.0");
+        assert_eq!(
+            default_image("kind v0.31.0 go1.25.5 linux/amd64"),
+            IMAGE_FOR_KIND_0_31
+        );
+        assert_eq!(
+            default_image("kind v0.30.0 go1.24.6 darwin/arm64"),
+            "kindest/node:v1.34.0"
+        );
         assert_eq!(default_image(""), "kindest/node:v1.34.0");
     }
 }

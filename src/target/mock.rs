@@ -10,7 +10,11 @@ use crate::plan::thing::Thing;
 pub const ROLE: &str = "mock";
 
 /// Starts it unless it runs on that port.
-pub async fn ensure(paths: &EnvironmentPaths, service: &HostService, context: &Context<'_>) -> Result<Change> {
+pub async fn ensure(
+    paths: &EnvironmentPaths,
+    service: &HostService,
+    context: &Context<'_>,
+) -> Result<Change> {
     let mock = Background::new(paths, ROLE);
     let address = format!("127.0.0.1:{}", service.port);
     match mock.alive() {
@@ -20,7 +24,10 @@ pub async fn ensure(paths: &EnvironmentPaths, service: &HostService, context: &C
         }
         None => {}
     }
-    (context.changing)(&Thing::Process { role: ROLE.to_string() })?;
-    mock.start(&["mock".to_string(), "--listen".to_string(), address]).await?;
+    (context.changing)(&Thing::Process {
+        role: ROLE.to_string(),
+    })?;
+    mock.start(&["mock".to_string(), "--listen".to_string(), address])
+        .await?;
     Ok(Change::Created)
 }

@@ -31,10 +31,18 @@ pub trait Target: Send + Sync {
     fn support(&self, step: &Step) -> Support;
 
     /// Makes a step true; safe to repeat.
-    fn perform<'a>(&'a self, step: &'a Step, context: &'a Context<'a>) -> BoxFuture<'a, Result<Outcome>>;
+    fn perform<'a>(
+        &'a self,
+        step: &'a Step,
+        context: &'a Context<'a>,
+    ) -> BoxFuture<'a, Result<Outcome>>;
 
     /// Makes a thing that we made untrue; absent already is success.
-    fn undo<'a>(&'a self, thing: &'a Thing, context: &'a Context<'a>) -> BoxFuture<'a, Result<Undone>>;
+    fn undo<'a>(
+        &'a self,
+        thing: &'a Thing,
+        context: &'a Context<'a>,
+    ) -> BoxFuture<'a, Result<Undone>>;
 
     /// The address on this machine to which callers send requests, such as `http://localhost:8080`.
     fn endpoint(&self) -> BoxFuture<'_, Result<String>>;

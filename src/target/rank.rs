@@ -33,7 +33,10 @@ pub fn choose(facts: &Facts) -> (TargetKind, String) {
     }
     let why = match &facts.docker {
         Some(reason) => format!("no cluster: {reason}"),
-        None => "no cluster of ours is there, and none is created unasked (--target kind creates one)".to_string(),
+        None => {
+            "no cluster of ours is there, and none is created unasked (--target kind creates one)"
+                .to_string()
+        }
     };
     (TargetKind::Embedded, why)
 }
@@ -46,17 +49,29 @@ mod tests {
     fn what_was_said_wins_over_what_is_found() {
         let nothing = Facts::default();
         assert_eq!(choose(&nothing).0, TargetKind::Embedded);
-        let cluster = Facts { own_cluster: true, ..nothing };
+        let cluster = Facts {
+            own_cluster: true,
+            ..nothing
+        };
         assert_eq!(choose(&cluster).0, TargetKind::Kind);
-        let last = Facts { last: Some(TargetKind::Embedded), ..cluster };
+        let last = Facts {
+            last: Some(TargetKind::Embedded),
+            ..cluster
+        };
         assert_eq!(choose(&last).0, TargetKind::Embedded);
-        let flag = Facts { flag: Some(TargetKind::Kind), ..last };
+        let flag = Facts {
+            flag: Some(TargetKind::Kind),
+            ..last
+        };
         assert_eq!(choose(&flag).0, TargetKind::Kind);
     }
 
     #[test]
     fn an_embedded_gateway_says_why_it_is_no_cluster() {
-        let facts = Facts { docker: Some("Docker does not answer".into()), ..Facts::default() };
+        let facts = Facts {
+            docker: Some("Docker does not answer".into()),
+            ..Facts::default()
+        };
         assert_eq!(choose(&facts).1, "no cluster: Docker does not answer");
     }
 }

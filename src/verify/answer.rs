@@ -40,33 +40,59 @@ pub fn explain(answer: &Answer, asked: Asked<'_>) -> Explanation {
         passing,
     };
     match (status, body) {
-        (404, "route not found" | "listener not found") => proxy("no route of the gateway matches this path", "gw up", true),
-        (500, "no valid backends") => proxy("the route's backend does not exist", "gw up", true),
-        (500, "service not found") => proxy("the backend was not accepted, or its Service is not there", "gw status", true),
-        (503, "no healthy backends") => proxy("the Service behind the backend has no endpoint", "gw up", true),
-        (503, "backends required DNS resolution which failed") => {
-            proxy("the backend's host name does not resolve in the gateway", "gw up", true)
+        (404, "route not found" | "listener not found") => {
+            proxy("no route of the gateway matches this path", "gw up", true)
         }
+        (500, "no valid backends") => proxy("the route's backend does not exist", "gw up", true),
+        (500, "service not found") => proxy(
+            "the backend was not accepted, or its Service is not there",
+            "gw status",
+            true,
+        ),
+        (503, "no healthy backends") => proxy(
+            "the Service behind the backend has no endpoint",
+            "gw up",
+            true,
+        ),
+        (503, "backends required DNS resolution which failed") => proxy(
+            "the backend's host name does not resolve in the gateway",
+            "gw up",
+            true,
+        ),
         (503, text) if text.starts_with("upstream call failed") => {
-            let cause = format!("nothing answers at the backend's address: {title} has ended, or pods can't reach it");
+            let cause = format!(
+                "nothing answers at the backend's address: {title} has ended, or pods can't reach it"
+            );
             proxy(&cause, ways.start, false)
         }
-        (503, text) if text.starts_with("processing failed: failed to parse response") => Explanation {
-            summary: format!("503 from the proxy, {title} answered in another form"),
-            cause: "what listens at the backend's address does not speak this API".to_string(),
-            next: "gw logs".to_string(),
-            passing: false,
-        },
-        (503, text) if text.starts_with("processing failed") => proxy("the gateway can't read the request", "gw logs", false),
+        (503, text) if text.starts_with("processing failed: failed to parse response") => {
+            Explanation {
+                summary: format!("503 from the proxy, {title} answered in another form"),
+                cause: "what listens at the backend's address does not speak this API".to_string(),
+                next: "gw logs".to_string(),
+                passing: false,
+            }
+        }
+        (503, text) if text.starts_with("processing failed") => {
+            proxy("the gateway can't read the request", "gw logs", false)
+        }
         (504, _) => Explanation {
             summary: format!("504 from the proxy, {title} did not answer in time"),
             cause: "the route's timeout is shorter than the answer takes".to_string(),
             next: "gw test".to_string(),
             passing: false,
         },
-        (403, "CSRF validation failed") => proxy("the gateway takes this for a request from another web site", "gw logs", false),
-        (429, "rate limit exceeded") => proxy("a rate limit of the route is used up", "gw test", false),
-        (401, text) if answer.content_type.starts_with("text/plain") => proxy(text, "gw status", false),
+        (403, "CSRF validation failed") => proxy(
+            "the gateway takes this for a request from another web site",
+            "gw logs",
+            false,
+        ),
+        (429, "rate limit exceeded") => {
+            proxy("a rate limit of the route is used up", "gw test", false)
+        }
+        (401, text) if answer.content_type.starts_with("text/plain") => {
+            proxy(text, "gw status", false)
+        }
         _ => from_upstream(answer, asked),
     }
 }
@@ -76,18 +102,40 @@ fn from_upstream(answer: &Answer, asked: Asked<'_>) -> Explanation {
     let (title, status) = (ways.title, answer.status);
     let summary = format!("{status} from {title}");
     let (cause, next) = match (status, answer.body.as_str()) {
-        (404, body) if body.contains("not found, try pulling it first") || body.contains("model") => {
-            (format!("{title} has no model {}", asked.model), asked.provider.fetch_model(asked.model))
+        (404, body)
+            if body.contains("not found, try pulling it first") || body.contains("model") =>
+        {
+            (
+                format!("{title} has no model {}", asked.model),
+                asked.provider.fetch_model(asked.model),
+            )
         }
-        (404, _) => (format!("{title} does not know the path: the route's prefix was not taken off"), "gw up".to_string()),
+        (404, _) => (
+            format!("{title} does not know the path: the route's prefix was not taken off"),
+            "gw up".to_string(),
+        ),
         (403, "") => {
             let cause = format!("{title} refuses the Host or Origin header of the request");
-            (cause, format!("OLLAMA_HOST=0.0.0.0:{} ollama serve", asked.port))
+            (
+                cause,
+                format!("OLLAMA_HOST=0.0.0.0:{} ollama serve", asked.port),
+            )
         }
-        (502, body) if body.starts_with("gatewright relay") => (format!("the relay runs and {title} behind it does not"), ways.start.to_string()),
-        _ => (format!("{title} says: {}", crate::text::excerpt(&answer.body, 160)), "gw logs".to_string()),
+        (502, body) if body.starts_with("gatewright relay") => (
+            format!("the relay runs and {title} behind it does not"),
+            ways.start.to_string(),
+        ),
+        _ => (
+            format!("{title} says: {}", crate::text::excerpt(&answer.body, 160)),
+            "gw logs".to_string(),
+        ),
     };
-    Explanation { summary, cause, next, passing: false }
+    Explanation {
+        summary,
+        cause,
+        next,
+        passing: false,
+    }
 }
 
 #[cfg(test)]
@@ -95,24 +143,64 @@ mod tests {
     use super::*;
 
     fn said(status: u16, body: &str) -> Explanation {
-        let answer = Answer { status, content_type: "text/plain".into(), body: body.into() };
-        explain(&answer, Asked { provider: Provider::Ollama, model: "llama3.2", port: 11434 })
+        let answer = Answer {
+            status,
+            content_type: "text/plain".into(),
+            body: body.into(),
+        };
+        explain(
+            &answer,
+            Asked {
+                provider: Provider::Ollama,
+                model: "llama3.2",
+                port: 11434,
+            },
+        )
     }
 
     #[test]
     fn proxy_and_upstream_are_told_apart_by_their_words() {
         // Bodies as recorded: facts 9.7 and 15.2.
         let table = [
-            (404, "route not found", "404 from the proxy, nothing reached Ollama", "gw up"),
+            (
+                404,
+                "route not found",
+                "404 from the proxy, nothing reached Ollama",
+                "gw up",
+            ),
             (404, "404 page not found", "404 from Ollama", "gw up"),
-            (404, r#"{"error":{"message":"model \"x\" not found, try pulling it first","type":"api_error"}}"#, "404 from Ollama", "ollama pull llama3.2"),
-            (503, "upstream call failed: Connect: Connection refused (os error 111)", "503 from the proxy, nothing reached Ollama", "ollama serve"),
-            (500, "no valid backends", "500 from the proxy, nothing reached Ollama", "gw up"),
-            (500, r#"{"error":{"message":"out of memory"}}"#, "500 from Ollama", "gw logs"),
+            (
+                404,
+                r#"{"error":{"message":"model \"x\" not found, try pulling it first","type":"api_error"}}"#,
+                "404 from Ollama",
+                "ollama pull llama3.2",
+            ),
+            (
+                503,
+                "upstream call failed: Connect: Connection refused (os error 111)",
+                "503 from the proxy, nothing reached Ollama",
+                "ollama serve",
+            ),
+            (
+                500,
+                "no valid backends",
+                "500 from the proxy, nothing reached Ollama",
+                "gw up",
+            ),
+            (
+                500,
+                r#"{"error":{"message":"out of memory"}}"#,
+                "500 from Ollama",
+                "gw logs",
+            ),
         ];
         for (status, body, summary, next) in table {
             let explained = said(status, body);
-            assert_eq!((explained.summary.as_str(), explained.next.as_str()), (summary, next), "{body}");
+            assert_eq!(
+                (explained.summary.as_str(), explained.next.as_str()),
+                (summary, next),
+                "{body}"
+            );
         }
     }
 

@@ -24,7 +24,12 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 impl Route {
     fn url(&self) -> String {
-        format!("{}{}{}", self.base, self.route.path, self.route.provider.ways().chat_path)
+        format!(
+            "{}{}{}",
+            self.base,
+            self.route.path,
+            self.route.provider.ways().chat_path
+        )
     }
 
     async fn prove(&self) -> Finding {
@@ -34,7 +39,10 @@ impl Route {
             let (finding, passing) = self.ask().await;
             if !passing || start.elapsed() > self.settle {
                 // The time of the request that counted, not of the wait before it.
-                return Finding { seconds: sent.elapsed().as_secs_f64(), ..finding };
+                return Finding {
+                    seconds: sent.elapsed().as_secs_f64(),
+                    ..finding
+                };
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -45,25 +53,45 @@ impl Route {
         let claim = self.claim();
         let mut body = self.route.provider.probe();
         body["model"] = self.route.model.clone().into();
-        let request = local().post(self.url()).timeout(self.route.patience).json(&body);
+        let request = local()
+            .post(self.url())
+            .timeout(self.route.patience)
+            .json(&body);
         let response = match request.send().await {
             Ok(response) => response,
             Err(error) => {
                 let summary = format!("{}: {}", self.base, why(&error));
-                let finding = Finding::fail(&claim, summary, "gw up").fact("sent", format!("POST {}", self.url()));
+                let finding = Finding::fail(&claim, summary, "gw up")
+                    .fact("sent", format!("POST {}", self.url()));
                 return (self.with_route(finding, 0, &Value::Null), false);
             }
         };
         let status = response.status().as_u16();
-        let content_type = response.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or("").to_string();
+        let content_type = response
+            .headers()
+            .get("content-type")
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or("")
+            .to_string();
         let body = match response.text().await {
             Ok(body) => body,
             Err(error) => {
-                let finding = Finding::fail(&claim, format!("{status}, and the answer broke off: {}", why(&error)), "gw logs");
+                let finding = Finding::fail(
+                    &claim,
+                    format!("{status}, and the answer broke off: {}", why(&error)),
+                    "gw logs",
+                );
                 return (self.with_route(finding, status, &Value::Null), false);
             }
         };
-        self.judge(&claim, &Answer { status, content_type, body })
+        self.judge(
+            &claim,
+            &Answer {
+                status,
+                content_type,
+                body,
+            },
+        )
     }
 
     fn judge(&self, claim: &Claim, answer: &Answer) -> (Finding, bool) {
@@ -84,14 +112,28 @@ impl Route {
         };
         let explained = explain(answer, asked);
         let finding = Finding::fail(claim, explained.summary, explained.next)
-            .fact("sent", format!("POST {}{}", self.route.path, ways.chat_path))
-            .fact("answered", format!("{:?}", text::excerpt(&answer.body, 300)))
+            .fact(
+                "sent",
+                format!("POST {}{}", self.route.path, ways.chat_path),
+            )
+            .fact(
+                "answered",
+                format!("{:?}", text::excerpt(&answer.body, 300)),
+            )
             .fact("cause", explained.cause);
-        (self.with_route(finding, answer.status, &Value::Null), explained.passing)
+        (
+            self.with_route(finding, answer.status, &Value::Null),
+            explained.passing,
+        )
     }
 
     fn with_route(&self, finding: Finding, status: u16, value: &Value) -> Finding {
-        let tokens = |name: &str| value.pointer(&format!("/usage/{name}")).and_then(Value::as_u64).unwrap_or(0);
+        let tokens = |name: &str| {
+            value
+                .pointer(&format!("/usage/{name}"))
+                .and_then(Value::as_u64)
+                .unwrap_or(0)
+        };
         let model = value["model"].as_str().unwrap_or(&self.route.model);
         Finding {
             route: Some(RouteProof {
@@ -109,7 +151,10 @@ impl Route {
 }
 
 fn said(value: &Value) -> &str {
-    value.pointer("/choices/0/message/content").and_then(Value::as_str).unwrap_or("")
+    value
+        .pointer("/choices/0/message/content")
+        .and_then(Value::as_str)
+        .unwrap_or("")
 }
 
 /// What is missing from a 200 that proves a route.
@@ -118,10 +163,19 @@ fn fault(value: &Value, route: &PlannedRoute) -> Option<String> {
         return Some("no text in it".to_string());
     }
     let model = value["model"].as_str().unwrap_or("");
-    if !ollama::same_model(&route.model, model) && !model.starts_with(&format!("{}-", route.model)) {
-        return Some(format!("from model `{model}` where `{}` was asked for", route.model));
+    if !ollama::same_model(&route.model, model) && !model.starts_with(&format!("{}-", route.model))
+    {
+        return Some(format!(
+            "from model `{model}` where `{}` was asked for",
+            route.model
+        ));
     }
-    if value.pointer("/usage/completion_tokens").and_then(Value::as_u64).unwrap_or(0) == 0 {
+    if value
+        .pointer("/usage/completion_tokens")
+        .and_then(Value::as_u64)
+        .unwrap_or(0)
+        == 0
+    {
         return Some("it counts no tokens".to_string());
     }
     None

@@ -10,7 +10,11 @@ pub async fn run(checks: &[Box<dyn Check>]) -> Vec<Finding> {
     let mut found: Vec<Option<Finding>> = checks.iter().map(|_| None).collect();
     loop {
         let mut ready = Vec::new();
-        for (index, check) in checks.iter().enumerate().filter(|(index, _)| found[*index].is_none()) {
+        for (index, check) in checks
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| found[*index].is_none())
+        {
             if matches!(standing(&check.claim(), &found), Standing::Ready) {
                 ready.push((index, check));
             }
@@ -29,10 +33,18 @@ pub async fn run(checks: &[Box<dyn Check>]) -> Vec<Finding> {
             Standing::Hopeless(why) => why,
             Standing::Ready | Standing::Waits => "what it needs was not checked".to_string(),
         };
-        Finding { summary: why, ..Finding::new(&claim, Verdict::Skip) }
+        Finding {
+            summary: why,
+            ..Finding::new(&claim, Verdict::Skip)
+        }
     };
     let all = checks.iter().enumerate();
-    all.map(|(index, check)| found[index].clone().unwrap_or_else(|| skipped(check.as_ref(), &found))).collect()
+    all.map(|(index, check)| {
+        found[index]
+            .clone()
+            .unwrap_or_else(|| skipped(check.as_ref(), &found))
+    })
+    .collect()
 }
 
 enum Standing {
@@ -45,7 +57,9 @@ fn standing(claim: &Claim, found: &[Option<Finding>]) -> Standing {
     for need in &claim.needs {
         match found.iter().flatten().find(|finding| finding.id == *need) {
             None => return Standing::Waits,
-            Some(finding) if finding.verdict == Verdict::Fail => return Standing::Hopeless(format!("needs: {}", finding.title)),
+            Some(finding) if finding.verdict == Verdict::Fail => {
+                return Standing::Hopeless(format!("needs: {}", finding.title));
+            }
             Some(_) => {}
         }
     }
@@ -57,7 +71,11 @@ async fn judged(check: &dyn Check) -> Finding {
     let start = Instant::now();
     let mut finding = match tokio::time::timeout(claim.deadline, check.run()).await {
         Ok(finding) => finding,
-        Err(_) => Finding::fail(&claim, format!("no verdict in {}", text::duration(claim.deadline)), "gw logs"),
+        Err(_) => Finding::fail(
+            &claim,
+            format!("no verdict in {}", text::duration(claim.deadline)),
+            "gw logs",
+        ),
     };
     if finding.seconds == 0.0 {
         finding.seconds = start.elapsed().as_secs_f64();

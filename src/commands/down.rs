@@ -1,0 +1,168 @@
+//! `gw down`: the ledger backwards.
+
+use super::Outcome;
+use super::session::Session;
+use crate::apply::ledger::Ledger;
+use crate::apply::lock::Lock;
+use crate::apply::perform::Run;
+use crate::apply::record::{Record, names};
+use crate::apply::undo::{Fate, undo};
+use crate::cli::Down;
+use crate::error::{Error, Result};
+use crate::plan::outcome::Undone;
+use crate::plan::thing::Thing;
+use crate::report::document::Document;
+use crate::text;
+use std::fs;
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::time::Duration;
+
+pub async fn run(session: &Session, options: &Down) -> Outcome {
+    let paths = session.environment();
+    if !paths.folder().exists() {
+        return nothing(session);
+    }
+    let lock = Lock::take(&paths.lock(), "down", |text| session.sink.note(text)).await?;
+    let ledger = Ledger::open(&paths.ledger())?;
+    let Some(record) = Record::load(&paths) else {
+        return nothing(session);
+    };
+    let cluster = created_cluster(&ledger);
+    let keep_cluster = match &cluster {
+        Some(name) => {
+            options.keep_cluster || is_shared(session, name) || !confirm(session, options, name)?
+        }
+        None => false,
+    };
+    let target = session.target(&record);
+    let wires = Mutex::new(record.wires.clone());
+    let run = Run {
+        ledger: &ledger,
+        sink: &session.sink,
+        wires: &wires,
+        patience: Duration::from_secs(options.timeout),
+    };
+    let with_cluster = cluster.is_some() && !keep_cluster;
+    let keep = |thing: &Thing| match thing {
+        Thing::Cluster { .. } | Thing::Context { .. } if keep_cluster => {
+            Some("it was asked to stay".to_string())
+        }
+        _ => None,
+    };
+    let task = session.sink.begin("down");
+    let fates = if with_cluster {
+        crate::apply::undo::undo_with_cluster(target.as_ref(), &run, &task).await?
+    } else {
+        undo(target.as_ref(), &run, keep, &task).await?
+    };
+    task.done(summary(&fates));
+    let left: Vec<Thing> = ledger.things();
+    if left.is_empty() {
+        forget(&paths)?;
+    }
+    drop(lock);
+    answer(session, &fates);
+    Ok(None)
+}
+
+fn nothing(session: &Session) -> Outcome {
+    let env = &session.global.env;
+    match session.is_json() {
+        true => session.write(&Document::new("down", env).fates(&[]).text()),
+        false => session.write(&format!(
+            "nothing to take back: environment `{env}` is not there\n"
+        )),
+    }
+    Ok(None)
+}
+
+fn created_cluster(ledger: &Ledger) -> Option<String> {
+    ledger.things().into_iter().find_map(|thing| match thing {
+        Thing::Cluster { name } => Some(name),
+        _ => None,
+    })
+}
+
+/// Whether another environment of this machine lives in the cluster.
+fn is_shared(session: &Session, cluster: &str) -> bool {
+    let others = names(&session.paths)
+        .into_iter()
+        .filter(|name| *name != session.global.env);
+    let mut records = others.filter_map(|name| Record::load(&session.paths.environment(&name)));
+    let user = records.find(|record| record.cluster == cluster);
+    if let Some(user) = &user {
+        session.sink.note(format!(
+            "kind cluster {cluster} stays: environment `{}` uses it",
+            user.environment
+        ));
+    }
+    user.is_some()
+}
+
+/// A cluster goes only by a word of the person.
+fn confirm(session: &Session, options: &Down, cluster: &str) -> Result<bool> {
+    if options.yes {
+        return Ok(true);
+    }
+    if !std::io::stdin().is_terminal() || !session.err.terminal {
+        let error = Error::usage(
+            format!("`gw down` would delete kind cluster {cluster}"),
+            "gw down --yes",
+        );
+        return Err(
+            error.fact("gw created it; `gw down --keep-cluster` takes back only what is in it")
+        );
+    }
+    session.talk(&format!(
+        "Delete kind cluster {cluster}, which gw created, with everything in it? [y/N] "
+    ));
+    let mut answer = String::new();
+    let read = std::io::stdin().read_line(&mut answer);
+    Ok(read.is_ok() && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+}
+
+/// The folder goes last: until then every file in it may be needed by a second `down`.
+fn forget(paths: &crate::host::paths::EnvironmentPaths) -> Result<()> {
+    let _ = fs::remove_file(paths.socket());
+    fs::remove_dir_all(paths.folder()).map_err(|e| {
+        let what = format!("{} can't be removed", paths.folder().display());
+        Error::new(what, format!("rm -r {}", paths.folder().display())).because(&e)
+    })
+}
+
+fn summary(fates: &[Fate]) -> String {
+    let removed = fates
+        .iter()
+        .filter(|fate| fate.undone == Undone::Removed)
+        .count();
+    let kept = fates
+        .iter()
+        .filter(|fate| matches!(fate.undone, Undone::Kept(_)))
+        .count();
+    match kept {
+        0 => format!("{} taken back", text::count(removed, "thing")),
+        kept => format!("{} taken back, {kept} left", text::count(removed, "thing")),
+    }
+}
+
+fn answer(session: &Session, fates: &[Fate]) {
+    if session.is_json() {
+        return session.write(
+            &Document::new("down", &session.global.env)
+                .fates(fates)
+                .text(),
+        );
+    }
+    let mut text = String::new();
+    for fate in fates {
+        if let Undone::Kept(reason) = &fate.undone {
+            text.push_str(&format!(
+                "{} {} stays: {reason}\n",
+                session.out.skipped(),
+                fate.thing.title()
+            ));
+        }
+    }
+    session.write(&text);
+}

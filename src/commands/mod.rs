@@ -1,0 +1,103 @@
+//! One file a verb: load, call, report.
+
+mod down;
+mod logs;
+mod plan;
+mod profile;
+mod prove;
+mod service;
+mod session;
+mod status;
+mod test;
+mod up;
+mod wish;
+
+use crate::cli::{Cli, Command};
+use crate::error::{Error, Exit, Result};
+use crate::report::document::Document;
+use crate::report::human;
+use session::Session;
+
+/// How a command ended when nothing failed on the way.
+pub type Outcome = Result<Option<Exit>>;
+
+/// Runs one command to its exit code.
+pub async fn run(cli: Cli) -> u8 {
+    let Cli { command, global } = cli;
+    let (name, session) = (command.name(), Session::new(global));
+    let work = async {
+        match command {
+            Command::Up(options) => up::run(&session, &options).await,
+            Command::Down(options) => down::run(&session, &options).await,
+            Command::Status => status::run(&session).await,
+            Command::Test => test::run(&session).await,
+            Command::Logs(options) => logs::run(&session, &options).await,
+            Command::Plan(options) => plan::run(&session, &options).await,
+            Command::Profile(options) => profile::run(&session, &options),
+            Command::Gateway { socket } => service::gateway(socket).await,
+            Command::Relay { listen, to, allow } => service::relay(listen, to, &allow).await,
+            Command::Mock { listen } => service::mock(listen).await,
+        }
+    };
+    let result = tokio::select! {
+        result = work => result,
+        error = interrupted(name) => Err(error),
+    };
+    match result {
+        Ok(exit) => exit.map_or(0, Exit::code),
+        Err(error) => {
+            session.fail(name, &error);
+            error.exit.code()
+        }
+    }
+}
+
+impl Command {
+    fn name(&self) -> &'static str {
+        match self {
+            Command::Up(_) => "up",
+            Command::Down(_) => "down",
+            Command::Status => "status",
+            Command::Test => "test",
+            Command::Logs(_) => "logs",
+            Command::Plan(_) => "plan",
+            Command::Profile(_) => "profile",
+            Command::Gateway { .. } => "gateway",
+            Command::Relay { .. } => "relay",
+            Command::Mock { .. } => "mock",
+        }
+    }
+}
+
+/// Ends when a signal asks for the end. The state on disk is good at any moment.
+async fn interrupted(command: &str) -> Error {
+    use tokio::signal::unix::{SignalKind, signal};
+    // The gateway ends its own way: it lets running answers come to their end.
+    if command == "gateway" {
+        return std::future::pending().await;
+    }
+    let (Ok(mut int), Ok(mut term)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        return std::future::pending().await;
+    };
+    let number = tokio::select! {
+        _ = int.recv() => libc::SIGINT,
+        _ = term.recv() => libc::SIGTERM,
+    };
+    let error = Error::new("interrupted", "gw up");
+    let error = error.fact(
+        "nothing is lost: `gw up` goes on where it ended, `gw down` takes back what was made",
+    );
+    error.exit(Exit::Signal(u8::try_from(number).unwrap_or(0)))
+}
+
+impl Session {
+    fn fail(&self, command: &str, error: &Error) {
+        if self.is_json() {
+            self.write(&Document::new(command, &self.global.env).error(error).text());
+        }
+        self.talk(&human::error(error, self.err));
+    }
+}

@@ -1,0 +1,48 @@
+//! The proof, as `up` ends with it and `test` repeats it.
+
+use super::session::Session;
+use crate::apply::record::{Record, now, write};
+use crate::error::Result;
+use crate::report::status::Proof;
+use crate::verify::check::{Check, Finding, Verdict};
+use crate::verify::{gateway, route, runner};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Sends real requests through every route of an environment.
+pub async fn prove(record: &Record, settle: Duration) -> Vec<Finding> {
+    let base = &record.base_url;
+    let mut checks: Vec<Box<dyn Check>> = vec![Box::new(gateway::Answers { base: base.clone() })];
+    for planned in record.planned_routes() {
+        checks.push(Box::new(route::Route {
+            base: base.clone(),
+            route: planned,
+            settle,
+        }));
+    }
+    runner::run(&checks).await
+}
+
+pub fn has_failed(findings: &[Finding]) -> bool {
+    findings
+        .iter()
+        .any(|finding| finding.verdict == Verdict::Fail)
+}
+
+impl Session {
+    pub fn keep_proof(&self, findings: &[Finding]) -> Result<()> {
+        write(
+            &self.environment().proof(),
+            &json!({"at": now(), "findings": findings}),
+        )
+    }
+
+    pub fn last_proof(&self) -> Option<Proof> {
+        let text = std::fs::read_to_string(self.environment().proof()).ok()?;
+        let value: Value = serde_json::from_str(&text).ok()?;
+        Some(Proof {
+            at: value["at"].as_u64()?,
+            findings: serde_json::from_value(value["findings"].clone()).ok()?,
+        })
+    }
+}

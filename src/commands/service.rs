@@ -1,0 +1,44 @@
+//! The background processes of this binary. Each says on one line of stdout that it is ready, and
+//! writes its log to stderr.
+
+use super::Outcome;
+use crate::cluster::relay::Relay;
+use crate::error::{Error, Result};
+use std::io::Write;
+use std::net::SocketAddrV4;
+use std::path::PathBuf;
+use tokio::net::TcpListener;
+
+pub async fn gateway(_socket: PathBuf) -> Outcome {
+    Ok(None)
+}
+
+pub async fn relay(listen: SocketAddrV4, to: SocketAddrV4, allow: &str) -> Outcome {
+    let allow = allow
+        .parse()
+        .map_err(|why: String| Error::usage(why, "gw up"))?;
+    let relay = Relay { listen, to, allow };
+    let listener = relay.bind().await?;
+    let address = listener
+        .local_addr()
+        .map_err(|e| Error::new("the relay has no address", "gw up").because(&e))?;
+    ready(&address.to_string())?;
+    relay.serve(listener, log).await;
+    Ok(None)
+}
+
+pub async fn mock(listen: SocketAddrV4) -> Outcome {
+    let _listener = TcpListener::bind(listen).await;
+    ready(&listen.to_string())?;
+    Ok(None)
+}
+
+fn ready(line: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    let said = writeln!(out, "{line}").and_then(|()| out.flush());
+    said.map_err(|e| Error::new("nobody waits for this process", "gw up").because(&e))
+}
+
+fn log(line: String) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}

@@ -1,0 +1,85 @@
+//! What every command shares: paths, streams and how they look.
+
+use crate::apply::record::Record;
+use crate::cli::{Global, Output, Progress};
+use crate::error::Result;
+use crate::event::Sink;
+use crate::host::paths::{EnvironmentPaths, Paths};
+use crate::profile::TargetKind;
+use crate::report::progress;
+use crate::report::style::{Look, Surroundings};
+use crate::target::Target;
+use crate::target::embedded::Embedded;
+use crate::target::kind::Kind;
+use std::io::{IsTerminal, Write};
+
+pub struct Session {
+    pub global: Global,
+    pub paths: Paths,
+    pub sink: Sink,
+    pub out: Look,
+    pub err: Look,
+}
+
+impl Session {
+    pub fn new(global: Global) -> Self {
+        let out = Surroundings::of(std::io::stdout().is_terminal()).look();
+        let err = Surroundings::of(std::io::stderr().is_terminal()).look();
+        let sink = match global.progress {
+            _ if global.quiet => Sink::none(),
+            Progress::None => Sink::none(),
+            Progress::Json => progress::json_lines(),
+            Progress::Auto if err.terminal => progress::spinners(err),
+            Progress::Auto | Progress::Plain => progress::lines(err),
+        };
+        Session {
+            paths: Paths::from_env(),
+            sink,
+            out,
+            err,
+            global,
+        }
+    }
+
+    pub fn is_json(&self) -> bool {
+        self.global.output == Output::Json
+    }
+
+    pub fn environment(&self) -> EnvironmentPaths {
+        self.paths.environment(&self.global.env)
+    }
+
+    pub fn record(&self) -> Result<Record> {
+        Record::require(&self.paths, &self.global.env)
+    }
+
+    /// The answer, on stdout. A reader that has gone away is no fault.
+    pub fn write(&self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+
+    /// The talk, on stderr.
+    pub fn talk(&self, text: &str) {
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// The target on which an environment is.
+    pub fn target(&self, record: &Record) -> Box<dyn Target> {
+        match record.target() {
+            Some(TargetKind::Kind) => {
+                let env = &record.environment;
+                Box::new(Kind::new(
+                    &self.paths,
+                    env,
+                    &record.cluster,
+                    &record.gateway,
+                    &record.namespace,
+                ))
+            }
+            Some(TargetKind::Embedded) | None => {
+                Box::new(Embedded::new(&self.paths, &record.environment, record.port))
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! `gw status`: what is there, and whether it answers now.
+
+use super::Outcome;
+use super::session::Session;
+use crate::error::Exit;
+use crate::plan::survey::Survey;
+use crate::report::document::Document;
+use crate::report::status;
+use crate::target::Target;
+use crate::verify::check::{Check, Finding, Verdict};
+use crate::verify::gateway::Answers;
+
+pub async fn run(session: &Session) -> Outcome {
+    let record = session.record()?;
+    let target = session.target(&record);
+    let check = Answers {
+        base: record.base_url.clone(),
+    };
+    let (survey, answers) = tokio::join!(survey(target.as_ref()), answers(&check));
+    let good = survey.alive && answers.verdict == Verdict::Pass;
+    let proof = session.last_proof();
+    if session.is_json() {
+        let document = Document::new("status", &record.environment)
+            .set("target", target.name())
+            .set("profile", record.profile.clone())
+            .set("baseUrl", record.base_url.clone())
+            .set("appliedAt", record.applied_at)
+            .set("lastProofAt", proof.as_ref().map(|proof| proof.at))
+            .survey(&survey);
+        let findings: Vec<Finding> = std::iter::once(answers)
+            .chain(proof.into_iter().flat_map(|proof| proof.findings))
+            .collect();
+        let value = serde_json::to_value(&findings).unwrap_or_default();
+        let document = document.set("findings", value);
+        let document = if good {
+            document
+        } else {
+            document.exit(Exit::Failed)
+        };
+        session.write(&document.text());
+    } else {
+        session.write(&status::screen(
+            &record,
+            &survey,
+            &answers,
+            proof.as_ref(),
+            session.out,
+        ));
+        if !good {
+            session.write(&format!("  {} gw up\n", session.out.arrow()));
+        }
+    }
+    Ok((!good).then_some(Exit::Failed))
+}
+
+/// A place that can't be asked is a fact to be shown, not a reason to show nothing.
+async fn survey(target: &dyn Target) -> Survey {
+    target.survey().await.unwrap_or_else(|error| Survey {
+        detail: error.to_string(),
+        ..Survey::default()
+    })
+}
+
+async fn answers(check: &Answers) -> Finding {
+    match check.base.as_str() {
+        "" => Finding::fail(
+            &check.claim(),
+            "nothing was applied to the end yet",
+            "gw up",
+        ),
+        _ => check.run().await,
+    }
+}
