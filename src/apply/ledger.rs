@@ -4,6 +4,7 @@
 //! was cut by a kill is left out when read: nothing was changed yet when it was being written.
 
 use crate::error::{Error, Result};
+use crate::plan::outcome::Journal;
 use crate::plan::thing::Thing;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, OpenOptions};
@@ -62,29 +63,6 @@ impl Ledger {
         })
     }
 
-    /// Notes that a thing is about to be made or changed. Noted once.
-    pub fn begin(&self, thing: &Thing) -> Result<()> {
-        let mut things = self.lock();
-        if remember(&mut things, thing) {
-            self.write(Happening::Begin, thing)?;
-        }
-        Ok(())
-    }
-
-    /// Notes that a thing of ours is gone.
-    pub fn removed(&self, thing: &Thing) -> Result<()> {
-        let mut things = self.lock();
-        if things.contains(thing) {
-            things.retain(|have| have != thing);
-            self.write(Happening::Removed, thing)?;
-        }
-        Ok(())
-    }
-
-    pub fn knows(&self, thing: &Thing) -> bool {
-        self.lock().contains(thing)
-    }
-
     /// What we made and have not removed, oldest first.
     pub fn things(&self) -> Vec<Thing> {
         self.lock().clone()
@@ -105,6 +83,31 @@ impl Ledger {
         };
         let text = serde_json::to_string(&line).unwrap_or_default();
         append(&self.path, &format!("{text}\n"))
+    }
+}
+
+impl Journal for Ledger {
+    /// Notes that a thing is about to be made or changed. Noted once.
+    fn begin(&self, thing: &Thing) -> Result<()> {
+        let mut things = self.lock();
+        if remember(&mut things, thing) {
+            self.write(Happening::Begin, thing)?;
+        }
+        Ok(())
+    }
+
+    /// Notes that a thing of ours is gone.
+    fn removed(&self, thing: &Thing) -> Result<()> {
+        let mut things = self.lock();
+        if things.contains(thing) {
+            things.retain(|have| have != thing);
+            self.write(Happening::Removed, thing)?;
+        }
+        Ok(())
+    }
+
+    fn knows(&self, thing: &Thing) -> bool {
+        self.lock().contains(thing)
     }
 }
 

@@ -3,5 +3,6 @@
 pub mod ledger;
 pub mod lock;
 pub mod perform;
+pub mod phases;
 pub mod record;
 pub mod undo;

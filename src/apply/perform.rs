@@ -1,16 +1,18 @@
 //! Walks a plan wave by wave: steps of one wave side by side, each phase with its line.
 
 use super::ledger::Ledger;
+use super::phases::Phases;
 use super::undo::undo_one;
 use crate::error::Result;
-use crate::event::{Sink, Task};
-use crate::plan::outcome::{Change, Context, Outcome, Wire};
+use crate::event::Sink;
+use crate::plan::outcome::{Change, Context, Journal, Outcome, Wire};
 use crate::plan::thing::Thing;
 use crate::plan::{Action, HostService, Phase, Plan, Step, WITNESS_PREFIX};
 use crate::provider::Provider;
 use crate::target::{Support, Target};
 use crate::text;
-use futures::future::join_all;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -34,6 +36,17 @@ pub struct Run<'a> {
     pub patience: Duration,
 }
 
+impl Run<'_> {
+    pub fn context<'a>(&'a self, waiting: &'a (dyn Fn(String) + Send + Sync)) -> Context<'a> {
+        Context {
+            journal: self.ledger,
+            waiting,
+            patience: self.patience,
+            wires: self.wires,
+        }
+    }
+}
+
 /// Asks the target about the whole plan before anything changes.
 pub fn check_support(plan: &Plan, target: &dyn Target) -> Result<()> {
     for step in &plan.steps {
@@ -44,79 +57,64 @@ pub fn check_support(plan: &Plan, target: &dyn Target) -> Result<()> {
     Ok(())
 }
 
-/// Makes every step true. After a failure the steps of the same wave still end, later waves do not begin.
+/// Makes every step true, each as soon as what it needs is true. After a failure no step begins any
+/// more; those under way come to their end, but for waits, which would be waits for nothing.
 pub async fn perform(plan: &Plan, target: &dyn Target, run: &Run<'_>) -> Result<Vec<Done>> {
+    let steps: Vec<&Step> = plan
+        .steps
+        .iter()
+        .filter(|step| target.support(step) == Support::Native)
+        .collect();
+    let phases = Phases::new(&steps, run.sink);
+    let mut not_begun = steps.clone();
+    let mut under_way = FuturesUnordered::new();
+    let mut changing = 0;
     let mut done: Vec<Done> = Vec::new();
-    let mut tasks: BTreeMap<Phase, Task> = BTreeMap::new();
-    let waves: std::collections::BTreeSet<u8> = plan.steps.iter().map(|step| step.wave).collect();
-    for wave in waves {
-        let native = |step: &&Step| step.wave == wave && target.support(step) == Support::Native;
-        let steps: Vec<&Step> = plan.steps.iter().filter(native).collect();
-        for step in &steps {
-            tasks
-                .entry(step.phase)
-                .or_insert_with(|| run.sink.begin(step.phase.name()));
-        }
-        let work = steps
-            .iter()
-            .map(|step| perform_one(step, target, run, tasks.get(&step.phase)));
-        let mut failure = None;
-        for (step, result) in steps.iter().zip(join_all(work).await) {
-            match result {
-                Ok(outcome) => done.push(finished(step, outcome)),
-                Err(error) => {
-                    if let Some(task) = tasks.remove(&step.phase) {
-                        task.failed(error.what.clone());
-                    }
-                    failure = failure.or(Some(error.fact(format!("step {}", step.id))));
-                }
-            }
-        }
-        // What the later waves would have added to a phase is not there to be claimed.
-        let over = |phase: &Phase| {
-            failure.is_some()
-                || !plan
-                    .steps
-                    .iter()
-                    .any(|s| s.phase == *phase && s.wave > wave)
+    let mut failure = None;
+    loop {
+        let is_open = |need: &String| {
+            steps.iter().any(|s| s.id == *need) && !done.iter().any(|d| d.id == *need)
         };
-        let ended: Vec<Phase> = tasks.keys().copied().filter(over).collect();
-        for phase in ended {
-            if let Some(task) = tasks.remove(&phase) {
-                end(task, phase, &done);
-            }
+        let can_begin = |step: &&Step| failure.is_none() && !step.needs.iter().any(is_open);
+        let (ready, blocked): (Vec<&Step>, Vec<&Step>) = not_begun.into_iter().partition(can_begin);
+        not_begun = blocked;
+        for step in ready {
+            phases.begin(step.phase);
+            changing += usize::from(!step.is_wait());
+            let phases = &phases;
+            under_way.push(async move { (step, perform_one(step, target, run, phases).await) });
         }
-        if let Some(error) = failure {
-            return Err(error);
+        if failure.is_some() && changing == 0 {
+            break;
+        }
+        let Some((step, result)) = under_way.next().await else {
+            break;
+        };
+        changing -= usize::from(!step.is_wait());
+        match result {
+            Ok(outcome) => {
+                done.push(finished(step, outcome));
+                phases.end_if_over(step.phase, &done);
+            }
+            Err(error) => {
+                phases.fail(step.phase, &error.what);
+                failure = failure.or(Some(error.fact(format!("step {}", step.id))));
+            }
         }
     }
-    Ok(done)
+    drop(under_way);
+    failure.map_or(Ok(done), Err)
 }
 
 async fn perform_one(
     step: &Step,
     target: &dyn Target,
     run: &Run<'_>,
-    task: Option<&Task>,
+    phases: &Phases<'_>,
 ) -> Result<Outcome> {
     stop_here(&step.id);
-    let changing = |thing: &_| run.ledger.begin(thing);
-    let removed = |thing: &_| run.ledger.removed(thing);
-    let known = |thing: &_| run.ledger.knows(thing);
-    let waiting = |reason: String| {
-        if let Some(task) = task {
-            task.waiting(reason);
-        }
-    };
-    let context = Context {
-        changing: &changing,
-        removed: &removed,
-        known: &known,
-        waiting: &waiting,
-        patience: run.patience,
-        wires: run.wires,
-    };
-    let outcome = target.perform(step, &context).await;
+    let waiting = |reason: String| phases.waiting(step.phase, reason);
+    let outcome = target.perform(step, &run.context(&waiting)).await;
     stop_here(&format!("{}:after", step.id));
     outcome
 }
@@ -142,39 +140,6 @@ fn finished(step: &Step, outcome: Outcome) -> Done {
         is_chart: matches!(step.action, Action::Chart(_)),
         is_object: matches!(step.action, Action::Object(_)),
     }
-}
-
-fn end(task: Task, phase: Phase, done: &[Done]) {
-    let mine: Vec<&Done> = done.iter().filter(|d| d.phase == phase).collect();
-    let detail = detail(phase, &mine);
-    match mine.iter().all(|d| d.change == Change::Unchanged) {
-        true => task.unchanged(detail),
-        false => task.done(detail),
-    }
-}
-
-fn detail(phase: Phase, done: &[&Done]) -> String {
-    if phase == Phase::Objects {
-        let number = |change| done.iter().filter(|d| d.change == change).count();
-        let words = [
-            (Change::Created, "created"),
-            (Change::Updated, "updated"),
-            (Change::Unchanged, "unchanged"),
-        ];
-        let parts: Vec<String> = words
-            .into_iter()
-            .map(|(change, word)| (number(change), word))
-            .filter(|(number, _)| *number > 0)
-            .map(|(number, word)| format!("{number} {word}"))
-            .collect();
-        return parts.join(", ");
-    }
-    let said = done
-        .iter()
-        .filter(|d| !d.detail.is_empty() && !d.id.ends_with("-crds"));
-    let mut details: Vec<&str> = said.map(|d| d.detail.as_str()).collect();
-    details.dedup();
-    details.join(", ")
 }
 
 /// `11 objects, 4 charts as planned`: the whole run in one line when nothing had to change.

@@ -3,7 +3,7 @@
 use super::perform::Run;
 use crate::error::Result;
 use crate::event::Task;
-use crate::plan::outcome::{Context, Undone};
+use crate::plan::outcome::{Journal, Undone};
 use crate::plan::thing::Thing;
 use crate::target::Target;
 
@@ -73,21 +73,10 @@ pub async fn undo_one(
     run: &Run<'_>,
     task: Option<&Task>,
 ) -> Result<Undone> {
-    let changing = |thing: &Thing| run.ledger.begin(thing);
-    let removed = |thing: &Thing| run.ledger.removed(thing);
-    let known = |thing: &Thing| run.ledger.knows(thing);
     let waiting = |reason: String| {
         if let Some(task) = task {
             task.waiting(reason);
         }
     };
-    let context = Context {
-        changing: &changing,
-        removed: &removed,
-        known: &known,
-        waiting: &waiting,
-        patience: run.patience,
-        wires: run.wires,
-    };
-    target.undo(thing, &context).await
+    target.undo(thing, &run.context(&waiting)).await
 }

@@ -65,7 +65,7 @@ pub async fn install(
         None => {}
     }
     let objects = labelled(&bundle(cache, context).await?, environment)?;
-    (context.changing)(&Thing::GatewayApi)?;
+    context.journal.begin(&Thing::GatewayApi)?;
     let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
     let put = objects.iter().map(|object| {
         let crds = crds.clone();

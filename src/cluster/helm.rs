@@ -47,16 +47,16 @@ impl Helm {
         let change = match &before {
             Some(release) if is_as_planned(release, chart) => Change::Unchanged,
             Some(release) => {
-                if !is_ours(release, (context.known)(&thing(chart))) {
+                if !is_ours(release, context.journal.knows(&thing(chart))) {
                     return Err(foreign(release, chart));
                 }
-                (context.changing)(&thing(chart))?;
+                context.journal.begin(&thing(chart))?;
                 self.clear_interrupted(release, chart).await?;
                 self.upgrade(chart, context).await?;
                 Change::Updated
             }
             None => {
-                (context.changing)(&thing(chart))?;
+                context.journal.begin(&thing(chart))?;
                 self.upgrade(chart, context).await?;
                 Change::Created
             }

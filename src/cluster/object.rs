@@ -90,7 +90,7 @@ pub async fn apply(client: &Client, object: &Value, context: &Context<'_>) -> Re
             }
         }
     }
-    (context.changing)(&thing)?;
+    context.journal.begin(&thing)?;
     let params = PatchParams::apply(MANAGER);
     let after = api.patch(name, &params, &Patch::Apply(object)).await;
     let after = after.map_err(|e| conflict(&title, &e, &thing))?;
@@ -153,7 +153,7 @@ pub async fn delete(
             "it does not carry this environment's label".to_string(),
         ));
     }
-    match api.delete(name, &DeleteParams::foreground()).await {
+    match api.delete(name, &DeleteParams::background()).await {
         Ok(_) => {}
         Err(e) if is_absent(&e) => return Ok(Undone::Absent),
         Err(e) => return Err(refused(format!("{title} can't be deleted"), &e, "gw down")),

@@ -124,7 +124,7 @@ async fn look(deployments: &Api<Deployment>, pods: &Api<Pod>, name: &str) -> Res
         return Ok(Look::Coming(why_no_pod(&deployment)));
     };
     Ok(match state(pod) {
-        PodState::Ready => Look::Coming("waiting for the old pod to end".to_string()),
+        PodState::Ready => Look::Coming("its pod is ready, the deployment not yet".to_string()),
         PodState::Coming(reason) => Look::Coming(reason),
         PodState::Stuck(reason) => Look::Stuck(format!("pod {}: {reason}", pod.name_any())),
     })

@@ -37,7 +37,7 @@ const PASSED: [(Method, &str); 13] = [
 
 #[derive(Debug, Clone)]
 pub struct Relay {
-    /// The bridge's address; another port is taken if this one is not free.
+    /// The bridge's address; port 0 takes any free one.
     pub listen: SocketAddrV4,
     pub to: SocketAddrV4,
     pub allow: Subnet,
@@ -80,14 +80,8 @@ impl Subnet {
 }
 
 impl Relay {
-    /// Opens the listener: the wished port if it is free on that address, else any.
     pub async fn bind(&self) -> Result<TcpListener> {
-        let wished = TcpListener::bind(SocketAddr::V4(self.listen)).await;
-        let any = SocketAddr::V4(SocketAddrV4::new(*self.listen.ip(), 0));
-        let listener = match wished {
-            Ok(listener) => Ok(listener),
-            Err(_) => TcpListener::bind(any).await,
-        };
+        let listener = TcpListener::bind(SocketAddr::V4(self.listen)).await;
         listener.map_err(|e| {
             Error::new(
                 format!("the relay can't listen on {}", self.listen),

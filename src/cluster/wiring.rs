@@ -72,9 +72,11 @@ impl Wiring<'_> {
         if listens_there || !here {
             candidates.push(candidate(&direct.ip().to_string(), service.port));
         }
+        let mut relay = None;
         if here && !listens_there {
-            let relay = self.start_relay(service, context).await?;
-            candidates.push(candidate(&relay.ip().to_string(), relay.port()));
+            let address = self.start_relay(service, context).await?;
+            relay = Some(candidate(&address.ip().to_string(), address.port()));
+            candidates.extend(relay.clone());
         }
         let path = service.provider.ways().health_path;
         (context.waiting)(format!(
@@ -100,15 +102,15 @@ impl Wiring<'_> {
                 &tried,
             ));
         };
-        let relay = here && !listens_there && found.host.parse() == Ok(self.network.gateway);
+        let relay = relay.as_ref() == Some(&found);
         if !relay {
             self.stop_relay(service, context).await?;
         }
         Ok(wire(service, &found, relay))
     }
 
-    /// A relay on the bridge's address (architecture, decision 5): that port if it is free there,
-    /// else any.
+    /// A relay on the bridge's address (architecture, decision 5), on any free port: on the service's
+    /// own it would keep the person from letting the service listen there itself.
     async fn start_relay(
         &self,
         service: &HostService,
@@ -118,9 +120,9 @@ impl Wiring<'_> {
         let ready = match relay.alive() {
             Some(identity) if !identity.ready.is_empty() => identity.ready,
             _ => {
-                (context.changing)(&process(service))?;
+                context.journal.begin(&process(service))?;
                 relay.stop().await?;
-                let listen = SocketAddrV4::new(self.network.gateway, service.port);
+                let listen = SocketAddrV4::new(self.network.gateway, 0);
                 let args = [
                     "relay",
                     "--listen",
@@ -143,7 +145,7 @@ impl Wiring<'_> {
 
     async fn stop_relay(&self, service: &HostService, context: &Context<'_>) -> Result<()> {
         self.relay(service).stop().await?;
-        (context.removed)(&process(service))
+        context.journal.removed(&process(service))
     }
 
     /// The name of an address: a Service and its EndpointSlice (facts 15.9).

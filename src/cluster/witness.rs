@@ -67,7 +67,7 @@ impl Witness<'_> {
                 Duration::from_secs(10),
             )
             .await?;
-            (context.removed)(&thing)?;
+            context.journal.removed(&thing)?;
         }
         applied?;
         outcome

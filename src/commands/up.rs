@@ -21,7 +21,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long the gateway may take to know routes that it has just been given.
-const SETTLE: Duration = Duration::from_secs(30);
+const SETTLE: Duration = Duration::from_secs(10);
 
 pub async fn run(session: &Session, options: &Up) -> Outcome {
     let start = Instant::now();

@@ -54,12 +54,21 @@ pub async fn get(
 
 /// "refused", "no answer" and other faults are different things and never mixed.
 pub fn why(error: &reqwest::Error) -> String {
-    let text = chain(error);
     if error.is_timeout() {
-        "no answer in time".to_string()
-    } else if text.contains("Connection refused") {
-        "connection refused".to_string()
-    } else {
-        text
+        return "no answer in time".to_string();
     }
+    let text = chain(error);
+    let known = [
+        ("Connection refused", "connection refused"),
+        (
+            "connection closed before message completed",
+            "connection closed without an answer",
+        ),
+        ("Connection reset", "connection reset"),
+    ];
+    let said = known
+        .iter()
+        .find(|(words, _)| text.contains(words))
+        .map(|(_, said)| (*said).to_string());
+    said.unwrap_or(text)
 }

@@ -52,8 +52,8 @@ pub struct Step {
     /// Stable and dotted, such as `chart.agentgateway` or `object.HTTPRoute.ollama`.
     pub id: String,
     pub phase: Phase,
-    /// Steps of one wave do not need each other; a wave begins when the one before has ended.
-    pub wave: u8,
+    /// Ids of the steps that must be true before this one can begin.
+    pub needs: Vec<String>,
     pub action: Action,
 }
 
@@ -151,7 +151,12 @@ pub fn resolve(object: &Value, host: &dyn Fn(&str) -> Option<String>) -> Value {
 }
 
 impl Step {
-    /// The object's kind and name, if this step is about one.
+    /// Whether the step only waits: it can be given up at any moment.
+    pub fn is_wait(&self) -> bool {
+        matches!(self.action, Action::Answers)
+    }
+
+    /// The object that the step is about, if it is about one.
     pub fn object(&self) -> Option<&Value> {
         match &self.action {
             Action::Object(object) => Some(object),

@@ -67,15 +67,20 @@ impl Wire {
     }
 }
 
+/// Where a step says what it makes, before it makes it: a killed run leaves a trace of what it may
+/// have made. The ledger, seen from below.
+pub trait Journal: Send + Sync {
+    /// Called before the first change to a thing.
+    fn begin(&self, thing: &Thing) -> Result<()>;
+    /// Called when a thing that was only for the moment is gone again.
+    fn removed(&self, thing: &Thing) -> Result<()>;
+    /// Whether an earlier run made this thing, or began to.
+    fn knows(&self, thing: &Thing) -> bool;
+}
+
 /// What a step is given while it runs.
 pub struct Context<'a> {
-    /// Called before the first change to a thing, so that a killed run leaves a trace of what it
-    /// may have made.
-    pub changing: &'a (dyn Fn(&Thing) -> Result<()> + Send + Sync),
-    /// Called when a thing that was only for the moment is gone again.
-    pub removed: &'a (dyn Fn(&Thing) -> Result<()> + Send + Sync),
-    /// Whether an earlier run made this thing, or began to.
-    pub known: &'a (dyn Fn(&Thing) -> bool + Send + Sync),
+    pub journal: &'a dyn Journal,
     /// Says what a wait is for.
     pub waiting: &'a (dyn Fn(String) + Send + Sync),
     /// How long any one wait may take.

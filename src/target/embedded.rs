@@ -104,7 +104,7 @@ impl Embedded {
             process.stop().await?;
         }
         self.port_is_free()?;
-        (context.changing)(&Thing::Process {
+        context.journal.begin(&Thing::Process {
             role: ROLE.to_string(),
         })?;
         let socket = self.paths.socket().to_string_lossy().into_owned();
@@ -130,7 +130,7 @@ impl Embedded {
             context.wire(backend).map(|wire| wire.host)
         });
         let thing = Thing::of(&object);
-        (context.changing)(&thing)?;
+        context.journal.begin(&thing)?;
         let (status, answer) = self.admin("POST", "/apply", Some(&object)).await?;
         let change = match answer["change"].as_str() {
             Some("created") => Change::Created,

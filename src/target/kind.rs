@@ -115,13 +115,13 @@ impl Kind {
         let ours = Thing::Cluster {
             name: self.cluster.clone(),
         };
-        if found.is_some() && !own.exists() && (context.known)(&ours) {
+        if found.is_some() && !own.exists() && context.journal.knows(&ours) {
             (context.waiting)("deleting a cluster whose creation was interrupted".to_string());
             self.delete(&kind).await?;
             found = None;
         }
         let Some(found) = found else {
-            (context.changing)(&ours)?;
+            context.journal.begin(&ours)?;
             self.create(&kind, plan, context).await?;
             self.add_context(context)?;
             let version = self.version(context).await?;
@@ -230,7 +230,7 @@ impl Kind {
             name: format!("kind-{}", self.cluster),
             kubeconfig: user.to_string_lossy().into_owned(),
         };
-        let announce = || (context.changing)(&thing);
+        let announce = || context.journal.begin(&thing);
         kubeconfig::add(&self.paths.kubeconfig(), &user, announce)
     }
 

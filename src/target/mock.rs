@@ -24,7 +24,7 @@ pub async fn ensure(
         }
         None => {}
     }
-    (context.changing)(&Thing::Process {
+    context.journal.begin(&Thing::Process {
         role: ROLE.to_string(),
     })?;
     mock.start(&["mock".to_string(), "--listen".to_string(), address])

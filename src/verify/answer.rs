@@ -63,7 +63,7 @@ pub fn explain(answer: &Answer, asked: Asked<'_>) -> Explanation {
             let cause = format!(
                 "nothing answers at the backend's address: {title} has ended, or pods can't reach it"
             );
-            proxy(&cause, ways.start, false)
+            proxy(&cause, ways.start, true)
         }
         (503, text) if text.starts_with("processing failed: failed to parse response") => {
             Explanation {
@@ -208,6 +208,6 @@ mod tests {
     fn only_what_a_new_route_says_for_a_moment_is_passing() {
         assert!(said(404, "route not found").passing);
         assert!(!said(404, "404 page not found").passing);
-        assert!(!said(503, "upstream call failed: Connect: x").passing);
+        assert!(!said(503, "processing failed: failed to parse request: x").passing);
     }
 }
