@@ -23,7 +23,7 @@ pub async fn undo(
 ) -> Result<Vec<Fate>> {
     let mut fates = Vec::new();
     for thing in run.ledger.things().into_iter().rev() {
-        if let Some(reason) = keep(&thing) {
+        if let Some(reason) = keep(&thing).or_else(|| needed(&thing, &fates)) {
             fates.push(Fate {
                 thing,
                 undone: Undone::Kept(reason),
@@ -38,6 +38,23 @@ pub async fn undo(
         fates.push(Fate { thing, undone });
     }
     Ok(fates)
+}
+
+/// A chart that stays for somebody else's sake needs its namespace and the Gateway API.
+fn needed(thing: &Thing, fates: &[Fate]) -> Option<String> {
+    let base = match thing {
+        Thing::GatewayApi => true,
+        Thing::Object { kind, .. } => kind == "Namespace",
+        _ => false,
+    };
+    let stays = |fate: &&Fate| {
+        matches!(
+            (&fate.thing, &fate.undone),
+            (Thing::Chart { .. }, Undone::Kept(_))
+        )
+    };
+    let chart = fates.iter().find(stays).filter(|_| base)?;
+    Some(format!("{} stays and needs it", chart.thing.title()))
 }
 
 /// With the cluster goes everything in it: only what lies outside needs a step of its own.

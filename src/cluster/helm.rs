@@ -1,6 +1,8 @@
 //! Charts through the `helm` program (architecture, decision 1); what is there is read without it.
 
+use super::client::{is_absent, refused};
 use super::crds::first_object;
+use super::object::api;
 use super::ready::{Deadline, deployment_ready};
 use super::release::{Installed, installed};
 use crate::error::{Error, Result};
@@ -9,7 +11,7 @@ use crate::plan::chart::Chart;
 use crate::plan::outcome::{Change, Context, Outcome, Undone};
 use crate::plan::thing::Thing;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::DeleteParams;
+use kube::api::{DeleteParams, ListParams};
 use kube::{Api, Client};
 use std::path::Path;
 use std::time::Duration;
@@ -88,7 +90,7 @@ impl Helm {
             .await;
         deleted.map(|_| ()).map_err(|e| {
             let next = format!("helm -n {} rollback {}", chart.namespace, chart.name);
-            super::client::refused(
+            refused(
                 format!("the interrupted release {} can't be taken up", chart.name),
                 &e,
                 next,
@@ -158,12 +160,45 @@ impl Helm {
             .deadline(HELM_DEADLINE)
             .output()
             .await?;
+        self.remove_classes(name).await?;
         Ok(Undone::Removed)
+    }
+
+    /// A controller leaves its classes behind: it may not delete them (facts 12). They go unless
+    /// somebody's Gateway is of that class.
+    async fn remove_classes(&self, chart: &str) -> Result<()> {
+        let classes: &[&str] = match chart {
+            "agentgateway" => &["agentgateway"],
+            "kgateway" => &["kgateway", "kgateway-waypoint"],
+            _ => return Ok(()),
+        };
+        let version = "gateway.networking.k8s.io/v1";
+        let next = "kubectl get gatewayclasses";
+        let fault = |e: &kube::Error| refused("the GatewayClasses can't be cleared away", e, next);
+        let gateways = api(&self.client, version, "Gateway", "");
+        let gateways = match gateways.list(&ListParams::default()).await {
+            Ok(list) => list.items,
+            Err(e) if is_absent(&e) => return Ok(()),
+            Err(e) => return Err(fault(&e)),
+        };
+        let used = |class: &str| {
+            let classes = gateways.iter().filter_map(|g| g.data.pointer("/spec/gatewayClassName"));
+            classes.into_iter().any(|name| name == class)
+        };
+        for class in classes.iter().filter(|class| !used(class)) {
+            let api = api(&self.client, version, "GatewayClass", "");
+            match api.delete(class, &DeleteParams::default()).await {
+                Ok(_) => {}
+                Err(e) if is_absent(&e) => {}
+                Err(e) => return Err(fault(&e)),
+            }
+        }
+        Ok(())
     }
 
     /// Any object of any owner that needs the chart. Ours of this environment are gone by now.
     async fn user(&self, chart: &str) -> Result<Option<String>> {
-        let all = kube::api::ListParams::default().limit(1);
+        let all = ListParams::default().limit(1);
         let agentgateway = [
             ("agentgateway.dev/v1alpha1", "AgentgatewayBackend"),
             ("agentgateway.dev/v1alpha1", "AgentgatewayPolicy"),

@@ -6,9 +6,12 @@ use crate::plan::outcome::{Change, Context, Undone};
 use crate::plan::thing::Thing;
 use crate::plan::{ENVIRONMENT_LABEL, MANAGED_BY_LABEL, MANAGER};
 use futures::TryStreamExt;
-use kube::api::{ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::api::{
+    ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, PartialObjectMeta,
+    Patch, PatchParams,
+};
 use kube::runtime::watcher::{self, Event};
-use kube::{Api, Client};
+use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -153,26 +156,88 @@ pub async fn delete(
             "it does not carry this environment's label".to_string(),
         ));
     }
+    if kind == "Namespace"
+        && let Some(user) = occupant(client, name).await?
+    {
+        return Ok(Undone::Kept(format!("{user} is in it")));
+    }
+    if kind == "Namespace"
+        && let Some(user) = occupant(client, name).await?
+    {
+        return Ok(Undone::Kept(format!("{user} is in it")));
+    }
     match api.delete(name, &DeleteParams::background()).await {
         Ok(_) => {}
         Err(e) if is_absent(&e) => return Ok(Undone::Absent),
         Err(e) => return Err(refused(format!("{title} can't be deleted"), &e, "gw down")),
     }
-    gone(api, name, patience).await.map_err(|()| {
-        let time = crate::text::duration(patience);
-        let next = format!("kubectl -n {namespace} get {} {name} -o yaml", plural(kind));
-        Error::new(format!("{title} is still there after {time}"), next)
-            .fact("it waits for its finalizers or for what it owns")
-    })?;
+    gone(api, thing, patience).await?;
+    if kind == "Gateway" {
+        // The proxy goes by garbage collection, and must before its controller does (facts 12).
+        for (version, kind) in [("apps/v1", "Deployment"), ("v1", "Service")] {
+            let owned = Thing::Object {
+                api_version: version.into(),
+                kind: kind.into(),
+                namespace: namespace.clone(),
+                name: name.clone(),
+            };
+            gone(self::api(client, version, kind, namespace), &owned, patience).await?;
+        }
+    }
     Ok(Undone::Removed)
 }
 
-/// Watches until an object of that name is gone.
-pub async fn gone(
-    api: Api<DynamicObject>,
-    name: &str,
-    patience: Duration,
-) -> std::result::Result<(), ()> {
+/// Anything in a namespace that is neither ours nor put there by Kubernetes itself.
+async fn occupant(client: &Client, namespace: &str) -> Result<Option<String>> {
+    const KINDS: [(&str, &str); 9] = [
+        ("apps/v1", "Deployment"),
+        ("apps/v1", "StatefulSet"),
+        ("v1", "Pod"),
+        ("v1", "Service"),
+        ("v1", "ConfigMap"),
+        ("v1", "Secret"),
+        ("gateway.networking.k8s.io/v1", "Gateway"),
+        ("gateway.networking.k8s.io/v1", "HTTPRoute"),
+        ("agentgateway.dev/v1alpha1", "AgentgatewayBackend"),
+    ];
+    for (version, kind) in KINDS {
+        let api = api(client, version, kind, namespace);
+        let list = match api.list_metadata(&ListParams::default()).await {
+            Ok(list) => list,
+            Err(e) if is_absent(&e) => continue,
+            Err(e) => {
+                let what = format!("{kind} objects of namespace {namespace} can't be listed");
+                return Err(refused(what, &e, "gw down"));
+            }
+        };
+        if let Some(found) = list.iter().find(|object| is_foreign(object)) {
+            return Ok(Some(format!("{kind} {}", found.name_any())));
+        }
+    }
+    Ok(None)
+}
+
+/// Not ours, not on its way out, not owned by something that is, not what Kubernetes puts into
+/// every namespace.
+fn is_foreign(object: &PartialObjectMeta<DynamicObject>) -> bool {
+    let manager = object.metadata.labels.as_ref().and_then(|labels| labels.get(MANAGED_BY_LABEL));
+    let owned = object.owner_references().iter().any(|owner| owner.controller == Some(true));
+    let going = object.metadata.deletion_timestamp.is_some();
+    let own = manager.map(String::as_str) == Some(MANAGER);
+    !own && !owned && !going && object.name_any() != "kube-root-ca.crt"
+}
+
+/// Watches until an object is gone.
+async fn gone(api: Api<DynamicObject>, thing: &Thing, patience: Duration) -> Result<()> {
+    let Thing::Object {
+        kind,
+        namespace,
+        name,
+        ..
+    } = thing
+    else {
+        return Ok(());
+    };
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
     let events = watcher::watcher(api, config);
     let watch = async move {
@@ -183,16 +248,23 @@ pub async fn gone(
                 Ok(Some(Event::Init)) => present = false,
                 Ok(Some(Event::InitApply(_) | Event::Apply(_))) => present = true,
                 Ok(Some(Event::InitDone)) if !present => return,
-                Ok(Some(Event::Delete(_))) => return,
+                Ok(Some(Event::Delete(_))) | Ok(None) => return,
                 Ok(Some(Event::InitDone)) => {}
-                Ok(None) => return,
                 // The kind itself is gone, or the connection was cut: the watcher begins again.
                 Err(watcher::Error::InitialListFailed(e)) if is_absent(&e) => return,
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         }
     };
-    tokio::time::timeout(patience, watch).await.map_err(|_| ())
+    tokio::time::timeout(patience, watch).await.map_err(|_| {
+        let time = crate::text::duration(patience);
+        let next = format!("kubectl -n {namespace} get {} {name} -o yaml", plural(kind));
+        let error = Error::new(
+            format!("{} is still there after {time}", thing.title()),
+            next,
+        );
+        error.fact("it waits for its finalizers or for what it owns")
+    })
 }
 
 #[cfg(test)]
