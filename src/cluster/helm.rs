@@ -182,7 +182,9 @@ impl Helm {
             Err(e) => return Err(fault(&e)),
         };
         let used = |class: &str| {
-            let classes = gateways.iter().filter_map(|g| g.data.pointer("/spec/gatewayClassName"));
+            let classes = gateways
+                .iter()
+                .filter_map(|g| g.data.pointer("/spec/gatewayClassName"));
             classes.into_iter().any(|name| name == class)
         };
         for class in classes.iter().filter(|class| !used(class)) {

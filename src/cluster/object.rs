@@ -181,7 +181,12 @@ pub async fn delete(
                 namespace: namespace.clone(),
                 name: name.clone(),
             };
-            gone(self::api(client, version, kind, namespace), &owned, patience).await?;
+            gone(
+                self::api(client, version, kind, namespace),
+                &owned,
+                patience,
+            )
+            .await?;
         }
     }
     Ok(Undone::Removed)
@@ -220,8 +225,15 @@ async fn occupant(client: &Client, namespace: &str) -> Result<Option<String>> {
 /// Not ours, not on its way out, not owned by something that is, not what Kubernetes puts into
 /// every namespace.
 fn is_foreign(object: &PartialObjectMeta<DynamicObject>) -> bool {
-    let manager = object.metadata.labels.as_ref().and_then(|labels| labels.get(MANAGED_BY_LABEL));
-    let owned = object.owner_references().iter().any(|owner| owner.controller == Some(true));
+    let manager = object
+        .metadata
+        .labels
+        .as_ref()
+        .and_then(|labels| labels.get(MANAGED_BY_LABEL));
+    let owned = object
+        .owner_references()
+        .iter()
+        .any(|owner| owner.controller == Some(true));
     let going = object.metadata.deletion_timestamp.is_some();
     let own = manager.map(String::as_str) == Some(MANAGER);
     !own && !owned && !going && object.name_any() != "kube-root-ca.crt"

@@ -1,12 +1,13 @@
 //! A kind cluster on this machine's Docker: created if it is not there, reused if it is.
 
+mod program;
+
 use super::{Support, Target, mock};
 use crate::cluster::helm::Helm;
 use crate::cluster::wiring::Wiring;
 use crate::cluster::witness::Witness;
 use crate::cluster::{answers, client, crds, object, survey};
 use crate::error::{Error, Exit, Result};
-use crate::exec::{Run, find};
 use crate::host::docker::{self, KindCluster};
 use crate::host::kubeconfig;
 use crate::host::paths::{EnvironmentPaths, Paths};
@@ -20,20 +21,10 @@ use crate::provider::Provider;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use kube::Client;
-use serde_json::json;
+use program::Program;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::OnceCell;
-
-const INSTALL: &str = "go install sigs.k8s.io/kind@v0.31.0";
-/// Pulling a node image of a gigabyte over a slow line is part of it.
-const CREATE_DEADLINE: Duration = Duration::from_secs(900);
-/// The default that kind v0.31 carries (kind pkg/apis/config/defaults/image.go); its digest is that
-/// of an image built for that kind.
-const IMAGE_FOR_KIND_0_31: &str =
-    "kindest/node:v1.35.0@sha256:452d707d4862f52530247495d180205e029056831160e22870e37e3f6c1ac31f";
-/// Inside what v2.2 supports (facts 1.1), for every other kind.
-const IMAGE_FOR_OTHER_KINDS: &str = "kindest/node:v1.34.0";
 
 pub struct Kind {
     pub cluster: String,
@@ -109,7 +100,7 @@ impl Kind {
     }
 
     async fn perform_cluster(&self, plan: &Cluster, context: &Context<'_>) -> Result<Outcome> {
-        let kind = find("kind", INSTALL)?;
+        let program = Program::find(&self.cluster, self.paths.kubeconfig())?;
         let mut found = self.found().await?;
         let own = self.paths.kubeconfig();
         let ours = Thing::Cluster {
@@ -117,12 +108,12 @@ impl Kind {
         };
         if found.is_some() && !own.exists() && context.journal.knows(&ours) {
             (context.waiting)("deleting a cluster whose creation was interrupted".to_string());
-            self.delete(&kind).await?;
+            program.delete().await?;
             found = None;
         }
         let Some(found) = found else {
             context.journal.begin(&ours)?;
-            self.create(&kind, plan, context).await?;
+            program.create(plan, context.waiting).await?;
             self.add_context(context)?;
             let version = self.version(context).await?;
             return Ok(Outcome::new(
@@ -138,8 +129,7 @@ impl Kind {
         }
         self.published(&found)?;
         if !own.exists() {
-            let args = ["get", "kubeconfig", "--name", &self.cluster];
-            let text = Run::new(kind, &args).output().await?.stdout;
+            let text = program.kubeconfig().await?;
             kubeconfig::write_private(&own, &text).map_err(|e| {
                 Error::new(format!("{} can't be written", own.display()), "df -h").because(&e)
             })?;
@@ -150,78 +140,6 @@ impl Kind {
             change,
             format!("kind {}, Kubernetes {version}", self.cluster),
         ))
-    }
-
-    async fn create(
-        &self,
-        kind: &std::path::Path,
-        plan: &Cluster,
-        context: &Context<'_>,
-    ) -> Result<()> {
-        let image = match &plan.node_image {
-            Some(image) => image.clone(),
-            None => default_image(&Run::new(kind, &["version"]).output().await?.stdout).to_string(),
-        };
-        let config = json!({
-            "kind": "Cluster",
-            "apiVersion": "kind.x-k8s.io/v1alpha4",
-            "nodes": [{
-                "role": "control-plane",
-                "extraPortMappings": [
-                    {"containerPort": NODE_PORT, "hostPort": plan.host_port, "listenAddress": "127.0.0.1", "protocol": "TCP"},
-                ],
-            }],
-        });
-        let own = self.paths.kubeconfig();
-        let own = own.to_string_lossy();
-        let args = [
-            "create",
-            "cluster",
-            "--name",
-            &self.cluster,
-            "--image",
-            &image,
-            "--kubeconfig",
-            &own,
-            "--config",
-            "-",
-        ];
-        let run = Run::new(kind, &args)
-            .stdin(config.to_string())
-            .deadline(CREATE_DEADLINE);
-        let said = |line: &str| {
-            if let Some(step) = line.trim().strip_prefix('•') {
-                let words: String = step.chars().filter(char::is_ascii).collect();
-                (context.waiting)(words.trim().trim_end_matches("...").trim().to_string());
-            }
-        };
-        run.watched(said).await.map(|_| ()).map_err(|error| Error {
-            what: format!("kind cluster {} can't be created", self.cluster),
-            next: format!(
-                "kind create cluster --name {} --image {image} --retain",
-                self.cluster
-            ),
-            facts: std::iter::once(error.what).chain(error.facts).collect(),
-            ..error
-        })
-    }
-
-    async fn delete(&self, kind: &std::path::Path) -> Result<()> {
-        let own = self.paths.kubeconfig();
-        let args = [
-            "delete",
-            "cluster",
-            "--name",
-            &self.cluster,
-            "--kubeconfig",
-            &own.to_string_lossy(),
-        ];
-        Run::new(kind, &args)
-            .deadline(Duration::from_secs(120))
-            .output()
-            .await?;
-        let _ = std::fs::remove_file(own);
-        Ok(())
     }
 
     fn add_context(&self, context: &Context<'_>) -> Result<()> {
@@ -318,7 +236,9 @@ impl Kind {
             Thing::Cluster { .. } => match self.found().await? {
                 None => Ok(Undone::Absent),
                 Some(_) => {
-                    self.delete(&find("kind", INSTALL)?).await?;
+                    Program::find(&self.cluster, self.paths.kubeconfig())?
+                        .delete()
+                        .await?;
                     Ok(Undone::Removed)
                 }
             },
@@ -351,14 +271,6 @@ impl Kind {
                 .await
             }
         }
-    }
-}
-
-/// By what `kind version` prints: `kind v0.31.0 go1.25.5 linux/amd64`.
-fn default_image(version: &str) -> &'static str {
-    match version.split_whitespace().nth(1) {
-        Some(version) if version.starts_with("v0.31.") => IMAGE_FOR_KIND_0_31,
-        _ => IMAGE_FOR_OTHER_KINDS,
     }
 }
 
@@ -417,23 +329,5 @@ impl Target for Kind {
             }
         }
         .boxed()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_pinned_image_is_for_the_kind_it_was_built_for() {
-        assert_eq!(
-            default_image("kind v0.31.0 go1.25.5 linux/amd64"),
-            IMAGE_FOR_KIND_0_31
-        );
-        assert_eq!(
-            default_image("kind v0.30.0 go1.24.6 darwin/arm64"),
-            "kindest/node:v1.34.0"
-        );
-        assert_eq!(default_image(""), "kindest/node:v1.34.0");
     }
 }
