@@ -123,6 +123,8 @@ mod tests {
         let sink = Sink::new(move |event| log.lock().unwrap().push(event));
         drop(sink.begin("charts"));
         let events = seen.lock().unwrap();
-        assert!(matches!(&events[1], Event::End { ending: Ending::Failed, name, .. } if name == "charts"));
+        assert!(
+            matches!(&events[1], Event::End { ending: Ending::Failed, name, .. } if name == "charts")
+        );
     }
 }

@@ -12,3 +12,5 @@ pub mod text;
 pub mod provider;
 
 pub mod profile;
+
+pub mod gateway;
