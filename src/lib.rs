@@ -17,6 +17,7 @@ pub mod profile;
 
 pub mod plan;
 
+pub mod gateway;
 pub mod host;
 
 pub mod cluster;

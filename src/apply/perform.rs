@@ -97,7 +97,7 @@ pub async fn perform(plan: &Plan, target: &dyn Target, run: &Run<'_>) -> Result<
                 phases.end_if_over(step.phase, &done);
             }
             Err(error) => {
-                phases.fail(step.phase, &error.what);
+                phases.fail(step.phase);
                 failure = failure.or(Some(error.fact(format!("step {}", step.id))));
             }
         }

@@ -38,9 +38,10 @@ impl<'a> Phases<'a> {
         }
     }
 
-    pub fn fail(&self, phase: Phase, what: &str) {
+    /// Why, the error itself tells right after.
+    pub fn fail(&self, phase: Phase) {
         if let Some(task) = self.tasks().remove(&phase) {
-            task.failed(what);
+            task.failed("");
         }
     }
 

@@ -4,12 +4,22 @@
 use super::Outcome;
 use crate::cluster::relay::Relay;
 use crate::error::{Error, Result};
+use crate::gateway::mock::serve_mock;
+use crate::gateway::{ServeOptions, serve};
 use std::io::Write;
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use tokio::net::TcpListener;
 
-pub async fn gateway(_socket: PathBuf) -> Outcome {
+pub async fn gateway(socket: PathBuf) -> Outcome {
+    let said = socket.to_string_lossy().into_owned();
+    let options = ServeOptions {
+        socket,
+        log: Box::new(std::io::stderr()),
+        // Nobody waiting is no reason to end: the gateway is there for its callers.
+        ready: Box::new(move || drop(ready(&said))),
+    };
+    serve(options).await?;
     Ok(None)
 }
 
@@ -28,8 +38,13 @@ pub async fn relay(listen: SocketAddrV4, to: SocketAddrV4, allow: &str) -> Outco
 }
 
 pub async fn mock(listen: SocketAddrV4) -> Outcome {
-    let _listener = TcpListener::bind(listen).await;
+    let listener = TcpListener::bind(listen).await.map_err(|e| {
+        Error::new(format!("the mock provider can't listen on {listen}"), "gw up").because(&e)
+    })?;
     ready(&listen.to_string())?;
+    // It ends with its process: the command's own signals end it.
+    let served = serve_mock(listener, std::future::pending()).await;
+    served.map_err(|e| Error::new("the mock provider ended", "gw up").because(&e))?;
     Ok(None)
 }
 

@@ -1,0 +1,119 @@
+//! HTTPRoute filters (facts 4.3, 9.1).
+
+use http::header::{HeaderName, HeaderValue};
+use serde_json::Value;
+
+use super::status::{Problem, unsupported};
+use crate::gateway::config::{Filter, HeaderChange, PathChange, Redirect};
+use crate::gateway::object::{dig, list, port, text, texts};
+
+/// Reads `filters` of a rule or of a backend reference. Every mistake drops the route.
+pub(super) fn read(spec: &Value) -> Result<Vec<Filter>, Problem> {
+    let filters = list(spec, &["filters"]).iter().map(filter);
+    let filters = filters.collect::<Result<Vec<Filter>, Problem>>()?;
+    let rewrites = filters.iter().any(|f| matches!(f, Filter::Rewrite { .. }));
+    let redirects = filters.iter().any(|f| matches!(f, Filter::Redirect(_)));
+    if rewrites && redirects {
+        let message = "Cannot combine multiple terminal filters: RequestRedirect, URLRewrite";
+        return Err(incompatible(message.to_string()));
+    }
+    Ok(filters)
+}
+
+fn incompatible(message: String) -> Problem {
+    Problem::hard("IncompatibleFilters", message)
+}
+
+fn filter(spec: &Value) -> Result<Filter, Problem> {
+    match text(spec, &["type"]) {
+        "RequestHeaderModifier" => {
+            change(dig(spec, &["requestHeaderModifier"])).map(Filter::RequestHeaders)
+        }
+        "ResponseHeaderModifier" => {
+            change(dig(spec, &["responseHeaderModifier"])).map(Filter::ResponseHeaders)
+        }
+        "URLRewrite" => rewrite(dig(spec, &["urlRewrite"])),
+        "RequestRedirect" => Ok(Filter::Redirect(redirect(dig(spec, &["requestRedirect"])))),
+        "ExtensionRef" => {
+            let (group, kind) = (
+                text(spec, &["extensionRef", "group"]),
+                text(spec, &["extensionRef", "kind"]),
+            );
+            Err(incompatible(format!(
+                "unsupported ExtensionRef: {group}/{kind}"
+            )))
+        }
+        known @ ("RequestMirror" | "CORS") => {
+            Err(incompatible(unsupported(format!("the filter {known}"))))
+        }
+        other => Err(incompatible(format!("unsupported filter type {other:?}"))),
+    }
+}
+
+fn change(spec: &Value) -> Result<HeaderChange, Problem> {
+    let header = |name: &str| {
+        name.parse::<HeaderName>()
+            .map_err(|_| incompatible(format!("invalid header name {name:?}")))
+    };
+    let pairs = |field: &str| {
+        let pairs = list(spec, &[field]).iter().map(|pair| {
+            let value = text(pair, &["value"]);
+            let value = HeaderValue::from_str(value)
+                .map_err(|_| incompatible(format!("invalid header value {value:?}")))?;
+            Ok((header(text(pair, &["name"]))?, value))
+        });
+        pairs.collect::<Result<Vec<_>, Problem>>()
+    };
+    let removed = texts(spec, &["remove"]);
+    Ok(HeaderChange {
+        set: pairs("set")?,
+        add: pairs("add")?,
+        remove: removed
+            .iter()
+            .map(|name| header(name))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn rewrite(spec: &Value) -> Result<Filter, Problem> {
+    let hostname = match text(spec, &["hostname"]) {
+        "" => None,
+        name => Some(
+            HeaderValue::from_str(name)
+                .map_err(|_| incompatible(format!("invalid hostname {name:?}")))?,
+        ),
+    };
+    Ok(Filter::Rewrite {
+        hostname,
+        path: path_change(spec),
+    })
+}
+
+fn path_change(spec: &Value) -> Option<PathChange> {
+    let path = dig(spec, &["path"]);
+    match text(path, &["type"]) {
+        "ReplaceFullPath" => Some(PathChange::Full(
+            text(path, &["replaceFullPath"]).to_string(),
+        )),
+        "ReplacePrefixMatch" => Some(PathChange::Prefix(
+            text(path, &["replacePrefixMatch"]).to_string(),
+        )),
+        _ => None,
+    }
+}
+
+fn redirect(spec: &Value) -> Redirect {
+    let given = |field: &str| match text(spec, &[field]) {
+        "" => None,
+        value => Some(value.to_string()),
+    };
+    Redirect {
+        scheme: given("scheme"),
+        hostname: given("hostname"),
+        port: Some(port(spec, &["port"])).filter(|port| *port != 0),
+        path: path_change(spec),
+        status: Some(port(spec, &["statusCode"]))
+            .filter(|code| *code != 0)
+            .unwrap_or(302),
+    }
+}

@@ -1,0 +1,182 @@
+//! AgentgatewayPolicy: what it asks, where it is attached, and its status (facts 4.5, 7.1).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::status::{CONTROLLER, UNSUPPORTED, condition, unsupported};
+use crate::gateway::config::{Csrf, Traffic};
+use crate::gateway::object::{World, dig, list, name, namespace, text, text_or, texts};
+
+/// Traffic fields that decide who may call. A route they cover fails closed while they are not here.
+const ACCESS_CONTROL: [&str; 5] = [
+    "jwtAuthentication",
+    "basicAuthentication",
+    "apiKeyAuthentication",
+    "extAuth",
+    "authorization",
+];
+
+/// One target of one policy.
+struct Attachment {
+    namespace: String,
+    kind: String,
+    name: String,
+    section: String,
+    traffic: Traffic,
+}
+
+/// Every policy, oldest first.
+pub(super) struct Policies(Vec<Attachment>);
+
+pub(super) fn read(world: &World) -> Policies {
+    let mut attachments = Vec::new();
+    for object in world.all("AgentgatewayPolicy") {
+        let traffic = traffic(object);
+        for target in list(object, &["spec", "targetRefs"]) {
+            attachments.push(Attachment {
+                namespace: namespace(object).to_string(),
+                kind: text(target, &["kind"]).to_string(),
+                name: text(target, &["name"]).to_string(),
+                section: text(target, &["sectionName"]).to_string(),
+                traffic: traffic.clone(),
+            });
+        }
+    }
+    Policies(attachments)
+}
+
+impl Policies {
+    /// What all policies on one target ask together; the oldest wins where two set the same field.
+    pub fn on(&self, namespace: &str, kind: &str, name: &str, section: &str) -> Traffic {
+        let here = self.0.iter().filter(|a| {
+            a.namespace == namespace && a.kind == kind && a.name == name && a.section == section
+        });
+        here.fold(Traffic::default(), |merged, a| merged.or(&a.traffic))
+    }
+}
+
+fn traffic(object: &Value) -> Traffic {
+    let spec = dig(object, &["spec", "traffic"]);
+    let csrf = spec.get("csrf").filter(|csrf| !csrf.is_null());
+    let guarded = ACCESS_CONTROL
+        .iter()
+        .find(|field| spec.get(**field).is_some());
+    Traffic {
+        csrf: csrf.map(|csrf| {
+            Arc::new(Csrf {
+                additional_origins: texts(csrf, &["additionalOrigins"]),
+            })
+        }),
+        refused: guarded.map(|field| unsupported(format!("traffic.{field}")).into()),
+    }
+}
+
+/// Every field of a policy that has no effect here.
+fn unsupported_parts(object: &Value) -> Vec<String> {
+    let mut parts = Vec::new();
+    for section in ["traffic", "frontend", "backend"] {
+        let fields = dig(object, &["spec", section]).as_object();
+        for field in fields.into_iter().flatten().map(|(field, _)| field) {
+            if (section, field.as_str()) != ("traffic", "csrf") {
+                parts.push(format!("{section}.{field}"));
+            }
+        }
+    }
+    parts
+}
+
+/// Status of a policy, one entry for each ancestor; none for `targetSelectors`, which have no effect
+/// in the real controller either (facts 4.5).
+pub(super) fn status(world: &World, object: &Value) -> Option<Value> {
+    let targets = list(object, &["spec", "targetRefs"]);
+    let mut seen = BTreeSet::new();
+    let mut entries = Vec::new();
+    for (ancestor, missing) in targets
+        .iter()
+        .flat_map(|target| ancestors(world, object, target))
+    {
+        if seen.insert(ancestor.to_string()) {
+            entries.push(json!({
+                "ancestorRef": ancestor,
+                "controllerName": CONTROLLER,
+                "conditions": conditions(object, missing),
+            }));
+        }
+    }
+    (!entries.is_empty()).then(|| json!({"ancestors": entries}))
+}
+
+fn conditions(object: &Value, missing: Option<String>) -> [Value; 2] {
+    let parts = unsupported_parts(object);
+    if !parts.is_empty() {
+        let message = unsupported(crate::text::list(&parts));
+        let pending = "Policy is not attached due to invalid status";
+        return [
+            condition(object, "Accepted", false, UNSUPPORTED, &message),
+            condition(object, "Attached", false, "Pending", pending),
+        ];
+    }
+    let attached = match missing {
+        None => condition(
+            object,
+            "Attached",
+            true,
+            "Attached",
+            "Attached to all targets",
+        ),
+        Some(missing) => {
+            let message = format!("Policy is not attached: {missing}");
+            condition(object, "Attached", false, "Pending", &message)
+        }
+    };
+    [
+        condition(object, "Accepted", true, "Valid", "Policy accepted"),
+        attached,
+    ]
+}
+
+/// The ancestors that a target stands for, each with what is missing for it to take effect.
+fn ancestors(world: &World, policy: &Value, target: &Value) -> Vec<(Value, Option<String>)> {
+    const GATEWAY: &str = "gateway.networking.k8s.io";
+    let namespace = namespace(policy);
+    let (kind, name_) = (text(target, &["kind"]), text(target, &["name"]));
+    // The API server adds this kind to an ancestor that names none.
+    let summary = json!({"group": "agentgateway.dev", "kind": "Gateway", "name": "StatusSummary"});
+    let plain = || json!({"group": text(target, &["group"]), "kind": kind, "name": name_, "namespace": namespace});
+    match (kind, world.get(kind, namespace, name_)) {
+        ("XListenerSet", _) => Vec::new(),
+        // Whether a Service exists is not checked (facts 4.5).
+        ("Service", _) => vec![(plain(), None)],
+        (_, None) => vec![(
+            summary,
+            Some(format!("{kind} {namespace}/{name_} not found")),
+        )],
+        ("HTTPRoute", Some(route)) => {
+            let parents: Vec<_> = list(route, &["spec", "parentRefs"])
+                .iter()
+                .filter(|parent| text_or(parent, &["kind"], "Gateway") == "Gateway")
+                .map(|parent| {
+                    let place = text_or(parent, &["namespace"], namespace);
+                    (json!({"group": GATEWAY, "kind": "Gateway", "name": name_of(parent), "namespace": place}), None)
+                })
+                .collect();
+            match parents.is_empty() {
+                false => parents,
+                true => {
+                    let missing = format!(
+                        "HTTPRoute {namespace}/{} has no Gateway parentRefs",
+                        name(route)
+                    );
+                    vec![(summary, Some(missing))]
+                }
+            }
+        }
+        (_, Some(_)) => vec![(plain(), None)],
+    }
+}
+
+fn name_of(reference: &Value) -> &str {
+    text(reference, &["name"])
+}

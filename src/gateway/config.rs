@@ -1,0 +1,212 @@
+//! What the data plane works from: everything that `compile` decided, immutable and shared by all requests.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+use http::header::{HeaderName, HeaderValue};
+use http::uri::Authority;
+use regex::Regex;
+use rustls::pki_types::ServerName;
+
+use super::llm::RouteTypes;
+
+/// The whole configuration at one moment.
+#[derive(Debug, Default)]
+pub struct Config {
+    /// Listeners by the port that they name.
+    pub listeners: BTreeMap<u16, Vec<Listener>>,
+}
+
+#[derive(Debug)]
+pub struct Listener {
+    /// `namespace/name` of the Gateway.
+    pub gateway: Arc<str>,
+    pub name: Arc<str>,
+    /// Empty takes every host; a leading `*.` takes every name below.
+    pub hostname: String,
+    pub port: u16,
+    /// Most specific first, so that the first match is the right one.
+    pub candidates: Vec<Candidate>,
+}
+
+/// One match of one rule for one hostname of its route.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    pub hostname: String,
+    pub matcher: Arc<Matcher>,
+    pub rule: Arc<Rule>,
+}
+
+#[derive(Debug)]
+pub struct Matcher {
+    pub path: PathMatch,
+    pub method: Option<Method>,
+    pub headers: Vec<(HeaderName, ValueMatch)>,
+    pub query: Vec<(String, ValueMatch)>,
+}
+
+#[derive(Debug)]
+pub enum PathMatch {
+    Exact(String),
+    /// Without a trailing slash: `/` is empty.
+    Prefix(String),
+    /// Anchored at both ends.
+    Regex(Regex),
+}
+
+#[derive(Debug)]
+pub enum ValueMatch {
+    Exact(String),
+    Regex(Regex),
+}
+
+#[derive(Debug)]
+pub struct Rule {
+    /// `namespace/name` of the HTTPRoute.
+    pub route: Arc<str>,
+    pub filters: Vec<Filter>,
+    pub backends: Vec<WeightedBackend>,
+    pub request_timeout: Option<Duration>,
+    pub backend_timeout: Option<Duration>,
+    pub traffic: Traffic,
+}
+
+#[derive(Debug)]
+pub enum Filter {
+    RequestHeaders(HeaderChange),
+    ResponseHeaders(HeaderChange),
+    Rewrite {
+        hostname: Option<HeaderValue>,
+        path: Option<PathChange>,
+    },
+    Redirect(Redirect),
+}
+
+#[derive(Debug, Default, Clone)]
+pub struct HeaderChange {
+    pub set: Vec<(HeaderName, HeaderValue)>,
+    pub add: Vec<(HeaderName, HeaderValue)>,
+    pub remove: Vec<HeaderName>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PathChange {
+    Full(String),
+    Prefix(String),
+}
+
+#[derive(Debug)]
+pub struct Redirect {
+    pub scheme: Option<String>,
+    pub hostname: Option<String>,
+    pub port: Option<u16>,
+    pub path: Option<PathChange>,
+    pub status: u16,
+}
+
+/// A backend of a rule. A reference that did not resolve keeps its place with weight 0 (facts 9.7).
+#[derive(Debug)]
+pub struct WeightedBackend {
+    pub weight: u32,
+    pub filters: Vec<Filter>,
+    pub destination: Destination,
+}
+
+#[derive(Debug, Clone)]
+pub enum Destination {
+    /// An AgentgatewayBackend that is not accepted, or an unknown Service: 500 `service not found`.
+    Unknown,
+    Service(Arc<Origin>),
+    Backend(Arc<Backend>),
+}
+
+#[derive(Debug)]
+pub struct Backend {
+    pub kind: BackendKind,
+    pub auth: Option<Auth>,
+    pub request_timeout: Option<Duration>,
+}
+
+#[derive(Debug)]
+pub enum BackendKind {
+    Static(Origin),
+    Ai(Provider),
+}
+
+/// One model provider behind an `ai` backend.
+#[derive(Debug)]
+pub struct Provider {
+    pub kind: ProviderKind,
+    pub origin: Origin,
+    /// Whether the origin is the person's own, so that the client's path is kept (facts 9.4).
+    pub own_host: bool,
+    pub path: Option<String>,
+    /// Replaces the client's model (facts 9.5).
+    pub model: Option<String>,
+    pub routes: RouteTypes,
+}
+
+/// Whose form of API a provider speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProviderKind {
+    Openai,
+}
+
+impl ProviderKind {
+    /// The provider's name in errors and logs (facts 9.2).
+    pub fn name(self) -> &'static str {
+        match self {
+            ProviderKind::Openai => "openai",
+        }
+    }
+}
+
+/// Where a call goes: what is dialled, and what the upstream is told about it.
+#[derive(Debug)]
+pub struct Origin {
+    /// `host:port`, as the access log shows it.
+    pub endpoint: Arc<str>,
+    /// Addresses to choose from; none means that nothing is ready.
+    pub dial: Vec<Authority>,
+    /// The Host header for a named upstream; the client's own is kept for an address (facts 16.1).
+    pub host: Option<HeaderValue>,
+    pub tls: Option<Tls>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Tls {
+    /// The name to ask for and to verify, where it is not the dialled one.
+    pub server_name: Option<ServerName<'static>>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Auth {
+    /// The whole Authorization header, marked sensitive so that it can't be printed.
+    Bearer(HeaderValue),
+    Passthrough,
+}
+
+/// What AgentgatewayPolicies ask of requests; the most specific level wins field by field (facts 7.1).
+#[derive(Debug, Clone, Default)]
+pub struct Traffic {
+    pub csrf: Option<Arc<Csrf>>,
+    /// Access control that was asked for and is not here yet: such a route fails closed.
+    pub refused: Option<Arc<str>>,
+}
+
+#[derive(Debug, Default)]
+pub struct Csrf {
+    pub additional_origins: Vec<String>,
+}
+
+impl Traffic {
+    /// Fills what is missing from a less specific level.
+    pub fn or(self, less: &Traffic) -> Traffic {
+        Traffic {
+            csrf: self.csrf.or_else(|| less.csrf.clone()),
+            refused: self.refused.or_else(|| less.refused.clone()),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Header changes: what filters ask for, and what must not travel from one connection to the next.
+
+use http::header::{self, HeaderMap, HeaderName};
+
+use super::config::HeaderChange;
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+impl HeaderChange {
+    pub fn apply(&self, headers: &mut HeaderMap) {
+        for (name, value) in &self.set {
+            headers.insert(name, value.clone());
+        }
+        for (name, value) in &self.add {
+            headers.append(name, value.clone());
+        }
+        for name in &self.remove {
+            headers.remove(name);
+        }
+    }
+}
+
+/// Removes the headers that concern one connection only (RFC 9110, 7.6.1), those that `Connection` names included.
+pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    if let Some(value) = headers.remove(header::CONNECTION) {
+        let named = value.to_str().unwrap_or("").split(',');
+        for name in named.filter_map(|name| name.trim().parse::<HeaderName>().ok()) {
+            // The body's framing and the message's meaning are not the client's to strip.
+            if !matches!(
+                name,
+                header::HOST | header::CONTENT_LENGTH | header::CONTENT_TYPE
+            ) {
+                headers.remove(name);
+            }
+        }
+    }
+    for name in [
+        KEEP_ALIVE,
+        PROXY_CONNECTION,
+        header::TE,
+        header::TRAILER,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ] {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connection_headers_stay_behind() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "close, x-private"),
+            ("x-private", "1"),
+            ("transfer-encoding", "chunked"),
+            ("upgrade", "h2c"),
+            ("x-kept", "1"),
+        ] {
+            headers.insert(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+        }
+        remove_hop_by_hop(&mut headers);
+        assert_eq!(headers.len(), 1);
+        assert!(headers.contains_key("x-kept"));
+    }
+}

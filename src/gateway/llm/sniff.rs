@@ -1,0 +1,142 @@
+//! Reads along with a streamed answer for the access log. Never holds an event back: the bytes have gone out already.
+
+use serde::Deserialize;
+
+use super::Usage;
+
+/// A longer line than this is not looked at; it still goes to the client.
+const LINE_LIMIT: usize = 64 << 10;
+
+/// Watches server-sent events go by.
+#[derive(Debug, Default)]
+pub struct Sniffer {
+    line: Vec<u8>,
+    pub usage: Usage,
+}
+
+#[derive(Deserialize)]
+struct Event {
+    model: Option<String>,
+    usage: Option<Tokens>,
+    response: Option<Inner>,
+}
+
+/// Where the Responses API puts the same facts.
+#[derive(Deserialize)]
+struct Inner {
+    model: Option<String>,
+    usage: Option<Tokens>,
+}
+
+#[derive(Deserialize)]
+struct Tokens {
+    #[serde(alias = "input_tokens")]
+    prompt_tokens: Option<u64>,
+    #[serde(alias = "output_tokens")]
+    completion_tokens: Option<u64>,
+}
+
+impl Sniffer {
+    pub fn see(&mut self, mut data: &[u8]) {
+        while let Some(end) = data.iter().position(|byte| *byte == b'\n') {
+            let (line, rest) = data.split_at(end);
+            match self.line.is_empty() {
+                true => self.read(line),
+                false => {
+                    self.keep(line);
+                    let line = std::mem::take(&mut self.line);
+                    self.read(&line);
+                }
+            }
+            data = &rest[1..];
+        }
+        self.keep(data);
+    }
+
+    fn keep(&mut self, part: &[u8]) {
+        if self.line.len() + part.len() <= LINE_LIMIT {
+            self.line.extend_from_slice(part);
+        }
+    }
+
+    fn read(&mut self, line: &[u8]) {
+        let Some(data) = line.strip_prefix(b"data:") else {
+            return;
+        };
+        let wanted = self.usage.model.is_none() || contains(data, b"\"usage\"");
+        if !wanted {
+            return;
+        }
+        let Ok(event) = serde_json::from_slice::<Event>(data) else {
+            return;
+        };
+        let (model, tokens) = match event.response {
+            Some(inner) => (inner.model, inner.usage),
+            None => (event.model, event.usage),
+        };
+        self.usage.model = model.or(self.usage.model.take());
+        if let Some(tokens) = tokens {
+            self.usage.input = tokens.prompt_tokens.or(self.usage.input);
+            self.usage.output = tokens.completion_tokens.or(self.usage.output);
+        }
+    }
+}
+
+fn contains(data: &[u8], wanted: &[u8]) -> bool {
+    data.windows(wanted.len()).any(|window| window == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::{any, proptest};
+
+    const STREAM: &str = "data: {\"model\": \"m\", \"choices\": []}\n\ndata: {\"model\": \"m\", \"usage\": {\"prompt_tokens\": 9, \"completion_tokens\": 4}}\n\ndata: [DONE]\n\n";
+
+    #[test]
+    fn usage_is_found_however_the_stream_is_cut() {
+        let expected = Usage {
+            model: Some("m".into()),
+            input: Some(9),
+            output: Some(4),
+        };
+        for size in [1, 7, 40, STREAM.len()] {
+            let mut sniffer = Sniffer::default();
+            STREAM
+                .as_bytes()
+                .chunks(size)
+                .for_each(|part| sniffer.see(part));
+            assert_eq!(sniffer.usage, expected, "pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn the_responses_api_is_understood_too() {
+        let mut sniffer = Sniffer::default();
+        sniffer.see(b"event: x\ndata: {\"response\":{\"model\":\"m\",\"usage\":{\"input_tokens\":1,\"output_tokens\":2}}}\n");
+        let expected = Usage {
+            model: Some("m".into()),
+            input: Some(1),
+            output: Some(2),
+        };
+        assert_eq!(sniffer.usage, expected);
+    }
+
+    #[test]
+    fn a_line_without_end_is_not_collected() {
+        let mut sniffer = Sniffer::default();
+        for _ in 0..100 {
+            sniffer.see(&[b'x'; 4096]);
+        }
+        assert!(sniffer.line.len() <= LINE_LIMIT);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(parts in vec(vec(any::<u8>(), 0..50), 0..10)) {
+            let mut sniffer = Sniffer::default();
+            parts.iter().for_each(|part| sniffer.see(part));
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The embedded data plane: the objects that a cluster would get come in over an admin socket, and
+//! real traffic goes through, as agentgateway 0.12 would have it (facts 9; `tests/recordings.rs`).
+//!
+//! Data moves so: `object` -> `compile` -> `config`; a connection (`bind`) brings requests, each an
+//! `exchange` that goes through `choose`, policies and filters to a `model` or a plain upstream
+//! (`transport`), and leaves a `record`. `state` ties both together, `admin` and `serve` drive it.
+
+mod admin;
+mod bind;
+mod body;
+mod choose;
+mod clock;
+mod compile;
+mod config;
+mod csrf;
+mod duration;
+mod exchange;
+mod header;
+mod host;
+mod llm;
+mod log;
+pub mod mock;
+mod model;
+mod object;
+mod path;
+mod plane;
+mod record;
+mod refusal;
+mod resolver;
+mod serve;
+mod state;
+mod transport;
+
+pub use compile::{Compiled, compile};
+pub use object::{Id, World};
+pub use serve::{ServeOptions, serve};
+pub use state::{Change, Gateway, Options, Ports, Rejection};

@@ -1,0 +1,161 @@
+//! Answers that the gateway makes itself, in the real proxy's words (facts 9.7).
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use http::{Response, StatusCode};
+use http_body_util::{Either, Full};
+
+use super::body::AnswerBody;
+
+/// Why a request was not passed on, or what came back instead of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub status: StatusCode,
+    /// `reason` of the access log.
+    pub reason: &'static str,
+    pub body: String,
+    /// Where a redirect points.
+    pub location: Option<HeaderValue>,
+    pub is_json: bool,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, reason: &'static str, body: impl Into<String>) -> Refusal {
+        Refusal {
+            status,
+            reason,
+            body: body.into(),
+            location: None,
+            is_json: false,
+        }
+    }
+
+    pub fn listener_not_found() -> Refusal {
+        Refusal::new(StatusCode::NOT_FOUND, "NotFound", "listener not found")
+    }
+
+    pub fn route_not_found() -> Refusal {
+        Refusal::new(StatusCode::NOT_FOUND, "NotFound", "route not found")
+    }
+
+    /// Recording cluster/backend-missing: the log's reason is NoHealthyBackend although the code is 500.
+    pub fn no_valid_backends() -> Refusal {
+        Refusal::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "NoHealthyBackend",
+            "no valid backends",
+        )
+    }
+
+    pub fn service_not_found() -> Refusal {
+        Refusal::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "NotFound",
+            "service not found",
+        )
+    }
+
+    pub fn no_healthy_backends() -> Refusal {
+        Refusal::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "NoHealthyBackend",
+            "no healthy backends",
+        )
+    }
+
+    pub fn dns() -> Refusal {
+        let body = "backends required DNS resolution which failed";
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "NoHealthyBackend", body)
+    }
+
+    /// `upstream call failed: Connect: ...`
+    pub fn upstream(cause: &str) -> Refusal {
+        let body = format!("upstream call failed: {cause}");
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "UpstreamFailure", body)
+    }
+
+    pub fn request_timeout() -> Refusal {
+        Refusal::new(StatusCode::GATEWAY_TIMEOUT, "Timeout", "request timeout")
+    }
+
+    pub fn upstream_timeout() -> Refusal {
+        Refusal::new(
+            StatusCode::GATEWAY_TIMEOUT,
+            "Timeout",
+            "upstream call timeout",
+        )
+    }
+
+    /// `processing failed: ...`, the family of everything that goes wrong with a prompt or an answer.
+    pub fn processing(cause: impl std::fmt::Display) -> Refusal {
+        let body = format!("processing failed: {cause}");
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "Internal", body)
+    }
+
+    pub fn models() -> Refusal {
+        let body = r#"{"error":"Route 'Models' not implemented"}"#;
+        Refusal {
+            is_json: true,
+            ..Refusal::new(StatusCode::NOT_IMPLEMENTED, "", body)
+        }
+    }
+
+    pub fn csrf() -> Refusal {
+        Refusal::new(StatusCode::FORBIDDEN, "CSRF", "CSRF validation failed")
+    }
+
+    pub fn filter() -> Refusal {
+        let body = "failed to apply filters: invalid filter configuration: prefix redirect requires prefix match";
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal", body)
+    }
+
+    pub fn redirect(status: u16, location: HeaderValue) -> Refusal {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::FOUND);
+        Refusal {
+            location: Some(location),
+            ..Refusal::new(status, "", "")
+        }
+    }
+
+    /// A path or an address that no request can be made of.
+    pub fn invalid(cause: impl std::fmt::Display) -> Refusal {
+        let body = format!("failed to build the upstream request: {cause}");
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal", body)
+    }
+
+    /// Only the embedded gateway says this: a name that is not ours is refused (architecture, decision 7).
+    pub fn foreign_host(host: &str) -> Refusal {
+        let body = format!(
+            "this gateway answers to localhost and to the hostnames of its listeners and routes, not to {host:?}"
+        );
+        Refusal::new(StatusCode::MISDIRECTED_REQUEST, "ForeignHost", body)
+    }
+
+    /// Only the embedded gateway says this: access control that it can't do is not skipped.
+    pub fn unsupported(what: &str) -> Refusal {
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        Refusal::new(status, "Unsupported", what)
+    }
+
+    pub fn into_response(self, headers: HeaderMap) -> Response<AnswerBody> {
+        let body = Bytes::from(self.body);
+        let has_text = !body.is_empty();
+        let mut response = Response::new(Either::Left(Full::new(body)));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = headers;
+        if let Some(location) = self.location {
+            response.headers_mut().insert(LOCATION, location);
+        }
+        if has_text {
+            let kind = if self.is_json {
+                "application/json"
+            } else {
+                "text/plain"
+            };
+            response
+                .headers_mut()
+                .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        }
+        response
+    }
+}

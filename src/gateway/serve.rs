@@ -1,0 +1,75 @@
+//! The background process: a gateway behind an admin socket, until it is told to stop.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::net::UnixListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
+
+use super::admin;
+use super::state::{Gateway, Options};
+use crate::error::{Error, Result};
+
+pub struct ServeOptions {
+    /// Where the admin socket is made, with mode 0600.
+    pub socket: PathBuf,
+    /// Where access log lines go.
+    pub log: Box<dyn Write + Send>,
+    /// Called once, when the admin socket answers.
+    pub ready: Box<dyn FnOnce() + Send>,
+}
+
+/// Runs a gateway until `POST /stop`, SIGTERM or SIGINT.
+pub async fn serve(options: ServeOptions) -> Result<()> {
+    let ServeOptions { socket, log, ready } = options;
+    let failed = |error: io::Error| {
+        Error::new("the embedded gateway can't start", "gw status")
+            .fact(format!("admin socket {}", socket.display()))
+            .because(&error)
+    };
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let gateway = Arc::new(Gateway::start(Options::new(log)).map_err(failed)?);
+    let listener = listen(&socket).map_err(failed)?;
+    let stop = Arc::new(Notify::new());
+    let admin = tokio::spawn(admin::serve(listener, gateway.clone(), stop.clone()));
+    ready();
+    tokio::select! {
+        () = stop.notified() => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    // The socket goes first, so that nobody finds a gateway that is on its way out.
+    let _ = fs::remove_file(&socket);
+    admin.abort();
+    let _ = admin.await;
+    gateway.stop().await;
+    Ok(())
+}
+
+/// Makes the socket so that at no moment anyone else can connect: it is born in a folder that only
+/// we can enter, and moved to its place when its mode is right.
+fn listen(socket: &Path) -> io::Result<UnixListener> {
+    if UnixStream::connect(socket).is_ok() {
+        let message = "another gateway already answers there";
+        return Err(io::Error::new(io::ErrorKind::AddrInUse, message));
+    }
+    let folder = socket.parent().unwrap_or(Path::new(""));
+    let nursery = folder.join(format!(".{}", std::process::id()));
+    DirBuilder::new().mode(0o700).create(&nursery)?;
+    let born = nursery.join("s");
+    let listener = UnixListener::bind(&born).and_then(|listener| {
+        fs::set_permissions(&born, Permissions::from_mode(0o600))?;
+        fs::rename(&born, socket)?;
+        Ok(listener)
+    });
+    // Left-overs are harmless: nobody else can enter.
+    let _ = fs::remove_file(&born);
+    let _ = fs::remove_dir(&nursery);
+    listener
+}

@@ -1,0 +1,271 @@
+//! The running gateway: objects in, configuration and open ports out. A change is tried on a copy first, so that one that fails leaves all as it was.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, PoisonError};
+use std::thread::JoinHandle;
+use std::time::SystemTime;
+
+use rustls::RootCertStore;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+
+use super::bind::Bind;
+use super::clock;
+use super::compile::{Compiled, compile};
+use super::log::Log;
+use super::object::{Id, World, dig, redacted};
+use super::plane::Plane;
+use super::resolver::Resolver;
+use super::transport::Transport;
+
+/// Which ports are opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ports {
+    /// Those that the listeners name.
+    Named,
+    /// Free ones instead; `Gateway::address` tells which.
+    Free,
+}
+
+/// How a gateway is set up.
+pub struct Options {
+    pub ports: Ports,
+    /// Where access log lines go.
+    pub log: Box<dyn Write + Send>,
+    /// Addresses of names that are not to be looked up.
+    pub resolve: HashMap<String, SocketAddr>,
+    /// Roots to trust instead of the system's.
+    pub roots: Option<RootCertStore>,
+}
+
+impl Options {
+    pub fn new(log: Box<dyn Write + Send>) -> Options {
+        Options {
+            ports: Ports::Named,
+            log,
+            resolve: HashMap::new(),
+            roots: None,
+        }
+    }
+}
+
+/// Why an object was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rejection {
+    /// The object itself is at fault.
+    Invalid(String),
+    /// A port that it asks for can't be opened; names the address and the reason.
+    Port(String),
+}
+
+/// What an apply did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    Created,
+    Updated,
+    Unchanged,
+}
+
+impl Change {
+    pub fn name(self) -> &'static str {
+        match self {
+            Change::Created => "created",
+            Change::Updated => "updated",
+            Change::Unchanged => "unchanged",
+        }
+    }
+}
+
+/// An embedded gateway.
+pub struct Gateway {
+    plane: Arc<Plane>,
+    ports: Ports,
+    state: Mutex<State>,
+    writer: std::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct State {
+    world: World,
+    status: BTreeMap<Id, Value>,
+    binds: BTreeMap<u16, Bind>,
+    /// Ports that are closed and still have running answers.
+    closing: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Gateway {
+    /// A gateway without objects.
+    pub fn start(options: Options) -> io::Result<Gateway> {
+        let (log, writer) = Log::start(options.log)?;
+        let transport = Transport::new(Resolver::new(options.resolve), options.roots);
+        Ok(Gateway {
+            plane: Arc::new(Plane::new(transport, log)),
+            ports: options.ports,
+            state: Mutex::default(),
+            writer: std::sync::Mutex::new(Some(writer)),
+        })
+    }
+
+    /// Creates or replaces an object; returns what that did and the object with its status.
+    pub async fn apply(&self, object: Value) -> Result<(Change, Value), Rejection> {
+        let id = Id::of(&object).map_err(Rejection::Invalid)?;
+        let mut state = self.state.lock().await;
+        let mut world = state.world.clone();
+        let change = put(&mut world, &id, object);
+        if change != Change::Unchanged {
+            self.turn_into(&mut state, world).await?;
+        }
+        Ok((change, state.shown(&id)))
+    }
+
+    /// Removes an object; false when there was none.
+    pub async fn delete(&self, id: &Id) -> Result<bool, Rejection> {
+        let mut state = self.state.lock().await;
+        let mut world = state.world.clone();
+        if !world.remove(id) {
+            return Ok(false);
+        }
+        self.turn_into(&mut state, world).await.map(|()| true)
+    }
+
+    /// Every object with its status, keys redacted.
+    pub async fn objects(&self) -> Vec<Value> {
+        let state = self.state.lock().await;
+        state.world.iter().map(|(id, _)| state.shown(id)).collect()
+    }
+
+    /// Every address that is being listened on.
+    pub async fn addresses(&self) -> Vec<SocketAddr> {
+        let state = self.state.lock().await;
+        state.binds.values().map(|bind| bind.address).collect()
+    }
+
+    /// The address that stands for a listener's port.
+    pub async fn address(&self, port: u16) -> Option<SocketAddr> {
+        let state = self.state.lock().await;
+        state.binds.get(&port).map(|bind| bind.address)
+    }
+
+    /// Closes every port, lets running answers end for a while, and writes the log out.
+    pub async fn stop(&self) {
+        let mut state = self.state.lock().await;
+        for bind in std::mem::take(&mut state.binds).into_values() {
+            state.closing.push(bind.close().await);
+        }
+        for task in std::mem::take(&mut state.closing) {
+            // A task that panicked has ended too.
+            let _ = task.await;
+        }
+        let writer = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(writer) = writer {
+            let log = self.plane.log();
+            let finish = tokio::task::spawn_blocking(move || {
+                log.end();
+                writer.join()
+            });
+            // A log that could not be written out is no reason not to stop.
+            let _ = finish.await;
+        }
+    }
+
+    /// Makes a world the current one: opens what it needs, then swaps, then closes what it does not.
+    async fn turn_into(&self, state: &mut State, world: World) -> Result<(), Rejection> {
+        let Compiled { config, status } = compile(&world);
+        let mut opened = Vec::new();
+        for (port, listeners) in &config.listeners {
+            let owners: BTreeSet<&str> = listeners
+                .iter()
+                .map(|listener| &*listener.gateway)
+                .collect();
+            if let [first, second, ..] = owners.into_iter().collect::<Vec<_>>()[..] {
+                let message = format!(
+                    "127.0.0.1:{port}: asked for by both Gateway {first} and Gateway {second}"
+                );
+                return Err(Rejection::Port(message));
+            }
+            if !state.binds.contains_key(port) {
+                opened.push((*port, self.open(*port).await?));
+            }
+        }
+        let gone: Vec<u16> = state
+            .binds
+            .keys()
+            .filter(|port| !config.listeners.contains_key(port))
+            .copied()
+            .collect();
+        self.plane.replace(config);
+        state.binds.extend(opened);
+        state.closing.retain(|task| !task.is_finished());
+        for port in gone {
+            if let Some(bind) = state.binds.remove(&port) {
+                state.closing.push(bind.close().await);
+            }
+        }
+        state.world = world;
+        state.status = status;
+        Ok(())
+    }
+
+    /// Opens a port on this machine only (architecture, decision 6).
+    async fn open(&self, port: u16) -> Result<Bind, Rejection> {
+        let taken = match self.ports {
+            Ports::Named => port,
+            Ports::Free => 0,
+        };
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, taken));
+        let bound = async {
+            let listener = TcpListener::bind(address).await?;
+            Bind::serve(self.plane.clone(), port, listener)
+        };
+        bound
+            .await
+            .map_err(|error| Rejection::Port(format!("{address}: {error}")))
+    }
+}
+
+impl State {
+    fn shown(&self, id: &Id) -> Value {
+        let mut object = self.world.find(id).map_or(Value::Null, redacted);
+        if let (Some(status), Some(fields)) = (self.status.get(id), object.as_object_mut()) {
+            fields.insert("status".to_string(), status.clone());
+        }
+        object
+    }
+}
+
+/// Puts an object in, with the metadata that an API server would keep: when it was made, and how
+/// often its meaning has changed.
+fn put(world: &mut World, id: &Id, object: Value) -> Change {
+    let old = world.find(id).cloned();
+    let (created, generation) = match &old {
+        None => (json!(clock::seconds(SystemTime::now())), 1),
+        Some(old) => (
+            dig(old, &["metadata", "creationTimestamp"]).clone(),
+            dig(old, &["metadata", "generation"]).as_u64().unwrap_or(1),
+        ),
+    };
+    let keep = |world: &mut World, generation: u64| {
+        let mut object = object.clone();
+        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.insert("creationTimestamp".to_string(), created.clone());
+            metadata.insert("generation".to_string(), json!(generation));
+        }
+        world.put(id.clone(), object);
+    };
+    keep(world, generation);
+    match old {
+        None => Change::Created,
+        Some(old) if world.find(id) == Some(&old) => Change::Unchanged,
+        Some(_) => {
+            keep(world, generation + 1);
+            Change::Updated
+        }
+    }
+}
