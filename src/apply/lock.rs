@@ -4,6 +4,7 @@ use crate::error::{Error, Result};
 use crate::text;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -24,26 +25,33 @@ impl Lock {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|e| fault(&e))?;
         }
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(path);
-        let mut file = file.map_err(|e| fault(&e))?;
+        let open = || {
+            let mut options = OpenOptions::new();
+            options
+                .create(true)
+                .truncate(false)
+                .read(true)
+                .write(true)
+                .open(path)
+        };
+        let mut file = open().map_err(|e| fault(&e))?;
         let start = Instant::now();
         loop {
             match file.try_lock() {
-                Ok(()) => break,
+                Ok(()) if is_at(&file, path) => break,
+                // `down` took the folder away while we waited: what we hold is nobody's lock.
+                Ok(()) => {
+                    let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
+                    file = folder.and_then(|()| open()).map_err(|e| fault(&e))?;
+                    continue;
+                }
                 Err(TryLockError::Error(e)) => return Err(fault(&e)),
                 Err(TryLockError::WouldBlock) => {}
             }
             let holder = fs::read_to_string(path).unwrap_or_default();
             if start.elapsed() > PATIENCE {
-                let what = format!(
-                    "the environment is held by {holder} for {}",
-                    text::duration(PATIENCE)
-                );
+                let time = text::duration(PATIENCE);
+                let what = format!("the environment is held by {holder} for {time}");
                 return Err(Error::new(what, "gw status"));
             }
             if start.elapsed() < PAUSE {
@@ -57,6 +65,14 @@ impl Lock {
             .and_then(|()| file.write_all(holder.as_bytes()));
         written.map_err(|e| fault(&e))?;
         Ok(Lock(file))
+    }
+}
+
+/// Whether an open file is still the one that its path names.
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(held), Ok(named)) => (held.dev(), held.ino()) == (named.dev(), named.ino()),
+        _ => false,
     }
 }
 

@@ -177,14 +177,9 @@ pub async fn prune(plan: &Plan, target: &dyn Target, run: &Run<'_>) -> Result<()
             });
         }
     }
-    let alias = |name: &str| {
-        services
-            .iter()
-            .any(|service| name == format!("host-{}", service.name))
-    };
     let is_unwanted = |thing: &Thing| match thing {
         Thing::Process { role } => role != "gateway" && !wanted.contains(thing),
-        Thing::Object { name, .. } => !wanted.contains(thing) && !alias(name),
+        Thing::Object { .. } => !wanted.contains(thing),
         Thing::Cluster { .. } | Thing::Context { .. } | Thing::GatewayApi | Thing::Chart { .. } => {
             false
         }

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::host::paths::{EnvironmentPaths, Paths};
 use crate::plan::outcome::Wire;
 use crate::plan::{Plan, PlannedRoute};
-use crate::profile::TargetKind;
+use crate::profile::{TargetKind, Test};
 use crate::provider::Provider;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -30,6 +30,9 @@ pub struct Record {
     /// Where callers send requests; empty until the gateway has answered.
     pub base_url: String,
     pub routes: Vec<RecordedRoute>,
+    /// The profile's own tests.
+    #[serde(default)]
+    pub tests: Vec<Test>,
     pub wires: BTreeMap<String, Wire>,
     /// Seconds since 1970 at which `up` ended well; 0 before.
     pub applied_at: u64,
@@ -61,6 +64,7 @@ impl Record {
             port: plan.port,
             base_url: String::new(),
             routes: plan.routes.iter().map(recorded).collect(),
+            tests: plan.tests.clone(),
             wires: BTreeMap::new(),
             applied_at: 0,
         }

@@ -8,6 +8,7 @@ use crate::host::docker::Network;
 use crate::host::paths::EnvironmentPaths;
 use crate::host::process::Background;
 use crate::plan::HostService;
+use crate::plan::object::host_alias_name;
 use crate::plan::outcome::{Change, Context, Outcome, Wire};
 use crate::plan::thing::Thing;
 use futures::future::join_all;
@@ -155,16 +156,13 @@ impl Wiring<'_> {
         wire: &Wire,
         context: &Context<'_>,
     ) -> Result<Change> {
-        let Some(address) = wire.address else {
+        if wire.address.is_none() {
             return Ok(Change::Unchanged);
-        };
+        }
+        context.set_wire(&service.name, wire.clone());
         let mut change = Change::Unchanged;
-        for object in
-            self.witness
-                .place
-                .host_alias(&alias(service), service.port, address, wire.port)
-        {
-            let applied = apply(self.witness.client, &object, context).await?;
+        for object in &service.alias {
+            let applied = apply(self.witness.client, &context.fill(object), context).await?;
             change = if applied == Change::Unchanged {
                 change
             } else {
@@ -181,10 +179,6 @@ fn process(service: &HostService) -> Thing {
     }
 }
 
-fn alias(service: &HostService) -> String {
-    format!("host-{}", service.name)
-}
-
 fn candidate(host: &str, port: u16) -> Candidate {
     Candidate {
         host: host.to_string(),
@@ -196,7 +190,11 @@ fn candidate(host: &str, port: u16) -> Candidate {
 fn wire(service: &HostService, found: &Candidate, relay: bool) -> Wire {
     match found.host.parse() {
         Ok(address) => Wire {
-            host: format!("{}.{}.svc.cluster.local", alias(service), service.namespace),
+            host: format!(
+                "{}.{}.svc.cluster.local",
+                host_alias_name(&service.name),
+                service.namespace
+            ),
             address: Some(address),
             port: found.port,
             relay,
@@ -236,7 +234,7 @@ mod tests {
             provider: Provider::Ollama,
             port: 11434,
             namespace: "kgateway-system".into(),
-            environment: "default".into(),
+            alias: Vec::new(),
         }
     }
 

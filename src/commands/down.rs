@@ -26,6 +26,8 @@ pub async fn run(session: &Session, options: &Down) -> Outcome {
     let lock = Lock::take(&paths.lock(), "down", |text| session.sink.note(text)).await?;
     let ledger = Ledger::open(&paths.ledger())?;
     let Some(record) = Record::load(&paths) else {
+        // An `up` that ended before it knew its target has made nothing.
+        forget(&paths)?;
         return nothing(session);
     };
     let cluster = created_cluster(&ledger);

@@ -5,7 +5,7 @@ use crate::apply::record::{Record, now, write};
 use crate::error::Result;
 use crate::report::status::Proof;
 use crate::verify::check::{Check, Finding, Verdict};
-use crate::verify::{gateway, route, runner};
+use crate::verify::{gateway, own, route, runner};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -19,6 +19,14 @@ pub async fn prove(record: &Record, settle: Duration) -> Vec<Finding> {
             route: planned,
             settle,
         }));
+    }
+    for test in &record.tests {
+        if let Some(route) = record.routes.iter().find(|route| route.name == test.route) {
+            checks.push(Box::new(own::Own {
+                url: format!("{base}{}{}", route.path, test.path),
+                test: test.clone(),
+            }));
+        }
     }
     runner::run(&checks).await
 }

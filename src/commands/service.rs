@@ -39,7 +39,11 @@ pub async fn relay(listen: SocketAddrV4, to: SocketAddrV4, allow: &str) -> Outco
 
 pub async fn mock(listen: SocketAddrV4) -> Outcome {
     let listener = TcpListener::bind(listen).await.map_err(|e| {
-        Error::new(format!("the mock provider can't listen on {listen}"), "gw up").because(&e)
+        Error::new(
+            format!("the mock provider can't listen on {listen}"),
+            "gw up",
+        )
+        .because(&e)
     })?;
     ready(&listen.to_string())?;
     // It ends with its process: the command's own signals end it.

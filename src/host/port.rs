@@ -1,5 +1,6 @@
 //! Ports of this machine: free or taken, and by whom.
 
+use crate::error::{Error, Exit};
 use std::net::{Ipv4Addr, TcpListener};
 
 /// Whether a listener could be opened on 127.0.0.1 right now.
@@ -16,6 +17,17 @@ pub fn next_free(port: u16) -> Option<u16> {
 pub fn owner(port: u16) -> Option<String> {
     let (pid, name) = listener(port)?;
     Some(format!("{name} (pid {pid})"))
+}
+
+/// A taken port is named with its owner, and the next free one is offered.
+pub fn taken(wanted: u16) -> Error {
+    let owner = owner(wanted).unwrap_or_else(|| "a process of another user".to_string());
+    let next = match next_free(wanted) {
+        Some(free) => format!("gw up --port {free}"),
+        None => "gw up --port PORT".to_string(),
+    };
+    let what = format!("port {wanted} on 127.0.0.1 is taken by {owner}");
+    Error::new(what, next).exit(Exit::NoTarget)
 }
 
 #[cfg(target_os = "linux")]

@@ -3,9 +3,9 @@
 use super::chart::charts;
 use super::object::Place;
 use super::select::{Selected, Services, select};
-use super::{Action, Cluster, HostService, Phase, Plan, PlannedRoute, Step, host_placeholder};
+use super::{Action, Cluster, HostService, Phase, Plan, PlannedRoute, Step, placeholder};
 use crate::error::Result;
-use crate::profile::{Profile, Route, TargetKind};
+use crate::profile::{Profile, Route, TargetKind, Test};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -39,6 +39,8 @@ pub fn build(
     steps.extend(builder.gateway_steps());
     steps.extend(builder.backend_steps(&selection.backends));
     steps.extend(builder.route_steps(&routes));
+    let of_used = |test: &&Test| routes.iter().any(|(route, _)| route.name == test.route);
+    let tests = profile.tests.iter().filter(of_used).cloned().collect();
     Ok(Plan {
         environment: environment.to_string(),
         profile: profile.name.clone(),
@@ -51,6 +53,7 @@ pub fn build(
             .into_iter()
             .map(|(route, backend)| planned(route, backend))
             .collect(),
+        tests,
         notes: selection.notes,
     })
 }
@@ -147,7 +150,10 @@ impl Builder<'_> {
                 provider: backend.provider,
                 port: backend.port,
                 namespace: self.place.namespace.to_string(),
-                environment: self.place.environment.to_string(),
+                alias: match self.target {
+                    TargetKind::Kind => self.place.host_alias(&backend.name, backend.port).to_vec(),
+                    TargetKind::Embedded => Vec::new(),
+                },
             };
             steps.push(step(
                 &format!("host.{}", backend.name),
@@ -157,7 +163,7 @@ impl Builder<'_> {
             ));
         }
         for backend in backends {
-            let host = host_placeholder(&backend.name);
+            let host = placeholder::host(&backend.name);
             let value =
                 self.place
                     .openai_backend(&backend.name, &backend.model, host, backend.port);

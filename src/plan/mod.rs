@@ -5,11 +5,12 @@ pub mod build;
 pub mod chart;
 pub mod object;
 pub mod outcome;
+pub mod placeholder;
 pub mod select;
 pub mod survey;
 pub mod thing;
 
-use crate::profile::TargetKind;
+use crate::profile::{TargetKind, Test};
 use crate::provider::Provider;
 use chart::Chart;
 use serde_json::Value;
@@ -43,6 +44,8 @@ pub struct Plan {
     pub port: u16,
     pub steps: Vec<Step>,
     pub routes: Vec<PlannedRoute>,
+    /// The profile's own tests of routes that are used.
+    pub tests: Vec<Test>,
     /// What a person should be told before anything happens, such as a model that was chosen.
     pub notes: Vec<String>,
 }
@@ -94,7 +97,7 @@ pub enum Action {
     Answers,
     /// The gateway reaches a service of this machine.
     HostService(HostService),
-    /// The object exists as given; `{host.NAME}` in it is replaced by what `HostService` proved.
+    /// The object exists as given; its placeholders are filled with what `HostService` proved.
     Object(Value),
 }
 
@@ -114,7 +117,9 @@ pub struct HostService {
     pub provider: Provider,
     pub port: u16,
     pub namespace: String,
-    pub environment: String,
+    /// The name that an address gets on a cluster: applied only where no name of the engine's own
+    /// was proved.
+    pub alias: Vec<Value>,
 }
 
 /// One route as it will answer: what its proof needs to know.
@@ -127,47 +132,21 @@ pub struct PlannedRoute {
     pub patience: Duration,
 }
 
-/// The placeholder in objects for the host under which the gateway reaches a service.
-pub fn host_placeholder(backend: &str) -> String {
-    format!("{{host.{backend}}}")
-}
-
-/// An object with its placeholders replaced by what is known; unknown ones stay as they are.
-pub fn resolve(object: &Value, host: &dyn Fn(&str) -> Option<String>) -> Value {
-    match object {
-        Value::String(text) => {
-            let name = text
-                .strip_prefix("{host.")
-                .and_then(|rest| rest.strip_suffix('}'));
-            Value::String(name.and_then(host).unwrap_or_else(|| text.clone()))
-        }
-        Value::Array(items) => items.iter().map(|item| resolve(item, host)).collect(),
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(key, value)| (key.clone(), resolve(value, host)))
-            .collect(),
-        other => other.clone(),
-    }
-}
-
 impl Step {
     /// Whether the step only waits: it can be given up at any moment.
     pub fn is_wait(&self) -> bool {
         matches!(self.action, Action::Answers)
     }
-
-    /// The object that the step is about, if it is about one.
-    pub fn object(&self) -> Option<&Value> {
-        match &self.action {
-            Action::Object(object) => Some(object),
-            _ => None,
-        }
-    }
 }
 
 impl Plan {
+    /// Everything that may be applied, in the order of the steps.
     pub fn objects(&self) -> impl Iterator<Item = &Value> {
-        self.steps.iter().filter_map(Step::object)
+        self.steps.iter().flat_map(|step| match &step.action {
+            Action::Object(object) => std::slice::from_ref(object),
+            Action::HostService(service) => service.alias.as_slice(),
+            _ => &[],
+        })
     }
 
     pub fn cluster(&self) -> Option<&Cluster> {

@@ -5,6 +5,7 @@ use super::agentgateway::{
     ServiceOverlay, ServicePort, ServiceSpec, TargetRef, Traffic,
 };
 use super::chart::image_values;
+use super::placeholder;
 use super::{
     ENVIRONMENT_LABEL, MANAGED_BY_LABEL, MANAGER, NODE_PORT, WITNESS_HOSTNAME, WITNESS_LISTENER,
 };
@@ -171,23 +172,19 @@ impl Place<'_> {
 
     /// A name for an address of this machine: a Service without selector and its EndpointSlice
     /// (facts 15.9). The Service keeps the service's usual port, whatever port carries it.
-    pub fn host_alias(
-        self,
-        name: &str,
-        port: u16,
-        address: std::net::Ipv4Addr,
-        at: u16,
-    ) -> [Value; 2] {
+    pub fn host_alias(self, backend: &str, port: u16) -> [Value; 2] {
+        let (name, at) = (host_alias_name(backend), placeholder::port(backend));
         let ports = json!([{"name": "http", "port": port, "protocol": "TCP", "targetPort": at}]);
-        let service = self.object("v1", "Service", name, json!({"ports": ports}));
-        let mut metadata = self.metadata(name);
+        let service = self.object("v1", "Service", &name, json!({"ports": ports}));
+        let mut metadata = self.metadata(&name);
         metadata["labels"]["kubernetes.io/service-name"] = json!(name);
+        let address = placeholder::address(backend);
         let slice = json!({
             "apiVersion": "discovery.k8s.io/v1",
             "kind": "EndpointSlice",
             "metadata": metadata,
             "addressType": "IPv4",
-            "endpoints": [{"addresses": [address.to_string()], "conditions": {"ready": true}}],
+            "endpoints": [{"addresses": [address], "conditions": {"ready": true}}],
             "ports": [{"name": "http", "port": at, "protocol": "TCP"}],
         });
         [service, slice]
@@ -220,6 +217,11 @@ impl Place<'_> {
             self.object(GATEWAY_API, "HTTPRoute", name, spec),
         ]
     }
+}
+
+/// The Service that stands for a service of this machine.
+pub fn host_alias_name(backend: &str) -> String {
+    format!("host-{backend}")
 }
 
 fn listener(name: &str, port: u16, hostname: Option<String>) -> GatewayListeners {

@@ -1,8 +1,10 @@
 //! What performing and undoing steps is given and gives back.
 
+use super::placeholder;
 use super::thing::Thing;
 use crate::error::Result;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::{Mutex, PoisonError};
@@ -96,6 +98,12 @@ impl Context<'_> {
             .unwrap_or_else(PoisonError::into_inner)
             .get(backend)
             .cloned()
+    }
+
+    /// An object with its placeholders filled from the ways that are known by now.
+    pub fn fill(&self, object: &Value) -> Value {
+        let wires = self.wires.lock().unwrap_or_else(PoisonError::into_inner);
+        placeholder::fill(object, &wires)
     }
 
     pub fn set_wire(&self, backend: &str, wire: Wire) {

@@ -23,6 +23,7 @@ pub use record::{from_wire, to_wire};
 pub use shipped::shipped;
 
 use crate::provider::Provider;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -147,7 +148,7 @@ pub enum Rule {
 }
 
 /// A person's own proof: a request and what must come back.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Test {
     pub name: String,
     pub route: String,

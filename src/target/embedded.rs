@@ -1,14 +1,14 @@
 //! No cluster: the embedded gateway, a background process of this binary that takes the same objects.
 
 use super::{Support, Target, mock};
-use crate::error::{Error, Exit, Result};
+use crate::error::{Error, Result};
 use crate::host::paths::{EnvironmentPaths, Paths};
 use crate::host::process::{Background, Identity};
 use crate::host::{port, web};
 use crate::plan::outcome::{Change, Context, Outcome, Undone, Wire};
 use crate::plan::survey::{Part, Survey, object_state};
 use crate::plan::thing::Thing;
-use crate::plan::{Action, HostService, Step, resolve};
+use crate::plan::{Action, HostService, Step};
 use crate::provider::Provider;
 use bytes::Bytes;
 use futures::FutureExt;
@@ -103,7 +103,9 @@ impl Embedded {
             }
             process.stop().await?;
         }
-        self.port_is_free()?;
+        if !port::is_free(self.port) {
+            return Err(port::taken(self.port));
+        }
         context.journal.begin(&Thing::Process {
             role: ROLE.to_string(),
         })?;
@@ -118,17 +120,8 @@ impl Embedded {
         ))
     }
 
-    fn port_is_free(&self) -> Result<()> {
-        if port::is_free(self.port) {
-            return Ok(());
-        }
-        Err(taken(self.port))
-    }
-
     async fn apply(&self, object: &Value, context: &Context<'_>) -> Result<Outcome> {
-        let object = resolve(object, &|backend| {
-            context.wire(backend).map(|wire| wire.host)
-        });
+        let object = context.fill(object);
         let thing = Thing::of(&object);
         context.journal.begin(&thing)?;
         let (status, answer) = self.admin("POST", "/apply", Some(&object)).await?;
@@ -136,7 +129,7 @@ impl Embedded {
             Some("created") => Change::Created,
             Some("updated") => Change::Updated,
             Some("unchanged") => Change::Unchanged,
-            _ if status == 409 => return Err(taken(self.port)),
+            _ if status == 409 => return Err(port::taken(self.port)),
             _ => {
                 let error = Error::new(
                     format!("the embedded gateway refuses {}", thing.title()),
@@ -274,20 +267,6 @@ impl Embedded {
 
 fn is_current(health: &Value) -> bool {
     health["version"] == env!("CARGO_PKG_VERSION")
-}
-
-/// A taken port is named with its owner, and the next free one is offered.
-pub fn taken(wanted: u16) -> Error {
-    let owner = port::owner(wanted).unwrap_or_else(|| "a process of another user".to_string());
-    let next = match port::next_free(wanted) {
-        Some(free) => format!("gw up --port {free}"),
-        None => "gw up --port PORT".to_string(),
-    };
-    Error::new(
-        format!("port {wanted} on 127.0.0.1 is taken by {owner}"),
-        next,
-    )
-    .exit(Exit::NoTarget)
 }
 
 impl Target for Embedded {

@@ -61,7 +61,7 @@ pub fn explain(answer: &Answer, asked: Asked<'_>) -> Explanation {
         ),
         (503, text) if text.starts_with("upstream call failed") => {
             let cause = format!(
-                "nothing answers at the backend's address: {title} has ended, or pods can't reach it"
+                "nothing answers at the backend's address: {title} has ended, or the gateway can't reach it"
             );
             proxy(&cause, ways.start, true)
         }

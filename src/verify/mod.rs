@@ -3,5 +3,6 @@
 pub mod answer;
 pub mod check;
 pub mod gateway;
+pub mod own;
 pub mod route;
 pub mod runner;

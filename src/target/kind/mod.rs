@@ -11,12 +11,13 @@ use crate::error::{Error, Exit, Result};
 use crate::host::docker::{self, KindCluster};
 use crate::host::kubeconfig;
 use crate::host::paths::{EnvironmentPaths, Paths};
+use crate::host::port;
 use crate::host::process::Background;
 use crate::plan::object::Place;
 use crate::plan::outcome::{Change, Context, Outcome, Undone};
 use crate::plan::survey::Survey;
 use crate::plan::thing::Thing;
-use crate::plan::{Action, Cluster, HostService, NODE_PORT, Step, resolve};
+use crate::plan::{Action, Cluster, HostService, NODE_PORT, Step};
 use crate::provider::Provider;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -100,7 +101,7 @@ impl Kind {
     }
 
     async fn perform_cluster(&self, plan: &Cluster, context: &Context<'_>) -> Result<Outcome> {
-        let program = Program::find(&self.cluster, self.paths.kubeconfig())?;
+        let program = || Program::find(&self.cluster, self.paths.kubeconfig());
         let mut found = self.found().await?;
         let own = self.paths.kubeconfig();
         let ours = Thing::Cluster {
@@ -108,12 +109,15 @@ impl Kind {
         };
         if found.is_some() && !own.exists() && context.journal.knows(&ours) {
             (context.waiting)("deleting a cluster whose creation was interrupted".to_string());
-            program.delete().await?;
+            program()?.delete().await?;
             found = None;
         }
         let Some(found) = found else {
+            if !port::is_free(plan.host_port) {
+                return Err(port::taken(plan.host_port));
+            }
             context.journal.begin(&ours)?;
-            program.create(plan, context.waiting).await?;
+            program()?.create(plan, context.waiting).await?;
             self.add_context(context)?;
             let version = self.version(context).await?;
             return Ok(Outcome::new(
@@ -129,7 +133,7 @@ impl Kind {
         }
         self.published(&found)?;
         if !own.exists() {
-            let text = program.kubeconfig().await?;
+            let text = program()?.kubeconfig().await?;
             kubeconfig::write_private(&own, &text).map_err(|e| {
                 Error::new(format!("{} can't be written", own.display()), "df -h").because(&e)
             })?;
@@ -222,9 +226,7 @@ impl Kind {
             }
             Action::HostService(service) => self.perform_host(service, context).await,
             Action::Object(object) => {
-                let object = resolve(object, &|backend| {
-                    context.wire(backend).map(|wire| wire.host)
-                });
+                let object = context.fill(object);
                 let change = object::apply(&self.client().await?, &object, context).await?;
                 Ok(Outcome::new(change, ""))
             }
