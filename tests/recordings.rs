@@ -1,0 +1,374 @@
+//! The real proxy's recordings against the embedded gateway: status, headers, body, what the
+//! upstream saw, conditions and log lines. What is out of scope is found by the gateway's own word
+//! (a backend or policy that it says it does not support), printed and counted.
+
+mod support;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use gatewright::gateway::{Gateway, Options, Ports, Rejection};
+use serde_json::{Value, json};
+
+use support::client::{self, Reply};
+use support::log::Lines;
+use support::model::{self, Said, Seen};
+use support::{python, tls, yaml};
+
+const UNSUPPORTED: &str = "UnsupportedByEmbeddedGateway";
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings")
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+async fn gateway(
+    resolve: HashMap<String, SocketAddr>,
+    objects: Vec<Value>,
+) -> Result<(Gateway, Lines), Rejection> {
+    let log = Lines::default();
+    let mut options = Options::new(Box::new(log.clone()));
+    options.ports = Ports::Free;
+    options.resolve = resolve;
+    options.roots = Some(tls::roots());
+    let gateway = Gateway::start(options).unwrap();
+    for object in objects {
+        gateway.apply(object).await?;
+    }
+    Ok((gateway, log))
+}
+
+/// What the gateway says of itself that it can't do, of the objects that these names stand for.
+fn unsupported(objects: &[Value], names: &[&str]) -> Option<String> {
+    let concerned = objects
+        .iter()
+        .filter(|o| names.contains(&o["metadata"]["name"].as_str().unwrap_or("")));
+    concerned
+        .flat_map(|object| conditions(&object["status"]))
+        .find_map(|condition| {
+            (condition["reason"] == UNSUPPORTED)
+                .then(|| condition["message"].as_str().unwrap().to_string())
+        })
+}
+
+/// Every condition of a status, of its parents and of its ancestors.
+fn conditions(status: &Value) -> Vec<Value> {
+    let own = status["conditions"].as_array().into_iter().flatten();
+    let below = ["parents", "ancestors"]
+        .into_iter()
+        .flat_map(|field| status[field].as_array().into_iter().flatten());
+    let nested = below.flat_map(|entry| entry["conditions"].as_array().into_iter().flatten());
+    own.chain(nested).cloned().collect()
+}
+
+async fn replay(address: SocketAddr, host: &str, request: &Value, extra: &[(&str, &str)]) -> Reply {
+    let mut headers: Vec<(&str, &str)> = vec![("host", host)];
+    headers.extend(extra);
+    for (name, value) in request["headers"].as_object().into_iter().flatten() {
+        headers.push((name, value.as_str().unwrap()));
+    }
+    let body = match &request["body"] {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        value => python::dumps(value),
+    };
+    client::call(
+        address,
+        request["method"].as_str().unwrap(),
+        request["path"].as_str().unwrap(),
+        &headers,
+        body,
+    )
+    .await
+}
+
+/// Differences between a recorded answer and ours; the recorder left out what each connection has of its own.
+fn differences(recorded: &Value, reply: &Reply) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut differ = |what: &str, ours: Value, theirs: &Value| {
+        if ours != *theirs {
+            found.push(format!("{what}: ours {ours}, recorded {theirs}"));
+        }
+    };
+    differ("status", json!(reply.status), &recorded["status"]);
+    let transient = ["date", "connection", "server"];
+    let strip = |headers: Value| {
+        let mut headers = headers.as_object().unwrap().clone();
+        headers.retain(|name, _| !transient.contains(&name.as_str()));
+        Value::Object(headers)
+    };
+    differ(
+        "headers",
+        strip(json!(reply.headers)),
+        &strip(recorded["headers"].clone()),
+    );
+    let body = match &recorded["body"] {
+        Value::String(_) => json!(reply.body),
+        _ => serde_json::from_str(&reply.body).unwrap_or(json!(reply.body)),
+    };
+    // As text too where it can be: the order of fields is the real proxy's.
+    let written = recorded["body"].to_string();
+    if written.len() == reply.body.len() {
+        differ("order", json!(reply.body), &json!(written));
+    }
+    differ("body", body, &recorded["body"]);
+    found
+}
+
+/// The bodies of upstream requests as text, so that the order of fields counts.
+fn bodies(upstream: &Value) -> Vec<String> {
+    let requests = upstream.as_array().into_iter().flatten();
+    requests
+        .map(|request| request["body"].to_string())
+        .collect()
+}
+
+/// The route that a recorded path belongs to.
+fn route_of<'a>(objects: &'a [Value], path: &str) -> Option<&'a Value> {
+    objects
+        .iter()
+        .filter(|object| object["kind"] == "HTTPRoute")
+        .find(|route| {
+            let prefix = route["spec"]["rules"][0]["matches"][0]["path"]["value"]
+                .as_str()
+                .unwrap_or("/");
+            path.strip_prefix(prefix)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+        })
+}
+
+fn why_skipped(objects: &[Value], path: &str) -> Option<String> {
+    let route = route_of(objects, path)?;
+    let name = route["metadata"]["name"].as_str()?;
+    let backends = route["spec"]["rules"][0]["backendRefs"].as_array();
+    let mut names = vec![name];
+    names.extend(
+        backends
+            .into_iter()
+            .flatten()
+            .filter_map(|b| b["name"].as_str()),
+    );
+    unsupported(objects, &names)
+}
+
+#[tokio::test]
+async fn traffic_is_the_real_proxys() {
+    let seen = Seen::default();
+    let plain = model::start(model::recorded, None, seen.clone()).await;
+    let secure = model::start(model::recorded, Some(tls::acceptor()), seen.clone()).await;
+    let resources = std::fs::read_to_string(folder().join("resources.yaml")).unwrap();
+    let resources = resources.replace("19001", &plain.port().to_string());
+    let resolve = HashMap::from([("api.openai.com".to_string(), secure)]);
+    let (gateway, _log) = gateway(resolve, yaml::objects(&resources)).await.unwrap();
+    let address = gateway.address(8080).await.unwrap();
+    let objects = gateway.objects().await;
+
+    let (mut replayed, mut skipped, mut failures) = (0, 0, Vec::new());
+    for file in ["llm-host-override", "llm-cloud", "mcp"] {
+        for record in read(&folder().join(file).with_extension("json"))
+            .as_array()
+            .unwrap()
+        {
+            let name = record["name"].as_str().unwrap();
+            if let Some(reason) = why_skipped(&objects, record["request"]["path"].as_str().unwrap())
+            {
+                println!("skipped {name}: {reason}");
+                skipped += 1;
+                continue;
+            }
+            replayed += 1;
+            seen.take();
+            let reply = replay(
+                address,
+                "127.0.0.1:18080",
+                &record["request"],
+                &[("accept-encoding", "identity")],
+            )
+            .await;
+            let mut wrong = differences(&record["response"], &reply);
+            let upstream = json!(seen.take());
+            if upstream != record["upstream"] || bodies(&upstream) != bodies(&record["upstream"]) {
+                wrong.push(format!(
+                    "upstream saw {upstream}, recorded {}",
+                    record["upstream"]
+                ));
+            }
+            failures.extend(wrong.into_iter().map(|wrong| format!("{name}: {wrong}")));
+        }
+    }
+    println!("{replayed} replayed, {skipped} skipped");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    // Exact, so that nothing slips out of the replay unseen.
+    assert_eq!((replayed, skipped), (REPLAYED, SKIPPED));
+}
+
+const REPLAYED: usize = 41;
+const SKIPPED: usize = 49;
+
+/// The Ollama of the recorded cluster.
+fn ollama(path: &str, _: &Value) -> Said {
+    match path {
+        "/v1/chat/completions" => Said::Text(200, "application/json", ANSWER.to_string()),
+        _ => Said::Text(404, "text/plain", "404 page not found".to_string()),
+    }
+}
+
+const ANSWER: &str = r#"{"id":"chatcmpl-189","object":"chat.completion","created":1795459051,"model":"llama3.2","system_fingerprint":"fp_ollama","choices":[{"index":0,"message":{"role":"assistant","content":" blap ex enim sint bar fugiat in foo sunt baz bar in id ipsum ipsum ut"},"finish_reason":"length"}],"usage":{"prompt_tokens":6,"completion_tokens":16,"total_tokens":22}}"#;
+
+/// The objects that were there before each case: the Gateway, and Ollama on the host (facts 15.9).
+fn surroundings(ollama: SocketAddr) -> Vec<Value> {
+    yaml::objects(&format!(
+        r#"
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: ai-gateway, namespace: kgateway-system}}
+spec:
+  gatewayClassName: agentgateway
+  listeners: [{{name: http, protocol: HTTP, port: 8080, allowedRoutes: {{namespaces: {{from: All}}}}}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: host-ollama, namespace: kgateway-system}}
+spec: {{ports: [{{port: 11434}}]}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{name: host-ollama-1, namespace: kgateway-system, labels: {{kubernetes.io/service-name: host-ollama}}}}
+addressType: IPv4
+ports: [{{port: {}}}]
+endpoints: [{{addresses: ["{}"]}}]
+---
+apiVersion: v1
+kind: Secret
+metadata: {{name: cloud, namespace: kgateway-system}}
+stringData: {{Authorization: k}}
+"#,
+        ollama.port(),
+        ollama.ip()
+    ))
+}
+
+#[tokio::test]
+async fn conditions_answers_and_log_lines_are_those_of_the_real_cluster() {
+    let ollama = model::start(ollama, None, Seen::default()).await;
+    let mut files: Vec<PathBuf> = ["cluster", "policies"]
+        .iter()
+        .flat_map(|part| std::fs::read_dir(folder().join(part)).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    let (mut compared, mut skipped, mut failures) = (0, 0, Vec::new());
+    for file in files {
+        let case = read(&file);
+        let name = file.file_stem().unwrap().to_str().unwrap().to_string();
+        let applied = yaml::objects(case["applied"].as_str().unwrap());
+        let mut objects = surroundings(ollama);
+        objects.extend(applied.clone());
+        let (gateway, log) = match gateway(HashMap::new(), objects).await {
+            Ok(started) => started,
+            Err(rejection) => {
+                println!("skipped {name}: {rejection:?}");
+                skipped += 1;
+                continue;
+            }
+        };
+        let ours = gateway.objects().await;
+        let names: Vec<&str> = applied
+            .iter()
+            .filter_map(|o| o["metadata"]["name"].as_str())
+            .collect();
+        if let Some(reason) = unsupported(&ours, &names) {
+            println!("skipped {name}: {reason}");
+            skipped += 1;
+            continue;
+        }
+        compared += 1;
+        let mut wrong = statuses(&case, &ours);
+        let address = gateway.address(8080).await.unwrap();
+        for (index, response) in case["responses"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .enumerate()
+        {
+            let reply = replay(address, "172.18.0.2:30080", &response["request"], &[]).await;
+            wrong.extend(differences(response, &reply));
+            if let Some(recorded) = case["proxy_log"][index].as_str() {
+                let path = format!(
+                    "http.path={} ",
+                    response["request"]["path"].as_str().unwrap()
+                );
+                let ours = stable(&log.find(&path).await);
+                let recorded = stable(recorded);
+                if ours != recorded {
+                    wrong.push(format!("log:\n  ours     {ours}\n  recorded {recorded}"));
+                }
+            }
+        }
+        failures.extend(wrong.into_iter().map(|wrong| format!("{name}: {wrong}")));
+    }
+    println!("{compared} compared, {skipped} skipped");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    assert_eq!((compared, skipped), (COMPARED, LEFT_OUT));
+}
+
+const COMPARED: usize = 11;
+const LEFT_OUT: usize = 18;
+
+/// Differences between the recorded conditions and ours, of every kind that the embedded gateway has.
+fn statuses(case: &Value, ours: &[Value]) -> Vec<String> {
+    let same = |a: &Value, b: &Value| {
+        a["kind"] == b["kind"]
+            && ["name", "namespace"]
+                .iter()
+                .all(|f| a["metadata"][f] == b["metadata"][f])
+    };
+    let mut found = Vec::new();
+    for recorded in case["objects"].as_array().into_iter().flatten() {
+        let Some(our) = ours.iter().find(|our| same(our, recorded)) else {
+            continue;
+        };
+        let (a, b) = (timeless(&our["status"]), timeless(&recorded["status"]));
+        if a != b {
+            found.push(format!(
+                "{} status:\n  ours     {a}\n  recorded {b}",
+                recorded["kind"]
+            ));
+        }
+    }
+    found
+}
+
+/// A status without what only a cluster has: times, generations, addresses.
+fn timeless(status: &Value) -> Value {
+    match status {
+        Value::Object(fields) => {
+            let dropped = [
+                "lastTransitionTime",
+                "observedGeneration",
+                "addresses",
+                "listeners",
+            ];
+            let kept = fields
+                .iter()
+                .filter(|(name, _)| !dropped.contains(&name.as_str()));
+            kept.map(|(name, value)| (name.clone(), timeless(value)))
+                .collect()
+        }
+        Value::Array(items) => items.iter().map(timeless).collect(),
+        other => other.clone(),
+    }
+}
+
+/// A log line without what differs from run to run.
+fn stable(line: &str) -> String {
+    let (_, line) = line.split_once('\t').unwrap();
+    let words = line
+        .split(' ')
+        .filter(|word| !word.starts_with("src.addr=") && !word.starts_with("duration="));
+    words.collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,32 @@
+//! The certificate of the stand-in for api.openai.com. The key is for tests only; nothing trusts it but they.
+
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{RootCertStore, ServerConfig};
+
+const CA: &[u8] = include_bytes!("../recordings/tls/ca.pem");
+const CERTIFICATE: &[u8] = include_bytes!("../recordings/tls/cert.pem");
+const KEY: &[u8] = include_bytes!("../recordings/tls/key.pem");
+
+pub fn roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_slice(CA).unwrap())
+        .unwrap();
+    roots
+}
+
+pub fn acceptor() -> tokio_rustls::TlsAcceptor {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let certificate = CertificateDer::from_pem_slice(CERTIFICATE).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(KEY).unwrap();
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    Arc::new(config).into()
+}
