@@ -34,6 +34,10 @@ pub fn proof(findings: &[Finding], look: Look) -> String {
             .map(|(finding, route)| row(finding, route, look)),
     );
     let mut lines = text::table(&rows);
+    let others = findings
+        .iter()
+        .filter(|f| f.verdict == Verdict::Pass && f.id.starts_with("test."));
+    lines.extend(others.map(|finding| format!("{} {}", look.good(), finding.title)));
     for finding in findings
         .iter()
         .filter(|f| f.verdict == Verdict::Fail || f.verdict == Verdict::Skip)

@@ -1,0 +1,128 @@
+//! The binary from outside, in a home of its own: temporary folders, free ports, and everything
+//! that was started is ended when the test ends.
+
+use serde_json::Value;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+pub struct Home {
+    folder: tempfile::TempDir,
+    pub port: u16,
+}
+
+/// What one command said.
+#[derive(Debug)]
+pub struct Said {
+    pub stdout: String,
+    pub stderr: String,
+    pub code: i32,
+}
+
+impl Home {
+    pub fn new() -> Self {
+        Home {
+            folder: tempfile::tempdir().unwrap(),
+            port: free_port(),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn environment(&self) -> PathBuf {
+        self.path().join("state/gatewright/environments/default")
+    }
+
+    /// `gw` with these arguments, nothing of the tester's own environment but PATH, no Docker, and
+    /// no Ollama unless a test gives one.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gw"));
+        command
+            .args(args)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.path())
+            .env("XDG_STATE_HOME", self.path().join("state"))
+            .env("XDG_CACHE_HOME", self.path().join("cache"))
+            .env("KUBECONFIG", self.path().join("kubeconfig"))
+            .env(
+                "DOCKER_HOST",
+                format!("unix://{}/no-docker.sock", self.path().display()),
+            )
+            .env("GW_PORT", self.port.to_string())
+            .env("GW_PROGRESS", "plain")
+            .stdin(Stdio::null())
+            .current_dir(self.path());
+        command
+    }
+
+    pub fn gw(&self, args: &[&str]) -> Said {
+        said(self.command(args).output().unwrap())
+    }
+
+    /// `gw` with `-o json`, and its answer.
+    pub fn json(&self, args: &[&str]) -> (Value, i32) {
+        let said = self.gw(&[args, &["-o", "json"]].concat());
+        let value = serde_json::from_str(&said.stdout);
+        (value.unwrap_or_else(|e| panic!("{e}: {said:?}")), said.code)
+    }
+
+    /// A profile whose Ollama is at a port where there is none, so that a test does not depend on
+    /// what this machine has.
+    pub fn profile(&self) -> String {
+        self.write("profile.yaml", &format!(
+            "apiVersion: gatewright.dev/v1alpha1\nkind: Profile\nname: test\ndescription: for tests\nbackends:\n\
+             - name: ollama\n  provider: ollama\n  port: {}\n  required: false\n\
+             - name: mock\n  provider: mock\n  port: {}\n  fallback: true\n\
+             policies:\n- name: same-site\n  csrf: {{}}\n",
+            free_port(),
+            free_port(),
+        ))
+    }
+
+    pub fn write(&self, name: &str, text: &str) -> String {
+        let path = self.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_string_lossy().into_owned()
+    }
+
+    pub fn base(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Processes of this home that are alive, by their command lines.
+    pub fn processes(&self) -> Vec<String> {
+        let marker = self.path().to_string_lossy().into_owned();
+        let mut found = Vec::new();
+        for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
+            let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line).replace('\0', " ");
+            if String::from_utf8_lossy(&environment).contains(&marker) && line.contains("gw") {
+                found.push(line.trim().to_string());
+            }
+        }
+        found
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        let _ = self.command(&["down", "--yes"]).output();
+    }
+}
+
+pub fn said(output: Output) -> Said {
+    Said {
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        code: output.status.code().unwrap_or(-1),
+    }
+}
+
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
