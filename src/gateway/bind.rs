@@ -20,8 +20,8 @@ use super::plane::Plane;
 const DRAIN: Duration = Duration::from_secs(10);
 /// How long a client may take to send a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
-/// The most that a request's head may take.
-const HEAD_LIMIT: usize = 64 << 10;
+/// The most that a request's head may take; hyper may let one read more pass.
+const HEAD_LIMIT: usize = 32 << 10;
 const HEADERS: usize = 100;
 /// A pause when no connection can be accepted, such as when file descriptors have run out.
 const BREATH: Duration = Duration::from_millis(50);

@@ -104,3 +104,157 @@ pub(super) fn backend(backends: &[WeightedBackend]) -> Option<&WeightedBackend> 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::compile::compile;
+    use crate::gateway::config::Destination;
+    use crate::gateway::object::World;
+    use serde_json::{Value, json};
+
+    /// Compiles routes, each named for what it matches, and says which takes a request.
+    fn taken(
+        routes: &[(&str, Value)],
+        method: &str,
+        url: &str,
+        headers: &[(&'static str, &str)],
+    ) -> String {
+        let gateway = json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "gw"},
+            "spec": {"gatewayClassName": "agentgateway", "listeners": [{"name": "http", "protocol": "HTTP", "port": 80}]}});
+        let route = |(name, spec): &(&str, Value)| {
+            let mut spec = spec.clone();
+            spec["parentRefs"] = json!([{"name": "gw"}]);
+            json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": name}, "spec": spec})
+        };
+        let objects = std::iter::once(gateway)
+            .chain(routes.iter().map(route))
+            .collect();
+        let config = compile(&World::of(objects).unwrap()).config;
+        let uri: http::Uri = url.parse().unwrap();
+        let mut map = HeaderMap::new();
+        headers
+            .iter()
+            .for_each(|(name, value)| drop(map.insert(*name, value.parse().unwrap())));
+        let asked = Asked {
+            host: uri.host().unwrap(),
+            path: uri.path(),
+            query: uri.query(),
+            method: &method.parse().unwrap(),
+            headers: &map,
+        };
+        let found = rule(&config.listeners[&80][0], &asked);
+        found.map_or("none".to_string(), |candidate| {
+            candidate.rule.route.to_string()
+        })
+    }
+
+    fn matching(m: Value) -> Value {
+        json!({"rules": [{"matches": [m]}]})
+    }
+
+    #[test]
+    fn precedence_is_gateway_apis() {
+        let path = |kind: &str, value: &str| json!({"path": {"type": kind, "value": value}});
+        let with = |mut m: Value, field: &str, value: Value| {
+            m[field] = value;
+            matching(m)
+        };
+        let a = path("PathPrefix", "/a");
+        let routes = [
+            ("any", json!({"rules": [{}]})),
+            ("a", matching(a.clone())),
+            ("a-later", matching(a.clone())),
+            ("a-b", matching(path("PathPrefix", "/a/b"))),
+            ("exact", matching(path("Exact", "/a/b"))),
+            ("regex", matching(path("RegularExpression", "/x.*z"))),
+            ("post", with(a.clone(), "method", json!("POST"))),
+            (
+                "header",
+                with(a.clone(), "headers", json!([{"name": "X-T", "value": "1"}])),
+            ),
+            (
+                "query",
+                with(
+                    a.clone(),
+                    "queryParams",
+                    json!([{"name": "q", "type": "RegularExpression", "value": "\\d+"}]),
+                ),
+            ),
+            (
+                "host",
+                json!({"hostnames": ["h.example"], "rules": [{"matches": [{"path": {"value": "/a"}}]}]}),
+            ),
+            ("wild", json!({"hostnames": ["*.example"], "rules": [{}]})),
+        ];
+        type Row<'a> = (&'a str, &'a str, &'a [(&'static str, &'a str)], &'a str);
+        let table: [Row<'_>; 16] = [
+            ("GET", "http://l/", &[], "any"),
+            ("GET", "http://l/ab", &[], "any"),
+            ("GET", "http://l/a", &[], "a"),
+            ("GET", "http://l/a/b/c", &[], "a-b"),
+            ("GET", "http://l/a/b", &[], "exact"),
+            ("GET", "http://l/a/bc", &[], "a"),
+            ("GET", "http://l/xyz", &[], "any"),
+            ("POST", "http://l/a", &[], "post"),
+            ("GET", "http://l/a", &[("x-t", "1")], "header"),
+            ("GET", "http://l/a", &[("x-t", "2")], "a"),
+            ("POST", "http://l/a", &[("x-t", "1")], "post"),
+            ("GET", "http://l/a?q=12", &[], "query"),
+            ("GET", "http://l/a?q=12x", &[], "a"),
+            ("GET", "http://l/a?q=1", &[("x-t", "1")], "header"),
+            ("GET", "http://h.example/a", &[], "host"),
+            ("GET", "http://h.example/b", &[], "wild"),
+        ];
+        for (method, url, headers, expected) in table {
+            let found = taken(&routes, method, url, headers);
+            assert_eq!(
+                found,
+                format!("default/{expected}"),
+                "{method} {url} {headers:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_regex_matches_whole_paths() {
+        let routes = [(
+            "r",
+            matching(json!({"path": {"type": "RegularExpression", "value": "/x|/y.*z"}})),
+        )];
+        for (path, expected) in [
+            ("/x", "default/r"),
+            ("/xx", "none"),
+            ("/yaz", "default/r"),
+            ("/yazq", "none"),
+        ] {
+            assert_eq!(
+                taken(&routes, "GET", &format!("http://l{path}"), &[]),
+                expected,
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn weights_are_shares_and_nothing_weighs_nothing() {
+        let weigh = |weight| WeightedBackend {
+            weight,
+            filters: Vec::new(),
+            destination: Destination::Unknown,
+        };
+        assert!(backend(&[]).is_none());
+        assert!(backend(&[weigh(0), weigh(0)]).is_none());
+        let backends = [weigh(1), weigh(0), weigh(3)];
+        let mut counts = [0; 3];
+        for _ in 0..4000 {
+            let chosen = backend(&backends).unwrap();
+            counts[backends
+                .iter()
+                .position(|b| std::ptr::eq(b, chosen))
+                .unwrap()] += 1;
+        }
+        assert_eq!(counts[1], 0);
+        assert!((800..1200).contains(&counts[0]), "{counts:?}");
+    }
+}

@@ -207,9 +207,10 @@ fn complete(id: &Id, object: &mut Value) {
     }
 }
 
+const HIDDEN: &str = "<redacted>";
+
 /// A copy that a person may see: keys are replaced by a word (architecture, decision 7).
 pub(super) fn redacted(object: &Value) -> Value {
-    const HIDDEN: &str = "<redacted>";
     let mut copy = object.clone();
     if text(object, &["kind"]) == "Secret" {
         if let Some(data) = copy.get_mut("data").and_then(Value::as_object_mut) {
@@ -220,12 +221,25 @@ pub(super) fn redacted(object: &Value) -> Value {
             *annotations = json!({});
         }
     }
-    for path in ["/spec/policies/auth/key", "/spec/backend/auth/key"] {
-        if let Some(key) = copy.pointer_mut(path) {
-            *key = json!(HIDDEN);
-        }
-    }
+    hide_credentials(&mut copy);
     copy
+}
+
+/// Hides inline keys and password hashes wherever a spec may carry them: of backends, of providers
+/// in groups, of MCP targets, of policies.
+fn hide_credentials(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (parent, field) in [("auth", "key"), ("basicAuthentication", "users")] {
+                if let Some(secret) = fields.get_mut(parent).and_then(|auth| auth.get_mut(field)) {
+                    *secret = json!(HIDDEN);
+                }
+            }
+            fields.values_mut().for_each(hide_credentials);
+        }
+        Value::Array(items) => items.iter_mut().for_each(hide_credentials),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 /// Whether a LabelSelector (null selects nothing) picks these labels.
@@ -271,6 +285,15 @@ mod tests {
             "Bearer k"
         );
         assert_eq!(redacted(stored)["data"]["Authorization"], "<redacted>");
+    }
+
+    #[test]
+    fn inline_keys_are_hidden_wherever_they_are() {
+        let spec = json!({"ai": {"groups": [{"providers": [{"policies": {"auth": {"key": "k-1"}}}]}]},
+            "mcp": {"targets": [{"static": {"policies": {"auth": {"key": "k-2"}}}}]},
+            "policies": {"auth": {"key": "k-3"}}, "traffic": {"basicAuthentication": {"users": ["u:k-4"]}}});
+        let shown = redacted(&json!({"kind": "AgentgatewayBackend", "spec": spec})).to_string();
+        assert!(!shown.contains("k-"), "{shown}");
     }
 
     #[test]

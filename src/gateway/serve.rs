@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -59,17 +59,23 @@ fn listen(socket: &Path) -> io::Result<UnixListener> {
         let message = "another gateway already answers there";
         return Err(io::Error::new(io::ErrorKind::AddrInUse, message));
     }
+    let is_foreign = |found: fs::Metadata| !found.file_type().is_socket();
+    if fs::symlink_metadata(socket).is_ok_and(is_foreign) {
+        let message = "something that is no socket is there";
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, message));
+    }
     let folder = socket.parent().unwrap_or(Path::new(""));
     let nursery = folder.join(format!(".{}", std::process::id()));
-    DirBuilder::new().mode(0o700).create(&nursery)?;
     let born = nursery.join("s");
+    // What a process of the same number may have left when it was killed.
+    let sweep = || drop((fs::remove_file(&born), fs::remove_dir(&nursery)));
+    sweep();
+    DirBuilder::new().mode(0o700).create(&nursery)?;
     let listener = UnixListener::bind(&born).and_then(|listener| {
         fs::set_permissions(&born, Permissions::from_mode(0o600))?;
         fs::rename(&born, socket)?;
         Ok(listener)
     });
-    // Left-overs are harmless: nobody else can enter.
-    let _ = fs::remove_file(&born);
-    let _ = fs::remove_dir(&nursery);
+    sweep();
     listener
 }

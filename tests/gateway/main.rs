@@ -1,0 +1,10 @@
+//! The embedded gateway from outside, where no recording says it: streams, limits, ports, the admin
+//! socket, what a browser may do.
+
+mod admin;
+mod refusal;
+mod stream;
+#[path = "../support/mod.rs"]
+mod support;
+mod traffic;
+mod world;
