@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+#[allow(dead_code, reason = "each test program uses a part of it")]
 pub struct Home {
     folder: tempfile::TempDir,
     pub port: u16,
@@ -19,6 +20,7 @@ pub struct Said {
     pub code: i32,
 }
 
+#[allow(dead_code, reason = "each test program uses a part of it")]
 impl Home {
     pub fn new() -> Self {
         Home {
