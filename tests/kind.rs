@@ -136,6 +136,7 @@ impl Kind {
                 return;
             }
         }
+        child.wait().unwrap();
         panic!("up ended before it said `{line}`: {seen:#?}");
     }
 }
@@ -386,16 +387,10 @@ fn a_second_up_is_ten_times_faster_than_helm_and_kubectl(kind: &Kind) {
         ratio >= 10.0,
         "second up {ours:?}, helm and kubectl {theirs:?}"
     );
-    // Helm's own upgrade took our mark off the releases, as anyone's would: they are not ours now.
-    for chart in [
-        "agentgateway-crds",
-        "agentgateway",
-        "kgateway-crds",
-        "kgateway",
-    ] {
-        let said = kind.helm(&["rollback", chart, "1", "-n", "kgateway-system"]);
-        assert_eq!(said.code, 0, "{said:?}");
-    }
+    // Helm's own upgrade took our mark off the releases; up puts it on again.
+    let again = kind.gw(&["up"]);
+    assert_eq!(again.code, 0, "{again:?}");
+    assert!(kind.gw(&["up"]).stdout.contains("nothing to change"));
 }
 
 fn the_relay_refuses_what_changes_models(kind: &Kind) {
@@ -536,12 +531,12 @@ fn killed_at_five_steps_up_goes_on_where_it_ended() {
     let places = [
         "Starting control-plane",
         "helm upgrade --install oci://ghcr.io/kgateway-dev/charts/agentgateway-crds",
-        "helm upgrade --install oci://ghcr.io/kgateway-dev/charts/kgateway\n",
-        "gateway",
+        "charts       kgateway: helm upgrade",
+        "   gateway ",
         "asking for Ollama from inside",
     ];
     for place in places {
-        kind.killed_at(place.trim_end());
+        kind.killed_at(place);
     }
     let up = kind.gw(&["up"]);
     assert_eq!(up.code, 0, "{up:?}");

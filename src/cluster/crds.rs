@@ -23,6 +23,10 @@ use std::time::Duration;
 const RELEASES: &str = "https://github.com/kubernetes-sigs/gateway-api/releases/download";
 const VERSION_ANNOTATION: &str = "gateway.networking.k8s.io/bundle-version";
 const GATEWAYS: &str = "gateways.gateway.networking.k8s.io";
+/// Without these no Gateway and no HTTPRoute can be.
+const REQUIRED: [&str; 3] = ["gatewayclasses", "gateways", "httproutes"];
+/// What the standard channel has besides.
+const FURTHER: [&str; 3] = ["grpcroutes", "referencegrants", "backendtlspolicies"];
 const READY_DEADLINE: Duration = Duration::from_secs(30);
 
 /// What the cluster has, by the annotation that kgateway itself goes by (facts 1.6).
@@ -57,12 +61,18 @@ pub async fn install(
     cache: &Path,
     context: &Context<'_>,
 ) -> Result<Outcome> {
-    match installed(client).await? {
-        Some(version) if is_in_range(&version) => {
+    let version = installed(client).await?;
+    if let Some(version) = version.as_ref().filter(|version| !is_in_range(version)) {
+        return Err(out_of_range(version));
+    }
+    let ours = context.journal.knows(&Thing::GatewayApi);
+    match (version, missing(client, ours).await?) {
+        (Some(version), missing) if missing.is_empty() => {
             return Ok(Outcome::new(Change::Unchanged, version));
         }
-        Some(version) => return Err(out_of_range(&version)),
-        None => {}
+        (Some(version), missing) if !ours => return Err(incomplete(&version, &missing)),
+        // Nothing is there, or a run of ours was killed half way.
+        _ => {}
     }
     let objects = labelled(&bundle(cache, context).await?, environment)?;
     context.journal.begin(&Thing::GatewayApi)?;
@@ -109,6 +119,34 @@ async fn bundle(cache: &Path, context: &Context<'_>) -> Result<String> {
         Error::new(format!("{} can't be written", kept.display()), "df -h").because(&e)
     })?;
     Ok(text)
+}
+
+/// The CRDs that should be there and are not: all of the bundle if we installed it, else those that
+/// nothing works without.
+async fn missing(client: &Client, ours: bool) -> Result<Vec<&'static str>> {
+    let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let read = |e| refused("the Gateway API CRDs can't be read", &e, "gw status");
+    let list = crds
+        .list_metadata(&ListParams::default())
+        .await
+        .map_err(read)?;
+    let further = FURTHER.iter().filter(|_| ours);
+    let is_there = |plural: &str| {
+        let name = format!("{plural}.gateway.networking.k8s.io");
+        list.iter().any(|crd| crd.name_any() == name)
+    };
+    let wanted = REQUIRED.iter().chain(further).copied();
+    Ok(wanted.filter(|plural| !is_there(plural)).collect())
+}
+
+fn incomplete(version: &str, missing: &[&str]) -> Error {
+    let url = format!("{RELEASES}/{version}/standard-install.yaml");
+    let what = format!(
+        "the cluster has Gateway API {version} without {}",
+        crate::text::list(missing)
+    );
+    Error::new(what, format!("kubectl apply --server-side -f {url}"))
+        .fact("it was installed by somebody else, so it is not completed unasked")
 }
 
 fn out_of_range(version: &str) -> Error {

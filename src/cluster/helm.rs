@@ -21,9 +21,7 @@ const INSTALL: &str =
 const HELM_DEADLINE: Duration = Duration::from_secs(180);
 
 /// Marks a release as ours in Helm's own record.
-fn description(environment: &str) -> String {
-    format!("gatewright environment {environment}")
-}
+const MARK: &str = "gatewright environment ";
 
 /// One cluster's Helm.
 #[derive(Clone)]
@@ -46,10 +44,14 @@ impl Helm {
     pub async fn apply(&self, chart: &Chart, context: &Context<'_>) -> Result<Outcome> {
         let before = installed(&self.client, &chart.namespace, chart.name).await?;
         let detail = format!("{} {}", chart.name, chart.version);
+        // What we installed and somebody's helm has changed since is made ours again.
+        let known = context.journal.knows(&thing(chart));
         let change = match &before {
-            Some(release) if is_as_planned(release, chart) => Change::Unchanged,
+            Some(release) if is_as_planned(release, chart) && (is_marked(release) || !known) => {
+                Change::Unchanged
+            }
             Some(release) => {
-                if !is_ours(release, context.journal.knows(&thing(chart))) {
+                if !is_marked(release) && !known {
                     return Err(foreign(release, chart));
                 }
                 context.journal.begin(&thing(chart))?;
@@ -100,7 +102,7 @@ impl Helm {
 
     async fn upgrade(&self, chart: &Chart, context: &Context<'_>) -> Result<()> {
         let helm = find("helm", INSTALL)?;
-        let mark = description(&self.environment);
+        let mark = format!("{MARK}{}", self.environment);
         let mut args = vec![
             "upgrade",
             "--install",
@@ -138,7 +140,7 @@ impl Helm {
         let Some(release) = installed(&self.client, namespace, name).await? else {
             return Ok(Undone::Absent);
         };
-        if !is_ours(&release, true) {
+        if !is_marked(&release) && release.status == "deployed" {
             return Ok(Undone::Kept(
                 "it was installed by somebody else".to_string(),
             ));
@@ -238,11 +240,10 @@ fn thing(chart: &Chart) -> Thing {
     }
 }
 
-/// A release that was installed to the end carries our mark; one that failed or was interrupted
-/// carries Helm's own words instead, and only the ledger knows.
-fn is_ours(release: &Installed, known: bool) -> bool {
-    release.description.starts_with("gatewright environment ")
-        || (known && release.status != "deployed")
+/// A release that we installed to the end carries our mark; one that failed or was interrupted
+/// carries Helm's own words instead.
+fn is_marked(release: &Installed) -> bool {
+    release.description.starts_with(MARK)
 }
 
 /// A chart from a folder has the version that stands in it.
