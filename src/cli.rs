@@ -6,14 +6,15 @@ use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
-  gw up                          a gateway on this machine, proved with a real request
-  gw up --target kind            the same on a kind cluster, with kgateway and agentgateway
-  gw test                        prove every route again
-  gw status                      what is there, and whether it answers now
-  gw down                        take back everything that gw made
+  gw up                  a gateway on this machine, proved with a real request
+  gw up --target kind    the same on a kind cluster, with agentgateway
+  gw test                prove every route again
+  gw status              what is there, and whether it answers now
+  gw down                take back everything that gw made
 
-Exit codes: 0 done, 1 failed, 2 usage or profile, 3 no usable target, 4 applied but not proved,
-128+n ended by signal n";
+Exit codes:
+  0 done, 1 failed, 2 usage or profile, 3 no usable target,
+  4 applied but not proved, 128+n ended by signal n";
 
 /// The local AI gateway: one command sets it up, real requests prove it.
 #[derive(Debug, Parser)]

@@ -156,7 +156,6 @@ impl Helm {
             namespace,
             "--kubeconfig",
             &self.kubeconfig,
-            "--ignore-not-found",
         ];
         Run::new(helm, &args)
             .deadline(HELM_DEADLINE)

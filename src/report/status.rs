@@ -58,9 +58,9 @@ pub fn screen(
             format!("{}  {}", part.version, part.state),
         ]);
     }
-    for object in &survey.objects {
-        rows.push(object_row(object, look));
-    }
+    let mut objects: Vec<&ObjectState> = survey.objects.iter().collect();
+    objects.sort_by_key(|object| place(&object.kind));
+    rows.extend(objects.into_iter().map(|object| object_row(object, look)));
     let mut lines = vec![
         format!(
             "environment {}, profile {}",
@@ -72,6 +72,21 @@ pub fn screen(
     lines.push(String::new());
     lines.extend(last_proof(proof, look));
     lines.join("\n") + "\n"
+}
+
+/// Every object once, in the order in which a request meets them.
+fn place(kind: &str) -> usize {
+    let order = [
+        "Gateway",
+        "AgentgatewayParameters",
+        "AgentgatewayPolicy",
+        "HTTPRoute",
+        "AgentgatewayBackend",
+    ];
+    order
+        .iter()
+        .position(|known| *known == kind)
+        .unwrap_or(order.len())
 }
 
 /// Kinds as people call them.
@@ -128,12 +143,11 @@ fn last_proof(proof: Option<&Proof>, look: Look) -> Vec<String> {
     let Some(proof) = proof else {
         return vec![format!("not proved yet\n  {} gw test", look.arrow())];
     };
-    let age = text::duration(Duration::from_secs(now().saturating_sub(proof.at)));
-    let mut rows = vec![vec![
-        String::new(),
-        "last proof".to_string(),
-        format!("{age} ago"),
-    ]];
+    let age = match now().saturating_sub(proof.at) {
+        0..2 => "just now".to_string(),
+        seconds => format!("{} ago", text::duration(Duration::from_secs(seconds))),
+    };
+    let mut rows = vec![vec![String::new(), "last proof".to_string(), age]];
     for finding in &proof.findings {
         if let Some(route) = &finding.route {
             let time = text::duration(Duration::from_secs_f64(finding.seconds));
