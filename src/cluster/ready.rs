@@ -5,7 +5,7 @@ use super::pod::{PodState, state};
 use crate::error::{Error, Result};
 use crate::text;
 use futures::StreamExt;
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::runtime::{WatchStreamExt, watcher};
@@ -61,6 +61,7 @@ pub async fn deployment_ready(
     waiting: &(dyn Fn(String) + Send + Sync),
 ) -> Result<()> {
     let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
+    let sets: Api<ReplicaSet> = Api::namespaced(client.clone(), namespace);
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
     if let Ok(Some(found)) = deployments.get_opt(name).await
         && is_available(&found)
@@ -86,7 +87,7 @@ pub async fn deployment_ready(
                 return Err(Error::new(what, next).fact(last));
             }
         }
-        match look(&deployments, &pods, name).await? {
+        match look(&deployments, &sets, &pods, name).await? {
             Look::Ready => return Ok(()),
             Look::Coming(reason) => {
                 if reason != last {
@@ -107,7 +108,12 @@ enum Look {
     Stuck(String),
 }
 
-async fn look(deployments: &Api<Deployment>, pods: &Api<Pod>, name: &str) -> Result<Look> {
+async fn look(
+    deployments: &Api<Deployment>,
+    sets: &Api<ReplicaSet>,
+    pods: &Api<Pod>,
+    name: &str,
+) -> Result<Look> {
     let fault =
         |e: kube::Error| refused(format!("deployment {name} can't be read"), &e, "gw status");
     let Some(deployment) = deployments.get_opt(name).await.map_err(fault)? else {
@@ -117,10 +123,9 @@ async fn look(deployments: &Api<Deployment>, pods: &Api<Pod>, name: &str) -> Res
         return Ok(Look::Ready);
     }
     let labels = ListParams::default().labels(&format!("app.kubernetes.io/name={name}"));
-    let mut pods = pods.list(&labels).await.map_err(fault)?.items;
-    // The newest pod tells of the newest form.
-    pods.sort_by_key(|pod| std::cmp::Reverse(pod.creation_timestamp().map(|t| t.0)));
-    let Some(pod) = pods.first() else {
+    let sets = sets.list(&labels).await.map_err(fault)?.items;
+    let pods = pods.list(&labels).await.map_err(fault)?.items;
+    let Some(pod) = pods.iter().find(|pod| is_current(pod, &deployment, &sets)) else {
         return Ok(Look::Coming(why_no_pod(&deployment)));
     };
     Ok(match state(pod) {
@@ -128,6 +133,25 @@ async fn look(deployments: &Api<Deployment>, pods: &Api<Pod>, name: &str) -> Res
         PodState::Coming(reason) => Look::Coming(reason),
         PodState::Stuck(reason) => Look::Stuck(format!("pod {}: {reason}", pod.name_any())),
     })
+}
+
+/// Whether a pod is of the deployment's present form. A pod of an older form may be stuck, and a
+/// deployment that was set back runs older pods: neither age tells, only the revision does.
+fn is_current(pod: &Pod, deployment: &Deployment, sets: &[ReplicaSet]) -> bool {
+    const REVISION: &str = "deployment.kubernetes.io/revision";
+    let observed = deployment
+        .status
+        .as_ref()
+        .and_then(|status| status.observed_generation);
+    let revision = deployment.annotations().get(REVISION);
+    if observed < deployment.metadata.generation || revision.is_none() {
+        return false;
+    }
+    let current = sets
+        .iter()
+        .find(|set| set.annotations().get(REVISION) == revision);
+    let owners = pod.owner_references();
+    current.is_some_and(|set| owners.iter().any(|owner| owner.name == set.name_any()))
 }
 
 /// A quota or an admission rule shows on the deployment only.
@@ -162,5 +186,33 @@ mod tests {
         let old_pod_left = json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 1, "availableReplicas": 1});
         assert!(!is_available(&deployment(old_pod_left)));
         assert!(!is_available(&Deployment::default()));
+    }
+
+    #[test]
+    fn a_pod_of_an_older_form_says_nothing_about_the_present_one() {
+        let revision = |number: &str| json!({"deployment.kubernetes.io/revision": number});
+        let deployment: Deployment = serde_json::from_value(json!({
+            "metadata": {"generation": 3, "annotations": revision("3")},
+            "status": {"observedGeneration": 3}
+        }))
+        .unwrap();
+        let set = |name: &str, number: &str| -> ReplicaSet {
+            serde_json::from_value(
+                json!({"metadata": {"name": name, "annotations": revision(number)}}),
+            )
+            .unwrap()
+        };
+        let pod = |owner: &str| -> Pod {
+            let owner =
+                json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": owner, "uid": "u"});
+            serde_json::from_value(json!({"metadata": {"name": "p", "ownerReferences": [owner]}}))
+                .unwrap()
+        };
+        let sets = [set("good", "3"), set("broken", "2")];
+        assert!(is_current(&pod("good"), &deployment, &sets));
+        assert!(!is_current(&pod("broken"), &deployment, &sets));
+        let mut unseen = deployment.clone();
+        unseen.metadata.generation = Some(4);
+        assert!(!is_current(&pod("good"), &unseen, &sets));
     }
 }
