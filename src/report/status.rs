@@ -108,7 +108,8 @@ fn object_row(object: &ObjectState, look: Look) -> Vec<String> {
         "AgentgatewayParameters" => "parameters",
         "HTTPRoute" => "route",
         "Gateway" => "gateway",
-        "Service" | "EndpointSlice" => "host name",
+        "Service" => "service",
+        "EndpointSlice" => "endpoints",
         other => other,
     };
     let good: Vec<&str> = object.conditions.iter().map(|c| c.kind.as_str()).collect();
