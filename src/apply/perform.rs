@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::event::Sink;
 use crate::plan::outcome::{Change, Context, Journal, Outcome, Wire};
 use crate::plan::thing::Thing;
-use crate::plan::{Action, HostService, Phase, Plan, Step, WITNESS_PREFIX};
+use crate::plan::{Action, HostService, Phase, Plan, Step};
 use crate::provider::Provider;
 use crate::target::{Support, Target};
 use crate::text;
@@ -157,13 +157,8 @@ pub fn nothing_to_change(done: &[Done]) -> Option<String> {
     Some(format!("nothing to change: {objects}{charts} as planned"))
 }
 
-/// Removes the witnesses that an earlier run could not take away itself.
-pub async fn sweep(target: &dyn Target, run: &Run<'_>) -> Result<()> {
-    let is_witness = |thing: &Thing| matches!(thing, Thing::Object { name, .. } if name.starts_with(WITNESS_PREFIX));
-    remove(target, run, is_witness).await
-}
-
-/// Removes what an earlier plan made and this one does not want any more.
+/// Removes what earlier runs made and this plan does not want: objects of another plan, and the
+/// witnesses of a run that was killed.
 pub async fn prune(plan: &Plan, target: &dyn Target, run: &Run<'_>) -> Result<()> {
     let mut wanted: Vec<Thing> = plan.objects().map(Thing::of).collect();
     let services: Vec<&HostService> = plan.steps.iter().filter_map(host_service).collect();

@@ -32,10 +32,11 @@ pub async fn run(session: &Session, options: &Down) -> Outcome {
     };
     let cluster = created_cluster(&ledger);
     let keep_cluster = match &cluster {
-        Some(name) => {
-            options.keep_cluster || is_shared(session, name) || !confirm(session, options, name)?
+        Some(name) if !options.keep_cluster && !is_shared(session, name) => {
+            confirm(session, options, name)?;
+            false
         }
-        None => false,
+        other => other.is_some(),
     };
     let target = session.target(&record);
     let wires = Mutex::new(record.wires.clone());
@@ -103,25 +104,25 @@ fn is_shared(session: &Session, cluster: &str) -> bool {
 }
 
 /// A cluster goes only by a word of the person.
-fn confirm(session: &Session, options: &Down, cluster: &str) -> Result<bool> {
+fn confirm(session: &Session, options: &Down, cluster: &str) -> Result<()> {
     if options.yes {
-        return Ok(true);
+        return Ok(());
     }
+    let keep = "gw created it; `gw down --keep-cluster` takes back only what is in it";
     if !std::io::stdin().is_terminal() || !session.err.terminal {
-        let error = Error::usage(
-            format!("`gw down` would delete kind cluster {cluster}"),
-            "gw down --yes",
-        );
-        return Err(
-            error.fact("gw created it; `gw down --keep-cluster` takes back only what is in it")
-        );
+        let what = format!("`gw down` would delete kind cluster {cluster}");
+        return Err(Error::usage(what, "gw down --yes").fact(keep));
     }
     session.talk(&format!(
         "Delete kind cluster {cluster}, which gw created, with everything in it? [y/N] "
     ));
     let mut answer = String::new();
     let read = std::io::stdin().read_line(&mut answer);
-    Ok(read.is_ok() && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+    if read.is_ok() && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) {
+        return Ok(());
+    }
+    let what = format!("kind cluster {cluster} and everything in it are left as they are");
+    Err(Error::new(what, "gw down --keep-cluster").fact(keep))
 }
 
 /// The folder goes last: until then every file in it may be needed by a second `down`.

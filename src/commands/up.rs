@@ -6,7 +6,7 @@ use super::session::Session;
 use super::wish::Wanted;
 use crate::apply::ledger::Ledger;
 use crate::apply::lock::Lock;
-use crate::apply::perform::{Done, Run, check_support, nothing_to_change, perform, prune, sweep};
+use crate::apply::perform::{Done, Run, check_support, nothing_to_change, perform, prune};
 use crate::apply::record::{Record, now};
 use crate::cli::Up;
 use crate::error::{Error, Exit, Result};
@@ -96,7 +96,6 @@ impl Work<'_> {
             wires: &wires,
             patience: self.patience,
         };
-        sweep(self.target, &run).await?;
         let done = perform(self.plan, self.target, &run).await?;
         prune(self.plan, self.target, &run).await?;
         record.base_url = self.target.endpoint().await?;
