@@ -133,22 +133,16 @@ pub enum Command {
 /// What is to be made true: shared by `up` and `plan`.
 #[derive(Debug, Clone, Args)]
 pub struct Wish {
-    /// Shipped profile, file, or - for standard input
-    #[arg(
-        short,
-        long,
-        default_value = "default",
-        env = "GW_PROFILE",
-        value_name = "PROFILE"
-    )]
-    pub profile: String,
+    /// Shipped profile, file, or - for standard input; without it the last one, else default
+    #[arg(short, long, env = "GW_PROFILE", value_name = "PROFILE")]
+    pub profile: Option<String>,
     /// Where to run; without it the last target, else our kind cluster if it exists, else embedded
     #[arg(short, long, env = "GW_TARGET", value_name = "TARGET")]
     pub target: Option<TargetName>,
-    /// Port on this machine [default: the profile's, 8080]
+    /// Port on this machine; without it the last one given, else the profile's
     #[arg(long, env = "GW_PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
-    /// Name of the kind cluster [default: the profile's, gatewright]
+    /// Name of the kind cluster; without it the last one, else the profile's
     #[arg(long, env = "GW_CLUSTER", value_name = "NAME", value_parser = environment)]
     pub cluster: Option<String>,
     /// Image of a new kind node [default: the profile's, the pinned one of this kind]
@@ -214,6 +208,23 @@ pub enum ProfileVerb {
     Show { profile: String },
     /// Every problem of a profile, each with its place
     Validate { profile: String },
+}
+
+impl Wish {
+    /// The flags as they would be typed again, but for the port: a suggested command brings its own.
+    pub fn flags(&self) -> Vec<(&'static str, String)> {
+        let target = self.target.and_then(|target| target.to_possible_value());
+        let flags = [
+            ("--profile", self.profile.clone()),
+            ("--target", target.map(|value| value.get_name().to_string())),
+            ("--cluster", self.cluster.clone()),
+            ("--node-image", self.node_image.clone()),
+        ];
+        flags
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect()
+    }
 }
 
 /// Names of environments and clusters become file, label and container names.

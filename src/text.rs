@@ -38,15 +38,6 @@ pub fn list<T: AsRef<str>>(items: &[T]) -> String {
     }
 }
 
-/// `2.0 GB`, decimal units as `ollama list` prints them.
-pub fn size(bytes: u64) -> String {
-    match bytes {
-        b if b < 1_000_000 => format!("{} kB", b.div_ceil(1000)),
-        b if b < 1_000_000_000 => format!("{:.0} MB", b as f64 / 1e6),
-        b => format!("{:.1} GB", b as f64 / 1e9),
-    }
-}
-
 /// Rows as aligned columns, two spaces apart, nothing after the last column.
 pub fn table(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);

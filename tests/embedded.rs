@@ -163,8 +163,7 @@ fn a_taken_port_is_named_with_its_owner_and_the_next_free_one_is_offered() {
         .to_string();
     let arguments: Vec<&str> = next.split_whitespace().collect();
     assert_eq!(arguments[..2], ["up", "--port"], "{next}");
-    let profile = home.profile();
-    let then = home.gw(&[&arguments[..], &["--profile", &profile]].concat());
+    let then = home.gw(&arguments);
     assert_eq!(then.code, 0, "{then:?}");
 }
 
@@ -272,8 +271,11 @@ fn an_interrupt_says_how_to_go_on_and_leaves_a_state_that_up_takes_over() {
     }
     let said = home::said(child.wait_with_output().unwrap());
     assert_eq!(said.code, 130, "{said:?}");
-    assert!(said.stderr.ends_with("-> gw up\n"), "{said:?}");
-    assert_eq!(home.gw(&["up", "--profile", &profile]).code, 0);
+    let next = said.stderr.lines().last().unwrap();
+    let next = next.trim().trim_start_matches("-> gw ").to_string();
+    let arguments: Vec<&str> = next.split_whitespace().collect();
+    assert_eq!(arguments[0], "up", "{said:?}");
+    assert_eq!(home.gw(&arguments).code, 0, "{next}");
 }
 
 #[test]
@@ -320,6 +322,36 @@ fn two_environments_live_side_by_side() {
     assert_eq!(home.gw(&["test", "--env", "demo"]).code, 0);
     assert_eq!(home.gw(&["down", "--env", "demo"]).code, 0);
     assert_eq!(home.gw(&["test"]).code, 0);
+}
+
+#[test]
+fn a_plain_up_takes_the_profile_that_was_last_asked_for() {
+    let home = Home::new();
+    assert_eq!(home.gw(&["up", "--profile", &home.profile()]).code, 0);
+    let again = home.gw(&["up"]);
+    assert_eq!(again.code, 0, "{again:?}");
+    assert!(again.stdout.contains("nothing to change"), "{again:?}");
+    assert!(home.gw(&["status"]).stdout.contains("profile test"));
+}
+
+#[test]
+fn a_state_that_cannot_be_read_is_not_thrown_away() {
+    let home = Home::new();
+    home.gw(&["up", "--profile", &home.profile()]);
+    let record = home.environment().join("environment.json");
+    let good = std::fs::read(&record).unwrap();
+    std::fs::write(&record, "{ half").unwrap();
+    for command in ["up", "down", "status", "test"] {
+        let said = home.gw(&[command]);
+        assert_eq!(said.code, 1, "{said:?}");
+        assert!(
+            said.stderr.contains("environment.json can't be read"),
+            "{said:?}"
+        );
+    }
+    std::fs::write(&record, good).unwrap();
+    assert_eq!(home.gw(&["down"]).code, 0);
+    assert_eq!(home.processes(), Vec::<String>::new());
 }
 
 #[test]

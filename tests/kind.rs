@@ -217,6 +217,8 @@ fn a_cluster_from_nothing_to_a_proved_route_and_back() {
     a_lost_relay_is_found_and_started_again(&kind);
     an_object_of_others_is_not_taken_over(&kind);
     a_missing_image_is_told_in_the_pods_own_words(&kind);
+    a_stopped_node_is_started_again(&kind);
+    a_second_environment_is_refused_before_anything_changes(&kind);
     a_gateway_api_out_of_range_is_refused_and_left_as_it_is(&kind);
     down_leaves_what_is_not_ours(&kind);
 
@@ -485,6 +487,30 @@ fn a_missing_image_is_told_in_the_pods_own_words(kind: &Kind) {
     assert!(start.elapsed() < Duration::from_secs(120));
     let back = kind.gw(&["up"]);
     assert_eq!(back.code, 0, "{back:?}");
+}
+
+fn a_stopped_node_is_started_again(kind: &Kind) {
+    let node = format!("{}-control-plane", kind.cluster);
+    let stopped = Command::new("docker")
+        .args(["stop", "-t", "5", &node])
+        .output()
+        .unwrap();
+    assert!(stopped.status.success());
+    let status = kind.gw(&["status"]);
+    assert_eq!(status.code, 1, "{status:?}");
+    assert!(status.stdout.contains("is stopped"), "{status:?}");
+    let up = kind.gw(&["up"]);
+    assert_eq!(up.code, 0, "{up:?}");
+}
+
+fn a_second_environment_is_refused_before_anything_changes(kind: &Kind) {
+    let said = kind.gw(&["up", "--env", "other"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(
+        said.stderr.contains("holds environment `default` already"),
+        "{said:?}"
+    );
+    assert_eq!(kind.gw(&["test"]).code, 0);
 }
 
 fn a_gateway_api_out_of_range_is_refused_and_left_as_it_is(kind: &Kind) {

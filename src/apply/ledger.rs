@@ -45,6 +45,18 @@ impl Ledger {
         if !text.is_empty() && !text.ends_with('\n') {
             append(path, "\n")?;
         }
+        Ok(Ledger {
+            path: path.to_path_buf(),
+            things: Mutex::new(Self::read(&text)),
+        })
+    }
+
+    /// What a ledger holds, without opening it for writing. Nothing where there is none.
+    pub fn peek(path: &Path) -> Vec<Thing> {
+        Self::read(&fs::read_to_string(path).unwrap_or_default())
+    }
+
+    fn read(text: &str) -> Vec<Thing> {
         let mut things = Vec::new();
         for line in text
             .lines()
@@ -57,10 +69,7 @@ impl Ledger {
                 Happening::Removed => things.retain(|thing| *thing != line.thing),
             }
         }
-        Ok(Ledger {
-            path: path.to_path_buf(),
-            things: Mutex::new(things),
-        })
+        things
     }
 
     /// What we made and have not removed, oldest first.

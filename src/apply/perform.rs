@@ -5,7 +5,7 @@ use super::phases::Phases;
 use super::undo::undo_one;
 use crate::error::Result;
 use crate::event::Sink;
-use crate::plan::outcome::{Change, Context, Journal, Outcome, Wire};
+use crate::plan::outcome::{Change, Context, Journal, Outcome, Undone, Wire};
 use crate::plan::thing::Thing;
 use crate::plan::{Action, HostService, Phase, Plan, Step};
 use crate::provider::Provider;
@@ -196,8 +196,9 @@ async fn remove(
 ) -> Result<()> {
     let left: Vec<Thing> = run.ledger.things().into_iter().filter(unwanted).collect();
     for thing in left.iter().rev() {
-        undo_one(thing, target, run, None).await?;
-        run.ledger.removed(thing)?;
+        if !matches!(undo_one(thing, target, run, None).await?, Undone::Kept(_)) {
+            run.ledger.removed(thing)?;
+        }
     }
     Ok(())
 }

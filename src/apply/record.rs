@@ -20,7 +20,13 @@ pub struct Record {
     pub api_version: String,
     pub kind: String,
     pub environment: String,
+    /// Name of the profile.
     pub profile: String,
+    /// Where the profile came from: a shipped name or an absolute path; what came by standard input
+    /// is kept beside this file.
+    pub source: String,
+    /// The port that was asked for by flag; otherwise the profile's counts.
+    pub port_flag: Option<u16>,
     pub target: String,
     /// Name of the kind cluster; empty on other targets.
     pub cluster: String,
@@ -54,6 +60,8 @@ impl Record {
             kind: "Environment".to_string(),
             environment: plan.environment.clone(),
             profile: plan.profile.clone(),
+            source: String::new(),
+            port_flag: None,
             target: plan.target.name().to_string(),
             cluster: plan
                 .cluster()
@@ -89,14 +97,25 @@ impl Record {
         self.routes.iter().filter_map(planned).collect()
     }
 
-    pub fn load(paths: &EnvironmentPaths) -> Option<Record> {
-        let text = fs::read_to_string(paths.record()).ok()?;
-        serde_json::from_str(&text).ok()
+    /// `None` where nothing was applied. A record that can't be read is no reason to forget what
+    /// the ledger beside it holds.
+    pub fn load(paths: &EnvironmentPaths) -> Result<Option<Record>> {
+        let file = paths.record();
+        let fault = |e: &(dyn std::error::Error + 'static)| {
+            let what = format!("{} can't be read", file.display());
+            Error::new(what, format!("cat {}", file.display())).because(e)
+        };
+        let text = match fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(fault(&e)),
+        };
+        serde_json::from_str(&text).map(Some).map_err(|e| fault(&e))
     }
 
     /// Loads or says that there is nothing of that name.
     pub fn require(paths: &Paths, environment: &str) -> Result<Record> {
-        Record::load(&paths.environment(environment)).ok_or_else(|| {
+        Record::load(&paths.environment(environment))?.ok_or_else(|| {
             let others = names(paths);
             let error = Error::new(format!("environment `{environment}` is not there"), "gw up");
             match others.is_empty() {

@@ -3,6 +3,7 @@
 use super::perform::Run;
 use crate::error::Result;
 use crate::event::Task;
+use crate::plan::chart::is_crds;
 use crate::plan::outcome::{Journal, Undone};
 use crate::plan::thing::Thing;
 use crate::target::Target;
@@ -22,7 +23,9 @@ pub async fn undo(
     task: &Task,
 ) -> Result<Vec<Fate>> {
     let mut fates = Vec::new();
-    for thing in run.ledger.things().into_iter().rev() {
+    let mut things: Vec<Thing> = run.ledger.things().into_iter().rev().collect();
+    things.sort_by_key(height);
+    for thing in things {
         if let Some(reason) = keep(&thing).or_else(|| needed(&thing, &fates)) {
             fates.push(Fate {
                 thing,
@@ -38,6 +41,21 @@ pub async fn undo(
         fates.push(Fate { thing, undone });
     }
     Ok(fates)
+}
+
+/// What must go before what (facts 12): steps run side by side, so the ledger's order alone does not
+/// tell. Things of one height keep the ledger's order.
+fn height(thing: &Thing) -> u8 {
+    match thing {
+        Thing::Object { kind, .. } if kind == "Namespace" => 4,
+        Thing::Object { kind, .. } if kind == "AgentgatewayParameters" => 1,
+        Thing::Object { .. } | Thing::Process { .. } => 0,
+        Thing::Chart { name, .. } if is_crds(name) => 3,
+        Thing::Chart { .. } => 2,
+        Thing::GatewayApi => 4,
+        Thing::Context { .. } => 5,
+        Thing::Cluster { .. } => 6,
+    }
 }
 
 /// A chart that stays for somebody else's sake needs its namespace and the Gateway API.
@@ -63,25 +81,36 @@ pub async fn undo_with_cluster(
     run: &Run<'_>,
     task: &Task,
 ) -> Result<Vec<Fate>> {
-    let outside = |thing: &Thing| {
-        matches!(
-            thing,
-            Thing::Cluster { .. } | Thing::Context { .. } | Thing::Process { .. }
-        )
-    };
-    let (outside, inside): (Vec<Thing>, Vec<Thing>) =
-        run.ledger.things().into_iter().partition(outside);
+    let mut outside: Vec<Thing> = run.ledger.things().into_iter().filter(is_outside).collect();
+    outside.sort_by_key(height);
     let mut fates = Vec::new();
-    for thing in outside.into_iter().rev() {
+    for thing in outside {
         task.waiting(thing.title());
         let undone = undo_one(&thing, target, run, Some(task)).await?;
-        run.ledger.removed(&thing)?;
+        if !matches!(undone, Undone::Kept(_)) {
+            run.ledger.removed(&thing)?;
+        }
         fates.push(Fate { thing, undone });
     }
-    for thing in inside {
-        run.ledger.removed(&thing)?;
+    let gone = |fate: &Fate| {
+        matches!(
+            (&fate.thing, &fate.undone),
+            (Thing::Cluster { .. }, Undone::Removed | Undone::Absent)
+        )
+    };
+    if fates.iter().any(gone) {
+        for thing in run.ledger.things() {
+            run.ledger.removed(&thing)?;
+        }
     }
     Ok(fates)
+}
+
+fn is_outside(thing: &Thing) -> bool {
+    matches!(
+        thing,
+        Thing::Cluster { .. } | Thing::Context { .. } | Thing::Process { .. }
+    )
 }
 
 pub async fn undo_one(

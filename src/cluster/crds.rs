@@ -1,7 +1,6 @@
 //! The Gateway API CRDs: kept where a version in range is there, refused where it is not, else installed.
 
 use super::client::{is_absent, refused};
-use super::object::api;
 use crate::error::{Error, Result};
 use crate::host::web;
 use crate::plan::outcome::{Change, Context, Outcome, Undone};
@@ -12,7 +11,9 @@ use crate::plan::{
 use crate::yaml;
 use futures::future::try_join_all;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::{
+    ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams,
+};
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
@@ -111,6 +112,14 @@ async fn bundle(cache: &Path, context: &Context<'_>) -> Result<String> {
     let url = format!("{RELEASES}/{GATEWAY_API_VERSION}/standard-install.yaml");
     (context.waiting)(format!("fetching {url}"));
     let text = web::fetch(&url, Duration::from_secs(60)).await?;
+    // A network's login page is an answer too, and must not be kept.
+    if !text.contains(GATEWAYS) {
+        let error = Error::new(
+            format!("{url} answered with something else"),
+            format!("curl -fsSLO {url}"),
+        );
+        return Err(error.fact(crate::text::excerpt(&text, 160)));
+    }
     // Written beside and renamed: a killed run must not leave half a bundle behind.
     let part = kept.with_extension("part");
     let written = std::fs::create_dir_all(cache).and_then(|()| std::fs::write(&part, &text));
@@ -189,20 +198,8 @@ pub async fn remove(client: &Client) -> Result<Undone> {
     if names.is_empty() {
         return Ok(Undone::Absent);
     }
-    for (kind, version) in [
-        ("Gateway", "v1"),
-        ("HTTPRoute", "v1"),
-        ("GRPCRoute", "v1"),
-        ("ReferenceGrant", "v1beta1"),
-        ("BackendTLSPolicy", "v1"),
-    ] {
-        if let Some(user) = first_object(
-            client,
-            &format!("gateway.networking.k8s.io/{version}"),
-            kind,
-        )
-        .await?
-        {
+    for crd in found.iter().filter(|crd| names.contains(&&crd.name_any())) {
+        if let Some(user) = object_of(client, &crd.name_any()).await? {
             return Ok(Undone::Kept(format!("{user} uses them")));
         }
     }
@@ -222,42 +219,58 @@ pub async fn remove(client: &Client) -> Result<Undone> {
     Ok(Undone::Removed)
 }
 
-/// Any object of a kind that does not carry our label, as `Kind namespace/name`.
-pub async fn first_object(
-    client: &Client,
-    api_version: &str,
-    kind: &str,
-) -> Result<Option<String>> {
-    let foreign = ListParams::default()
-        .labels(&format!("{MANAGED_BY_LABEL}!={MANAGER}"))
-        .limit(1);
-    any_object(client, api_version, kind, &foreign).await
+/// Any object of the kinds that a Helm release brought, as `Kind namespace/name`.
+pub async fn first_user(client: &Client, release: &str) -> Result<Option<String>> {
+    let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let read = |e| refused("the CRDs can't be read", &e, "kubectl get crds");
+    let list = crds
+        .list_metadata(&ListParams::default())
+        .await
+        .map_err(read)?;
+    let of_release = |annotations: &std::collections::BTreeMap<String, String>| {
+        annotations
+            .get("meta.helm.sh/release-name")
+            .is_some_and(|name| name == release)
+    };
+    for crd in list.iter().filter(|crd| of_release(crd.annotations())) {
+        if let Some(user) = object_of(client, &crd.name_any()).await? {
+            return Ok(Some(user));
+        }
+    }
+    Ok(None)
 }
 
-/// The first object of a kind that `params` selects.
-pub async fn any_object(
-    client: &Client,
-    api_version: &str,
-    kind: &str,
-    params: &ListParams,
-) -> Result<Option<String>> {
-    match api(client, api_version, kind, "")
-        .list_metadata(params)
-        .await
-    {
+/// Any object of the kind that a CRD defines. An object is asked for in the version that is stored:
+/// that one is always served.
+async fn object_of(client: &Client, crd: &str) -> Result<Option<String>> {
+    let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let fault = |e: &kube::Error| {
+        refused(
+            format!("objects of {crd} can't be listed"),
+            e,
+            "kubectl get crds",
+        )
+    };
+    let Some(definition) = crds.get_opt(crd).await.map_err(|e| fault(&e))? else {
+        return Ok(None);
+    };
+    let spec = definition.spec;
+    let Some(version) = spec.versions.iter().find(|version| version.storage) else {
+        return Ok(None);
+    };
+    let kind = GroupVersionKind::gvk(&spec.group, &version.name, &spec.names.kind);
+    let resource = ApiResource::from_gvk_with_plural(&kind, &spec.names.plural);
+    let objects: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+    match objects.list_metadata(&ListParams::default().limit(1)).await {
         Ok(list) => Ok(list.iter().next().map(|object| {
             let namespace = object
                 .namespace()
                 .map(|ns| format!("{ns}/"))
                 .unwrap_or_default();
-            format!("{kind} {namespace}{}", object.name_any())
+            format!("{} {namespace}{}", kind.kind, object.name_any())
         })),
         Err(e) if is_absent(&e) => Ok(None),
-        Err(e) => Err(refused(
-            format!("{kind} objects can't be listed"),
-            &e,
-            "gw status",
-        )),
+        Err(e) => Err(fault(&e)),
     }
 }
 

@@ -1,18 +1,19 @@
 //! Charts through the `helm` program (architecture, decision 1); what is there is read without it.
 
 use super::client::{is_absent, refused};
-use super::crds::first_object;
+use super::crds::first_user;
 use super::object::api;
 use super::ready::{Deadline, deployment_ready};
 use super::release::{Installed, installed};
 use crate::error::{Error, Result};
 use crate::exec::{Run, find};
-use crate::plan::chart::Chart;
+use crate::plan::chart::{Chart, is_crds};
 use crate::plan::outcome::{Change, Context, Outcome, Undone};
 use crate::plan::thing::Thing;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{DeleteParams, ListParams};
-use kube::{Api, Client};
+use kube::api::{DeleteParams, DynamicObject, ListParams};
+use kube::{Api, Client, ResourceExt};
+use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
 
@@ -114,9 +115,12 @@ impl Helm {
             &self.kubeconfig,
             "--description",
             &mark,
-            "--values",
-            "-",
+            // Without it helm keeps the values of the release that is there.
+            "--reset-values",
         ];
+        if chart.values != json!({}) {
+            args.extend(["--values", "-"]);
+        }
         if chart.source.starts_with("oci://") {
             args.extend(["--version", &chart.version]);
         }
@@ -165,70 +169,69 @@ impl Helm {
         Ok(Undone::Removed)
     }
 
-    /// A controller leaves its classes behind: it may not delete them (facts 12). They go unless
-    /// somebody's Gateway is of that class.
+    /// A controller leaves its classes behind: it may not delete them (facts 12). No
+    /// Gateway is of them any more: the chart would have stayed.
     async fn remove_classes(&self, chart: &str) -> Result<()> {
-        let classes: &[&str] = match chart {
-            "agentgateway" => &["agentgateway"],
-            "kgateway" => &["kgateway", "kgateway-waypoint"],
-            _ => return Ok(()),
-        };
         let version = "gateway.networking.k8s.io/v1";
-        let next = "kubectl get gatewayclasses";
-        let fault = |e: &kube::Error| refused("the GatewayClasses can't be cleared away", e, next);
-        let gateways = api(&self.client, version, "Gateway", "");
-        let gateways = match gateways.list(&ListParams::default()).await {
-            Ok(list) => list.items,
-            Err(e) if is_absent(&e) => return Ok(()),
-            Err(e) => return Err(fault(&e)),
-        };
-        let used = |class: &str| {
-            let classes = gateways
-                .iter()
-                .filter_map(|g| g.data.pointer("/spec/gatewayClassName"));
-            classes.into_iter().any(|name| name == class)
-        };
-        for class in classes.iter().filter(|class| !used(class)) {
-            let api = api(&self.client, version, "GatewayClass", "");
-            match api.delete(class, &DeleteParams::default()).await {
+        for class in classes(chart) {
+            match api(&self.client, version, "GatewayClass", "")
+                .delete(class, &DeleteParams::default())
+                .await
+            {
                 Ok(_) => {}
                 Err(e) if is_absent(&e) => {}
-                Err(e) => return Err(fault(&e)),
+                Err(e) => {
+                    let what = format!("GatewayClass {class} can't be deleted");
+                    return Err(refused(what, &e, "kubectl get gatewayclasses"));
+                }
             }
         }
         Ok(())
     }
 
-    /// Any object of any owner that needs the chart. Ours of this environment are gone by now.
+    /// Any object of any owner that needs the chart. Ours are gone by now. A CRD chart is needed by
+    /// every object of its kinds, a controller by those and by every Gateway of its classes.
     async fn user(&self, chart: &str) -> Result<Option<String>> {
-        let all = ListParams::default().limit(1);
-        let agentgateway = [
-            ("agentgateway.dev/v1alpha1", "AgentgatewayBackend"),
-            ("agentgateway.dev/v1alpha1", "AgentgatewayPolicy"),
-            ("agentgateway.dev/v1alpha1", "AgentgatewayParameters"),
-        ];
-        match chart {
-            "agentgateway" | "agentgateway-crds" => {
-                for (version, kind) in agentgateway {
-                    if let Some(user) =
-                        super::crds::any_object(&self.client, version, kind, &all).await?
-                    {
-                        return Ok(Some(user));
-                    }
-                }
-                Ok(None)
-            }
-            _ => match first_object(
-                &self.client,
-                "gateway.kgateway.dev/v1alpha1",
-                "TrafficPolicy",
-            )
-            .await?
-            {
-                Some(user) => Ok(Some(user)),
-                None => Ok(None),
-            },
+        let crds = if is_crds(chart) {
+            chart.to_string()
+        } else {
+            format!("{chart}-crds")
+        };
+        if let Some(user) = first_user(&self.client, &crds).await? {
+            return Ok(Some(user));
         }
+        let gateways = self.gateways().await?;
+        let of_class = |gateway: &&DynamicObject| {
+            let class = gateway
+                .data
+                .pointer("/spec/gatewayClassName")
+                .and_then(Value::as_str);
+            class.is_some_and(|class| classes(chart).contains(&class))
+        };
+        let user = gateways.iter().find(of_class);
+        Ok(user.map(|gateway| format!("Gateway {}", gateway.name_any())))
+    }
+
+    async fn gateways(&self) -> Result<Vec<DynamicObject>> {
+        let gateways = api(&self.client, "gateway.networking.k8s.io/v1", "Gateway", "");
+        match gateways.list(&ListParams::default()).await {
+            Ok(list) => Ok(list.items),
+            Err(e) if is_absent(&e) => Ok(Vec::new()),
+            Err(e) => Err(refused(
+                "the Gateways can't be listed",
+                &e,
+                "kubectl get gateways -A",
+            )),
+        }
+    }
+}
+
+/// The classes that a chart's controller makes (facts 2).
+fn classes(chart: &str) -> &'static [&'static str] {
+    match chart {
+        "agentgateway" => &["agentgateway"],
+        "kgateway" => &["kgateway", "kgateway-waypoint"],
+        _ => &[],
     }
 }
 

@@ -22,6 +22,7 @@ fn plural(kind: &str) -> String {
         "AgentgatewayPolicy" => "agentgatewaypolicies".to_string(),
         "AgentgatewayParameters" => "agentgatewayparameters".to_string(),
         "GatewayClass" => "gatewayclasses".to_string(),
+        "Ingress" => "ingresses".to_string(),
         other => format!("{}s", other.to_lowercase()),
     }
 }
@@ -84,7 +85,7 @@ pub async fn apply(client: &Client, object: &Value, context: &Context<'_>) -> Re
             Owner::Environment(other) => {
                 let what =
                     format!("{title} in namespace {namespace} belongs to environment `{other}`");
-                return Err(Error::new(what, format!("gw down --env {other}")));
+                return Err(Error::new(what, format!("gw status --env {other}")));
             }
             Owner::Foreign => {
                 let what = format!("{title} in namespace {namespace} is there and is not ours");
@@ -161,11 +162,6 @@ pub async fn delete(
     {
         return Ok(Undone::Kept(format!("{user} is in it")));
     }
-    if kind == "Namespace"
-        && let Some(user) = occupant(client, name).await?
-    {
-        return Ok(Undone::Kept(format!("{user} is in it")));
-    }
     match api.delete(name, &DeleteParams::background()).await {
         Ok(_) => {}
         Err(e) if is_absent(&e) => return Ok(Undone::Absent),
@@ -194,9 +190,14 @@ pub async fn delete(
 
 /// Anything in a namespace that is neither ours nor put there by Kubernetes itself.
 async fn occupant(client: &Client, namespace: &str) -> Result<Option<String>> {
-    const KINDS: [(&str, &str); 9] = [
+    const KINDS: [(&str, &str); 15] = [
         ("apps/v1", "Deployment"),
         ("apps/v1", "StatefulSet"),
+        ("apps/v1", "DaemonSet"),
+        ("batch/v1", "Job"),
+        ("batch/v1", "CronJob"),
+        ("networking.k8s.io/v1", "Ingress"),
+        ("v1", "PersistentVolumeClaim"),
         ("v1", "Pod"),
         ("v1", "Service"),
         ("v1", "ConfigMap"),
@@ -204,6 +205,7 @@ async fn occupant(client: &Client, namespace: &str) -> Result<Option<String>> {
         ("gateway.networking.k8s.io/v1", "Gateway"),
         ("gateway.networking.k8s.io/v1", "HTTPRoute"),
         ("agentgateway.dev/v1alpha1", "AgentgatewayBackend"),
+        ("agentgateway.dev/v1alpha1", "AgentgatewayPolicy"),
     ];
     for (version, kind) in KINDS {
         let api = api(client, version, kind, namespace);

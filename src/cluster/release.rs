@@ -18,12 +18,10 @@ use std::io::Read;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Installed {
     pub name: String,
-    pub revision: u64,
     /// `deployed`, `failed`, `pending-install`, …
     pub status: String,
     /// Chart version, with its leading `v`.
     pub version: String,
-    pub app_version: String,
     /// Values given by whoever installed it.
     pub values: Value,
     pub description: String,
@@ -38,7 +36,6 @@ struct Record {
     chart: Chart,
     #[serde(default)]
     config: Option<Value>,
-    version: u64,
 }
 
 #[derive(Deserialize)]
@@ -56,8 +53,6 @@ struct Chart {
 #[derive(Deserialize)]
 struct Metadata {
     version: String,
-    #[serde(default, rename = "appVersion")]
-    app_version: String,
 }
 
 /// The newest revision of `name` in `namespace`, if Helm knows it.
@@ -105,10 +100,8 @@ fn decode(blob: &[u8], secret: &str) -> Option<Installed> {
     let record: Record = serde_json::from_str(&text).ok()?;
     Some(Installed {
         name: record.name,
-        revision: record.version,
         status: record.info.status,
         version: record.chart.metadata.version,
-        app_version: record.chart.metadata.app_version,
         values: record
             .config
             .filter(|v| !v.is_null())
@@ -130,15 +123,15 @@ mod tests {
         let record = json!({
             "name": "agentgateway", "version": 3, "config": null,
             "info": {"status": "deployed", "description": "Install complete"},
-            "chart": {"metadata": {"version": "v2.2.0", "appVersion": "v2.2.0"}, "templates": []}
+            "chart": {"metadata": {"version": "v2.2.0"}, "templates": []}
         });
         let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
         gzip.write_all(record.to_string().as_bytes()).unwrap();
         let blob = STANDARD.encode(gzip.finish().unwrap());
         let found = decode(blob.as_bytes(), "s").unwrap();
         assert_eq!(
-            (found.version.as_str(), found.revision, found.values),
-            ("v2.2.0", 3, json!({}))
+            (found.version.as_str(), found.values),
+            ("v2.2.0", json!({}))
         );
         assert_eq!(decode(b"nonsense", "s"), None);
     }

@@ -59,7 +59,9 @@ impl Wiring<'_> {
         let same_network = wire
             .address
             .is_none_or(|address| address == self.network.gateway);
-        same_network && (!wire.relay || self.relay(service).alive().is_some())
+        let relay = self.relay(service).alive();
+        let same_relay = relay.is_some_and(|identity| identity.args == self.relay_args(service));
+        same_network && (!wire.relay || same_relay)
     }
 
     async fn find(&self, service: &HostService, context: &Context<'_>) -> Result<Wire> {
@@ -118,22 +120,13 @@ impl Wiring<'_> {
         context: &Context<'_>,
     ) -> Result<SocketAddrV4> {
         let relay = self.relay(service);
-        let ready = match relay.alive() {
+        let args = self.relay_args(service);
+        let ready = match relay.alive().filter(|identity| identity.args == args) {
             Some(identity) if !identity.ready.is_empty() => identity.ready,
             _ => {
                 context.journal.begin(&process(service))?;
                 relay.stop().await?;
-                let listen = SocketAddrV4::new(self.network.gateway, 0);
-                let args = [
-                    "relay",
-                    "--listen",
-                    &listen.to_string(),
-                    "--to",
-                    &format!("127.0.0.1:{}", service.port),
-                    "--allow",
-                    &self.network.subnet,
-                ];
-                relay.start(&args.map(str::to_string)).await?.ready
+                relay.start(&args).await?.ready
             }
         };
         ready.parse().map_err(|_| {
@@ -142,6 +135,15 @@ impl Wiring<'_> {
                 "gw logs relay",
             )
         })
+    }
+
+    fn relay_args(&self, service: &HostService) -> Vec<String> {
+        let listen = SocketAddrV4::new(self.network.gateway, 0).to_string();
+        let to = format!("127.0.0.1:{}", service.port);
+        let subnet = &self.network.subnet;
+        ["relay", "--listen", &listen, "--to", &to, "--allow", subnet]
+            .map(str::to_string)
+            .to_vec()
     }
 
     async fn stop_relay(&self, service: &HostService, context: &Context<'_>) -> Result<()> {

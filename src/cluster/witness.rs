@@ -80,7 +80,7 @@ impl Witness<'_> {
         while start.elapsed() < DEADLINE {
             match web::get(url, Some(WITNESS_HOSTNAME), REQUEST).await {
                 Ok((200, _)) => return Ok(()),
-                Ok((404, body)) if body == "route not found" => {
+                Ok((404, body)) if body == "route not found" || body == "listener not found" => {
                     last = "the gateway has not taken up the witness".to_string()
                 }
                 Ok((500, body)) if body == "service not found" || body == "no valid backends" => {

@@ -5,7 +5,7 @@ use super::session::Session;
 use crate::apply::ledger::Ledger;
 use crate::apply::lock::Lock;
 use crate::apply::perform::Run;
-use crate::apply::record::{Record, names};
+use crate::apply::record::Record;
 use crate::apply::undo::{Fate, undo};
 use crate::cli::Down;
 use crate::error::{Error, Result};
@@ -25,15 +25,17 @@ pub async fn run(session: &Session, options: &Down) -> Outcome {
     }
     let lock = Lock::take(&paths.lock(), "down", |text| session.sink.note(text)).await?;
     let ledger = Ledger::open(&paths.ledger())?;
-    let Some(record) = Record::load(&paths) else {
+    let Some(record) = Record::load(&paths)? else {
         // An `up` that ended before it knew its target has made nothing.
-        forget(&paths)?;
+        if ledger.things().is_empty() {
+            forget(&paths)?;
+        }
         return nothing(session);
     };
     let cluster = created_cluster(&ledger);
     let keep_cluster = match &cluster {
         Some(name) if !options.keep_cluster && !is_shared(session, name) => {
-            confirm(session, options, name)?;
+            confirm(session, options, name).await?;
             false
         }
         other => other.is_some(),
@@ -89,22 +91,17 @@ fn created_cluster(ledger: &Ledger) -> Option<String> {
 
 /// Whether another environment of this machine lives in the cluster.
 fn is_shared(session: &Session, cluster: &str) -> bool {
-    let others = names(&session.paths)
-        .into_iter()
-        .filter(|name| *name != session.global.env);
-    let mut records = others.filter_map(|name| Record::load(&session.paths.environment(&name)));
-    let user = records.find(|record| record.cluster == cluster);
+    let user = session.neighbour(cluster);
     if let Some(user) = &user {
         session.sink.note(format!(
-            "kind cluster {cluster} stays: environment `{}` uses it",
-            user.environment
+            "kind cluster {cluster} stays: environment `{user}` uses it"
         ));
     }
     user.is_some()
 }
 
 /// A cluster goes only by a word of the person.
-fn confirm(session: &Session, options: &Down, cluster: &str) -> Result<()> {
+async fn confirm(session: &Session, options: &Down, cluster: &str) -> Result<()> {
     if options.yes {
         return Ok(());
     }
@@ -116,9 +113,17 @@ fn confirm(session: &Session, options: &Down, cluster: &str) -> Result<()> {
     session.talk(&format!(
         "Delete kind cluster {cluster}, which gw created, with everything in it? [y/N] "
     ));
-    let mut answer = String::new();
-    let read = std::io::stdin().read_line(&mut answer);
-    if read.is_ok() && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) {
+    // Aside, so that Ctrl-C works while nobody answers.
+    let reading = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).map(|_| answer)
+    });
+    let answer = reading
+        .await
+        .ok()
+        .and_then(std::result::Result::ok)
+        .unwrap_or_default();
+    if ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) {
         return Ok(());
     }
     let what = format!("kind cluster {cluster} and everything in it are left as they are");

@@ -24,7 +24,7 @@ pub type Outcome = Result<Option<Exit>>;
 /// Runs one command to its exit code.
 pub async fn run(cli: Cli) -> u8 {
     let Cli { command, global } = cli;
-    let (name, session) = (command.name(), Session::new(global));
+    let (name, session) = (command.name(), Session::new(global, command.flags()));
     let work = async {
         match command {
             Command::Up(options) => up::run(&session, &options).await,
@@ -53,6 +53,14 @@ pub async fn run(cli: Cli) -> u8 {
 }
 
 impl Command {
+    fn flags(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Command::Up(up) => up.wish.flags(),
+            Command::Plan(plan) => plan.wish.flags(),
+            _ => Vec::new(),
+        }
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Command::Up(_) => "up",
@@ -86,8 +94,12 @@ async fn interrupted(command: &str) -> Error {
         _ = int.recv() => libc::SIGINT,
         _ = term.recv() => libc::SIGTERM,
     };
-    let error = Error::new("interrupted", "gw up");
-    let error = error.fact(
+    let next = if command == "down" {
+        "gw down"
+    } else {
+        "gw up"
+    };
+    let error = Error::new("interrupted", next).fact(
         "nothing is lost: `gw up` goes on where it ended, `gw down` takes back what was made",
     );
     error.exit(Exit::Signal(u8::try_from(number).unwrap_or(0)))
@@ -95,6 +107,10 @@ async fn interrupted(command: &str) -> Error {
 
 impl Session {
     fn fail(&self, command: &str, error: &Error) {
+        let error = &Error {
+            next: self.complete(&error.next),
+            ..error.clone()
+        };
         if self.is_json() {
             self.write(&Document::new(command, &self.global.env).error(error).text());
         }

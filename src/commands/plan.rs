@@ -10,7 +10,7 @@ use crate::yaml;
 use serde_json::Value;
 
 pub async fn run(session: &Session, options: &Plan) -> Outcome {
-    let Wanted { plan, reason } = session.plan(&options.wish).await?;
+    let Wanted { plan, reason, .. } = session.plan(&options.wish).await?;
     let objects: Vec<Value> = plan.objects().cloned().collect();
     if session.is_json() {
         session.write(

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Sends real requests through every route of an environment.
-pub async fn prove(record: &Record, settle: Duration) -> Vec<Finding> {
+async fn prove(record: &Record, settle: Duration) -> Vec<Finding> {
     let base = &record.base_url;
     let mut checks: Vec<Box<dyn Check>> = vec![Box::new(gateway::Answers { base: base.clone() })];
     for planned in record.planned_routes() {
@@ -38,6 +38,15 @@ pub fn has_failed(findings: &[Finding]) -> bool {
 }
 
 impl Session {
+    /// The proof, with next commands that can be typed as they are.
+    pub async fn prove(&self, record: &Record, settle: Duration) -> Vec<Finding> {
+        let mut findings = prove(record, settle).await;
+        for finding in &mut findings {
+            finding.next = finding.next.as_deref().map(|next| self.complete(next));
+        }
+        findings
+    }
+
     pub fn keep_proof(&self, findings: &[Finding]) -> Result<()> {
         write(
             &self.environment().proof(),

@@ -1,6 +1,7 @@
 //! What every command shares: paths, streams and how they look.
 
-use crate::apply::record::Record;
+use crate::apply::ledger::Ledger;
+use crate::apply::record::{Record, names};
 use crate::cli::{Global, Output, Progress};
 use crate::error::Result;
 use crate::event::Sink;
@@ -19,10 +20,12 @@ pub struct Session {
     pub sink: Sink,
     pub out: Look,
     pub err: Look,
+    /// What was typed and belongs to a suggested `gw up`.
+    flags: Vec<(&'static str, String)>,
 }
 
 impl Session {
-    pub fn new(global: Global) -> Self {
+    pub fn new(global: Global, flags: Vec<(&'static str, String)>) -> Self {
         let out = Surroundings::of(std::io::stdout().is_terminal()).look();
         let err = Surroundings::of(std::io::stderr().is_terminal()).look();
         let sink = match global.progress {
@@ -38,7 +41,50 @@ impl Session {
             out,
             err,
             global,
+            flags,
         }
+    }
+
+    /// A suggested `gw` command with the environment and the flags that were typed: as it stands, it
+    /// can be typed.
+    pub fn complete(&self, next: &str) -> String {
+        let mut words = vec![next.to_string()];
+        let mut add = |flag: &str, value: &str| {
+            if !next.contains(flag) {
+                let quote = if value.contains(char::is_whitespace) {
+                    "'"
+                } else {
+                    ""
+                };
+                words.push(format!("{flag} {quote}{value}{quote}"));
+            }
+        };
+        if next == "gw up" || next.starts_with("gw up ") {
+            for (flag, value) in &self.flags {
+                add(flag, value);
+            }
+        }
+        if next.starts_with("gw ")
+            && !next.starts_with("gw profile")
+            && self.global.env != "default"
+        {
+            add("--env", &self.global.env);
+        }
+        words.join(" ")
+    }
+
+    /// Another environment of this machine that is in a cluster.
+    pub fn neighbour(&self, cluster: &str) -> Option<String> {
+        let others = names(&self.paths)
+            .into_iter()
+            .filter(|name| *name != self.global.env);
+        let is_in = |name: &String| {
+            let paths = self.paths.environment(name);
+            let record = Record::load(&paths).ok().flatten();
+            let there = !Ledger::peek(&paths.ledger()).is_empty();
+            there && record.is_some_and(|record| record.cluster == cluster)
+        };
+        others.into_iter().find(is_in)
     }
 
     pub fn is_json(&self) -> bool {

@@ -9,6 +9,10 @@ use crate::report::status;
 use crate::target::Target;
 use crate::verify::check::{Check, Finding, Verdict};
 use crate::verify::gateway::Answers;
+use std::time::Duration;
+
+/// A person looks at a status while something is wrong: it must not hang with it.
+const DEADLINE: Duration = Duration::from_secs(15);
 
 pub async fn run(session: &Session) -> Outcome {
     let record = session.record()?;
@@ -17,7 +21,7 @@ pub async fn run(session: &Session) -> Outcome {
         base: record.base_url.clone(),
     };
     let (survey, answers) = tokio::join!(survey(target.as_ref()), answers(&check));
-    let good = survey.alive && answers.verdict == Verdict::Pass;
+    let good = status::is_whole(&survey) && answers.verdict == Verdict::Pass;
     let proof = session.last_proof();
     if session.is_json() {
         let document = Document::new("status", &record.environment)
@@ -47,7 +51,8 @@ pub async fn run(session: &Session) -> Outcome {
             session.out,
         ));
         if !good {
-            session.write(&format!("  {} gw up\n", session.out.arrow()));
+            let next = session.complete("gw up");
+            session.write(&format!("  {} {next}\n", session.out.arrow()));
         }
     }
     Ok((!good).then_some(Exit::Failed))
@@ -55,10 +60,19 @@ pub async fn run(session: &Session) -> Outcome {
 
 /// A place that can't be asked is a fact to be shown, not a reason to show nothing.
 async fn survey(target: &dyn Target) -> Survey {
-    target.survey().await.unwrap_or_else(|error| Survey {
-        detail: error.to_string(),
+    let look = tokio::time::timeout(DEADLINE, target.survey());
+    match look.await {
+        Ok(Ok(survey)) => survey,
+        Ok(Err(error)) => nothing(error.to_string()),
+        Err(_) => nothing("no answer in 15 s".to_string()),
+    }
+}
+
+fn nothing(detail: String) -> Survey {
+    Survey {
+        detail,
         ..Survey::default()
-    })
+    }
 }
 
 async fn answers(check: &Answers) -> Finding {

@@ -1,7 +1,7 @@
 //! `gw test`: a real request through every route.
 
 use super::Outcome;
-use super::prove::{has_failed, prove};
+use super::prove::has_failed;
 use super::session::Session;
 use crate::error::{Error, Exit};
 use crate::report::document::Document;
@@ -20,7 +20,7 @@ pub async fn run(session: &Session) -> Outcome {
         ));
     }
     let task = session.sink.begin("proof");
-    let findings = prove(&record, Duration::ZERO).await;
+    let findings = session.prove(&record, Duration::ZERO).await;
     task.unchanged("");
     session.keep_proof(&findings)?;
     match session.is_json() {

@@ -1,7 +1,7 @@
 //! `gw up`: plan, apply, prove.
 
 use super::Outcome;
-use super::prove::{has_failed, prove};
+use super::prove::has_failed;
 use super::session::Session;
 use super::wish::Wanted;
 use crate::apply::ledger::Ledger;
@@ -10,13 +10,16 @@ use crate::apply::perform::{Done, Run, check_support, nothing_to_change, perform
 use crate::apply::record::{Record, now};
 use crate::cli::Up;
 use crate::error::{Error, Exit, Result};
+use crate::host::port::next_free;
 use crate::plan::Plan;
 use crate::plan::outcome::Wire;
+use crate::profile::shipped;
 use crate::report::document::Document;
 use crate::report::{human, progress};
 use crate::target::Target;
-use crate::verify::check::Finding;
+use crate::verify::check::{Finding, Verdict};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,27 +30,37 @@ pub async fn run(session: &Session, options: &Up) -> Outcome {
     let start = Instant::now();
     let paths = session.environment();
     let _lock = Lock::take(&paths.lock(), "up", |text| session.sink.note(text)).await?;
-    let Wanted { plan, reason } = session.plan(&options.wish).await?;
-    let before = Record::load(&paths);
-    if let Some(before) = &before {
-        same_place(before, &plan)?;
-    } else {
-        session
+    let wanted = session.plan(&options.wish).await?;
+    let plan = &wanted.plan;
+    let _cluster_lock = match plan.cluster() {
+        Some(cluster) => {
+            let lock = session.paths.cluster_lock(&cluster.name);
+            Some(Lock::take(&lock, "up", |text| session.sink.note(text)).await?)
+        }
+        None => None,
+    };
+    let before = session.bound()?;
+    alone_in_its_cluster(session, plan)?;
+    match &before {
+        Some(before) => same_place(before, plan)?,
+        None => session
             .sink
-            .note(format!("target {}: {reason}", plan.target.name()));
+            .note(format!("target {}: {}", plan.target.name(), wanted.reason)),
     }
     for note in &plan.notes {
         session.sink.note(note.clone());
     }
-    let mut record = Record::new(&plan);
+    let mut record = Record::new(plan);
     let target = session.target(&record);
-    check_support(&plan, target.as_ref())?;
+    check_support(plan, target.as_ref())?;
     record.wires = before.map(|before| before.wires).unwrap_or_default();
+    record.source = keep_source(session, &wanted)?;
+    record.port_flag = wanted.port_flag;
     record.save(&paths)?;
 
     let work = Work {
         session,
-        plan: &plan,
+        plan,
         target: target.as_ref(),
         ledger: Ledger::open(&paths.ledger())?,
         patience: Duration::from_secs(options.timeout),
@@ -81,7 +94,10 @@ impl Work<'_> {
     async fn apply_and_prove(&self, record: &mut Record) -> Result<(Vec<Done>, Vec<Finding>)> {
         let trusted = record.wires.clone();
         let (done, findings) = self.once(record).await?;
-        if has_failed(&findings) && !trusted.is_empty() && record.wires == trusted {
+        let on_cluster = self.plan.cluster().is_some();
+        let lost = |finding: &Finding| finding.verdict == Verdict::Fail && finding.route.is_some();
+        if on_cluster && findings.iter().any(lost) && !trusted.is_empty() && record.wires == trusted
+        {
             record.wires.clear();
             return self.once(record).await;
         }
@@ -102,48 +118,69 @@ impl Work<'_> {
         record.wires = wires.into_inner().unwrap_or_else(PoisonError::into_inner);
         record.save(&self.session.environment())?;
         let task = self.session.sink.begin("proof");
-        let findings = prove(record, SETTLE).await;
+        let findings = self.session.prove(record, SETTLE).await;
         task.unchanged("");
         Ok((done, findings))
     }
 }
 
+/// A path is kept absolute, a text from standard input as a file: `gw up` works from any folder.
+fn keep_source(session: &Session, wanted: &Wanted) -> Result<String> {
+    let origin = &wanted.source.origin;
+    if shipped::named(origin).is_some() {
+        return Ok(origin.clone());
+    }
+    let kept = session.environment().profile();
+    let path = match Path::new(origin).exists() {
+        true => std::path::absolute(origin),
+        false => std::fs::write(&kept, &wanted.source.text).map(|()| kept.clone()),
+    };
+    let path = path.map_err(|e| {
+        Error::new(format!("{} can't be written", kept.display()), "df -h").because(&e)
+    })?;
+    Ok(path.to_string_lossy().into_owned())
+}
+
+/// One cluster, one environment: both would want the same port of its node.
+fn alone_in_its_cluster(session: &Session, plan: &Plan) -> Result<()> {
+    let Some(cluster) = plan.cluster() else {
+        return Ok(());
+    };
+    match session.neighbour(&cluster.name) {
+        None => Ok(()),
+        Some(other) => {
+            let free = next_free(plan.port).unwrap_or(plan.port);
+            let next = format!(
+                "gw up --target kind --cluster {}-{} --port {free}",
+                cluster.name, plan.environment
+            );
+            let what = format!(
+                "kind cluster {} holds environment `{other}` already",
+                cluster.name
+            );
+            Err(Error::usage(what, next))
+        }
+    }
+}
+
 /// An environment does not move: what it made elsewhere would be forgotten there.
 fn same_place(before: &Record, plan: &Plan) -> Result<()> {
-    let cluster = plan
-        .cluster()
-        .map(|cluster| cluster.name.as_str())
-        .unwrap_or_default();
-    if before.target == plan.target.name() && before.cluster == cluster {
+    let now = Record::new(plan);
+    let parts = [
+        ("target", &before.target, &now.target),
+        ("cluster", &before.cluster, &now.cluster),
+        ("gateway", &before.gateway, &now.gateway),
+        ("namespace", &before.namespace, &now.namespace),
+    ];
+    let Some((part, old, new)) = parts.into_iter().find(|(_, old, new)| old != new) else {
         return Ok(());
-    }
-    let place = |target: &str, cluster: &str| {
-        if cluster.is_empty() {
-            target.to_string()
-        } else {
-            format!("{target}/{cluster}")
-        }
     };
-    let (old, new) = (
-        place(&before.target, &before.cluster),
-        place(plan.target.name(), cluster),
-    );
     let what = format!(
-        "environment `{}` is on {old}, not on {new}",
+        "environment `{}` has {part} `{old}`, not `{new}`",
         before.environment
     );
-    let error = Error::usage(
-        what,
-        format!(
-            "gw up --env {}-2 --target {}",
-            before.environment,
-            plan.target.name()
-        ),
-    );
-    Err(error.fact(format!(
-        "`gw down --env {}` would take it back first",
-        before.environment
-    )))
+    let error = Error::usage(what, "gw down");
+    Err(error.fact("it does not move; another environment can live beside it: --env NAME"))
 }
 
 fn answer(

@@ -1,35 +1,47 @@
 //! From flags, profile and what is on this machine to a plan: shared by `up` and `plan`.
 
 use super::session::Session;
+use crate::apply::ledger::Ledger;
 use crate::apply::record::Record;
 use crate::cli::{TargetName, Wish};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::process::Background;
 use crate::host::{docker, ollama, port};
 use crate::plan::Plan;
 use crate::plan::build::{DEFAULT_CLUSTER, build};
 use crate::plan::select::{Service, Services};
-use crate::profile::load::load;
+use crate::profile::load::{Source, find};
 use crate::profile::{Profile, TargetKind};
 use crate::provider::Provider;
 use crate::target::{mock, rank};
 use futures::future::join_all;
 
-/// A plan and why it is for this target.
+/// A plan, why it is for this target, and what it was made from.
 pub struct Wanted {
     pub plan: Plan,
     pub reason: String,
+    pub source: Source,
+    pub port_flag: Option<u16>,
 }
 
 impl Session {
+    /// What was applied here before, if anything of it is there.
+    pub fn bound(&self) -> Result<Option<Record>> {
+        let paths = self.environment();
+        let record = Record::load(&paths)?;
+        Ok(record.filter(|_| !Ledger::peek(&paths.ledger()).is_empty()))
+    }
+
     /// Looks at this machine, all probes side by side, and plans. Touches nothing.
     pub async fn plan(&self, wish: &Wish) -> Result<Wanted> {
-        let mut profile = load(&wish.profile, std::io::stdin())?;
+        let record = self.bound()?;
+        let source = self.source(wish, record.as_ref()).await?;
+        let mut profile = source.profile()?;
+        let port_flag = wish
+            .port
+            .or(record.as_ref().and_then(|record| record.port_flag));
         wish.override_profile(&mut profile);
-        let record = Record::load(&self.environment());
-        if let (None, Some(record)) = (wish.port, &record) {
-            profile.gateway.port = record.port;
-        }
+        profile.gateway.port = port_flag.unwrap_or(profile.gateway.port);
         let asked = wish.target.map(TargetName::kind);
         let last = record.as_ref().and_then(Record::target);
         let ((docker, own_cluster), found) = tokio::join!(
@@ -44,7 +56,7 @@ impl Session {
             own_cluster,
         };
         let (target, reason) = rank::choose(&facts);
-        if let (None, Some(record)) = (&profile.target.cluster, &record)
+        if let (None, Some(record)) = (&wish.cluster, &record)
             && !record.cluster.is_empty()
         {
             profile.target.cluster = Some(record.cluster.clone());
@@ -54,7 +66,27 @@ impl Session {
             mock_port: self.mock_port(),
         };
         let plan = build(&profile, target, &self.global.env, &services)?;
-        Ok(Wanted { plan, reason })
+        Ok(Wanted {
+            plan,
+            reason,
+            source,
+            port_flag,
+        })
+    }
+
+    /// The profile that was named, else the last one, else the default. Standard input is read
+    /// aside: a read that nobody answers must not keep Ctrl-C from working.
+    async fn source(&self, wish: &Wish, record: Option<&Record>) -> Result<Source> {
+        let last = record.map(|record| record.source.clone());
+        let name = wish
+            .profile
+            .clone()
+            .or(last)
+            .unwrap_or_else(|| "default".to_string());
+        let reading = tokio::task::spawn_blocking(move || find(&name, std::io::stdin()));
+        reading.await.unwrap_or_else(|e| {
+            Err(Error::new("the profile can't be read", "gw profile list").because(&e))
+        })
     }
 
     /// The port that the mock has already, or one for it.
@@ -72,9 +104,6 @@ impl Session {
 
 impl Wish {
     fn override_profile(&self, profile: &mut Profile) {
-        if let Some(port) = self.port {
-            profile.gateway.port = port;
-        }
         if self.cluster.is_some() {
             profile.target.cluster.clone_from(&self.cluster);
         }

@@ -13,11 +13,15 @@ use std::time::Duration;
 
 const LABEL: &str = "io.x-k8s.kind.cluster";
 const DEADLINE: Duration = Duration::from_secs(5);
+/// Starting a node takes longer than answering a question.
+const START_DEADLINE: Duration = Duration::from_secs(60);
 
 /// A kind cluster as Docker shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KindCluster {
     pub name: String,
+    /// Id of its first container: another cluster of the same name has another.
+    pub id: String,
     pub running: bool,
     /// Where a node's port is published: host address and port, by the node's port.
     pub published: Vec<Published>,
@@ -107,6 +111,7 @@ pub async fn kind_clusters(docker: &Docker) -> Result<Vec<KindCluster>> {
             }
             None => clusters.push(KindCluster {
                 name,
+                id: container.id.clone().unwrap_or_default(),
                 running,
                 published,
             }),
@@ -137,7 +142,8 @@ pub async fn start_kind_cluster(docker: &Docker, name: &str) -> Result<()> {
         .build();
     for container in within(docker.list_containers(Some(options))).await? {
         if let Some(id) = container.id {
-            within(docker.start_container(&id, None::<StartContainerOptions>)).await?;
+            let start = docker.start_container(&id, None::<StartContainerOptions>);
+            within_span(START_DEADLINE, start).await?;
         }
     }
     Ok(())
@@ -177,12 +183,22 @@ fn first_address(subnet: &str) -> Option<Ipv4Addr> {
 async fn within<T>(
     call: impl Future<Output = std::result::Result<T, bollard::errors::Error>>,
 ) -> Result<T> {
-    match tokio::time::timeout(DEADLINE, call).await {
+    within_span(DEADLINE, call).await
+}
+
+async fn within_span<T>(
+    span: Duration,
+    call: impl Future<Output = std::result::Result<T, bollard::errors::Error>>,
+) -> Result<T> {
+    match tokio::time::timeout(span, call).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => {
             Err(Error::new("Docker refused a question", "docker info").because(&error))
         }
-        Err(_) => Err(Error::new("Docker gave no answer in 5 s", "docker info")),
+        Err(_) => {
+            let what = format!("Docker gave no answer in {}", crate::text::duration(span));
+            Err(Error::new(what, "docker info"))
+        }
     }
 }
 

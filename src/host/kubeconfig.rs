@@ -57,12 +57,28 @@ fn merge(config: &mut Value, own: &Value) -> bool {
                 .iter_mut()
                 .find(|have| have["name"] == entry["name"])
             {
+                // What the person changed in an entry that leads to the same place stays.
+                Some(have) if leads_to_the_same(have, entry) => {}
                 Some(have) => *have = entry.clone(),
                 None => entries.push(entry.clone()),
             }
         }
     }
     *config != before
+}
+
+/// Clusters by server and authority, users by their certificate; contexts by what they join.
+fn leads_to_the_same(have: &Value, wanted: &Value) -> bool {
+    let parts = [
+        "/cluster/server",
+        "/cluster/certificate-authority-data",
+        "/user/client-certificate-data",
+        "/context/cluster",
+        "/context/user",
+    ];
+    parts
+        .iter()
+        .all(|part| have.pointer(part) == wanted.pointer(part))
 }
 
 fn without(config: &mut Value, name: &str) -> bool {
@@ -97,6 +113,8 @@ fn edit(path: &Path, change: impl FnOnce(&mut Value) -> bool) -> Result<bool> {
     if !change(&mut config) {
         return Ok(false);
     }
+    // A link stays a link: what it leads to is replaced.
+    let path = &path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let part = path.with_extension("gatewright");
     let text = yaml::write(&config);
     write_private(&part, &text)
@@ -184,7 +202,11 @@ mod tests {
         assert!(merge(&mut config, &own()));
         assert_eq!(config["current-context"], "prod");
         assert_eq!(config["clusters"].as_array().unwrap().len(), 2);
-        assert!(!merge(&mut config, &own()), "a second time changes nothing");
+        config["contexts"][0]["context"]["namespace"] = json!("demo");
+        assert!(
+            !merge(&mut config, &own()),
+            "a second time changes nothing, nor what was added"
+        );
         assert!(without(&mut config, "kind-gatewright"));
         assert_eq!(config["clusters"], mine["clusters"]);
         assert_eq!(config["preferences"], mine["preferences"]);

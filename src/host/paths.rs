@@ -44,6 +44,11 @@ impl Paths {
         self.state.join("environments")
     }
 
+    /// Held by the environment that works on a kind cluster of this name.
+    pub fn cluster_lock(&self, cluster: &str) -> PathBuf {
+        self.state.join("clusters").join(format!("{cluster}.lock"))
+    }
+
     pub fn environment(&self, name: &str) -> EnvironmentPaths {
         EnvironmentPaths {
             folder: self.environments().join(name),
@@ -88,6 +93,16 @@ impl EnvironmentPaths {
     /// Our own kubeconfig, so that nothing depends on the user's current context.
     pub fn kubeconfig(&self) -> PathBuf {
         self.folder.join("kubeconfig")
+    }
+
+    /// A profile that came by standard input: kept so that `up` can be run again.
+    pub fn profile(&self) -> PathBuf {
+        self.folder.join("profile.yaml")
+    }
+
+    /// Id of the cluster that we created: written when it is there, absent until then.
+    pub fn cluster_id(&self) -> PathBuf {
+        self.folder.join("cluster.id")
     }
 
     /// Identity of a background process: written when it is started.

@@ -30,6 +30,25 @@ pub struct Identity {
     pub started: String,
     /// What it said when it was ready, such as the address it listens on.
     pub ready: String,
+    /// What it was started with.
+    #[serde(default)]
+    pub args: Vec<String>,
+}
+
+/// Every background process that an environment has started: its role, and who it is if alive.
+pub fn all(paths: &EnvironmentPaths) -> Vec<(String, Option<Identity>)> {
+    let files = fs::read_dir(paths.folder()).into_iter().flatten().flatten();
+    let role = |file: fs::DirEntry| {
+        let name = file.file_name().to_string_lossy().into_owned();
+        name.strip_suffix(".process.json").map(str::to_string)
+    };
+    let mut roles: Vec<String> = files.filter_map(role).collect();
+    roles.sort();
+    let alive = |role: String| {
+        let identity = Background::new(paths, &role).alive();
+        (role, identity)
+    };
+    roles.into_iter().map(alive).collect()
 }
 
 impl Background {
@@ -74,6 +93,7 @@ impl Background {
             pid,
             started: started(pid).unwrap_or_default(),
             ready: String::new(),
+            args: args.to_vec(),
         };
         self.write(&identity)?;
         let Some(stdout) = child.stdout.take() else {

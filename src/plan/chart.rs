@@ -17,8 +17,12 @@ pub struct Chart {
 
 impl Chart {
     pub fn is_crds(&self) -> bool {
-        self.name.ends_with("-crds")
+        is_crds(self.name)
     }
+}
+
+pub fn is_crds(chart: &str) -> bool {
+    chart.ends_with("-crds")
 }
 
 /// The `agentgateway` charts make agentgateway run; kgateway's own controller is optional (facts 1.2).

@@ -29,7 +29,7 @@ pub const WITNESS_LISTENER: &str = "witness";
 pub const WITNESS_PREFIX: &str = "witness-";
 pub const WITNESS_HOSTNAME: &str = "witness.gatewright.internal";
 
-/// Gateway API bundle in `manifests/`; what v2.2 accepts is minor 1.2 to 1.4 (facts 1.6).
+/// Gateway API bundle that is installed; what v2.2 accepts is minor 1.2 to 1.4 (facts 1.6).
 pub const GATEWAY_API_VERSION: &str = "v1.4.1";
 pub const GATEWAY_API_MINORS: std::ops::RangeInclusive<u32> = 2..=4;
 
@@ -147,6 +147,14 @@ impl Plan {
             Action::HostService(service) => service.alias.as_slice(),
             _ => &[],
         })
+    }
+
+    /// As targets are named in reports: `kind/gatewright`, `embedded`.
+    pub fn place(&self) -> String {
+        match self.cluster() {
+            Some(cluster) => format!("{}/{}", self.target.name(), cluster.name),
+            None => self.target.name().to_string(),
+        }
     }
 
     pub fn cluster(&self) -> Option<&Cluster> {

@@ -1,6 +1,5 @@
 //! The identity of something that we made: what the ledger keeps and `down` undoes.
 
-use super::{Action, Step};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -53,27 +52,6 @@ impl Thing {
             Thing::Chart { name, .. } => format!("chart {name}"),
             Thing::Process { role } => format!("process {role}"),
             Thing::Object { kind, name, .. } => format!("{kind} {name}"),
-        }
-    }
-}
-
-impl Step {
-    /// What this step makes, where that is one thing known beforehand.
-    pub fn thing(&self) -> Option<Thing> {
-        match &self.action {
-            Action::Cluster(cluster) => Some(Thing::Cluster {
-                name: cluster.name.clone(),
-            }),
-            Action::Process => Some(Thing::Process {
-                role: "gateway".to_string(),
-            }),
-            Action::GatewayApi => Some(Thing::GatewayApi),
-            Action::Chart(chart) => Some(Thing::Chart {
-                name: chart.name.to_string(),
-                namespace: chart.namespace.clone(),
-            }),
-            Action::Object(object) => Some(Thing::of(object)),
-            Action::Answers | Action::HostService(_) => None,
         }
     }
 }

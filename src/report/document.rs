@@ -87,7 +87,7 @@ impl Document {
             .collect();
         let objects: Vec<Value> = plan.objects().cloned().collect();
         let notes: Vec<Value> = plan.notes.iter().map(|note| json!(note)).collect();
-        self.set("target", plan.target.name())
+        self.set("target", plan.place())
             .set("steps", steps)
             .set("objects", objects)
             .set("notes", notes)

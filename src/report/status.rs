@@ -2,7 +2,7 @@
 
 use super::style::Look;
 use crate::apply::record::{Record, now};
-use crate::plan::survey::{Condition, ObjectState, Survey};
+use crate::plan::survey::{Condition, ObjectState, Part, Survey};
 use crate::text;
 use crate::verify::check::{Finding, Verdict};
 use std::time::Duration;
@@ -49,8 +49,11 @@ pub fn screen(
         ],
     ];
     for part in &survey.parts {
-        let good = ["deployed", "running", "installed"].contains(&part.state.as_str());
-        let mark = if good { look.good() } else { look.bad() };
+        let mark = if is_good(part) {
+            look.good()
+        } else {
+            look.bad()
+        };
         rows.push(vec![
             mark,
             part.sort.into(),
@@ -72,6 +75,17 @@ pub fn screen(
     lines.push(String::new());
     lines.extend(last_proof(proof, look));
     lines.join("\n") + "\n"
+}
+
+/// Whether everything that is shown is as it should be.
+pub fn is_whole(survey: &Survey) -> bool {
+    let parts = survey.parts.iter().all(is_good);
+    let conditions = survey.objects.iter().flat_map(|object| &object.conditions);
+    survey.alive && parts && !conditions.into_iter().any(is_bad)
+}
+
+fn is_good(part: &Part) -> bool {
+    ["deployed", "running", "installed"].contains(&part.state.as_str())
 }
 
 /// Every object once, in the order in which a request meets them.

@@ -1,12 +1,12 @@
 //! No cluster: the embedded gateway, a background process of this binary that takes the same objects.
 
-use super::{Support, Target, mock};
+use super::{Support, Target, mock, process_parts};
 use crate::error::{Error, Result};
 use crate::host::paths::{EnvironmentPaths, Paths};
 use crate::host::process::{Background, Identity};
 use crate::host::{port, web};
 use crate::plan::outcome::{Change, Context, Outcome, Undone, Wire};
-use crate::plan::survey::{Part, Survey, object_state};
+use crate::plan::survey::{Survey, object_state};
 use crate::plan::thing::Thing;
 use crate::plan::{Action, HostService, Step};
 use crate::provider::Provider;
@@ -243,6 +243,7 @@ impl Embedded {
                 ..Survey::default()
             });
         };
+        let (_, health) = self.admin("GET", "/healthz", None).await?;
         let (_, answer) = self.admin("GET", "/objects", None).await?;
         let objects = answer["objects"]
             .as_array()
@@ -250,16 +251,14 @@ impl Embedded {
             .flatten()
             .map(object_state)
             .collect();
-        let version = env!("CARGO_PKG_VERSION").to_string();
         Ok(Survey {
             alive: true,
-            detail: format!("pid {}", identity.pid),
-            parts: vec![Part {
-                sort: "process",
-                name: ROLE.to_string(),
-                version,
-                state: "running".to_string(),
-            }],
+            detail: format!(
+                "gw {}, pid {}",
+                health["version"].as_str().unwrap_or("?"),
+                identity.pid
+            ),
+            parts: process_parts(&self.paths),
             objects,
         })
     }

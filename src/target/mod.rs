@@ -6,9 +6,11 @@ pub mod mock;
 pub mod rank;
 
 use crate::error::{Error, Result};
+use crate::host::paths::EnvironmentPaths;
+use crate::host::process::{self, Identity};
 use crate::plan::Step;
 use crate::plan::outcome::{Context, Outcome, Undone};
-use crate::plan::survey::Survey;
+use crate::plan::survey::{Part, Survey};
 use crate::plan::thing::Thing;
 use futures::future::BoxFuture;
 
@@ -49,4 +51,23 @@ pub trait Target: Send + Sync {
 
     /// What is there now, for `status`: never changes anything.
     fn survey(&self) -> BoxFuture<'_, Result<Survey>>;
+}
+
+/// Our background processes as parts of a survey.
+fn process_parts(paths: &EnvironmentPaths) -> Vec<Part> {
+    let part = |(role, identity): (String, Option<Identity>)| Part {
+        sort: "process",
+        name: role,
+        version: identity
+            .as_ref()
+            .map(|identity| format!("pid {}", identity.pid))
+            .unwrap_or_default(),
+        state: if identity.is_some() {
+            "running"
+        } else {
+            "not running"
+        }
+        .to_string(),
+    };
+    process::all(paths).into_iter().map(part).collect()
 }

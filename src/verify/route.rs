@@ -150,11 +150,20 @@ impl Route {
     }
 }
 
+/// What the model said; a model that thinks first may spend a small answer on thinking alone
+/// (`reasoning` in Ollama's answers, `reasoning_content` in others').
 fn said(value: &Value) -> &str {
-    value
-        .pointer("/choices/0/message/content")
-        .and_then(Value::as_str)
-        .unwrap_or("")
+    let parts = ["content", "reasoning", "reasoning_content"];
+    let part = |name: &&str| {
+        value
+            .pointer(&format!("/choices/0/message/{name}"))?
+            .as_str()
+    };
+    let mut said = parts
+        .iter()
+        .filter_map(part)
+        .filter(|text| !text.is_empty());
+    said.next().unwrap_or("")
 }
 
 /// What is missing from a 200 that proves a route.
@@ -215,6 +224,9 @@ mod tests {
     fn a_200_proves_a_route_only_with_text_model_and_tokens() {
         let good = json!({"model": "llama3.2", "choices": [{"message": {"content": "hi"}}], "usage": {"completion_tokens": 2}});
         assert_eq!(fault(&good, &route()), None);
+        let mut thinking = good.clone();
+        thinking["choices"][0]["message"] = json!({"content": "", "reasoning": "let me see"});
+        assert_eq!(fault(&thinking, &route()), None);
         for (pointer, bad) in [
             ("/choices/0/message/content", json!("")),
             ("/model", json!("qwen3")),

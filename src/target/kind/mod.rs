@@ -1,8 +1,9 @@
 //! A kind cluster on this machine's Docker: created if it is not there, reused if it is.
 
+mod cluster;
 mod program;
 
-use super::{Support, Target, mock};
+use super::{Support, Target, mock, process_parts};
 use crate::cluster::helm::Helm;
 use crate::cluster::wiring::Wiring;
 use crate::cluster::witness::Witness;
@@ -11,18 +12,16 @@ use crate::error::{Error, Exit, Result};
 use crate::host::docker::{self, KindCluster};
 use crate::host::kubeconfig;
 use crate::host::paths::{EnvironmentPaths, Paths};
-use crate::host::port;
 use crate::host::process::Background;
 use crate::plan::object::Place;
 use crate::plan::outcome::{Change, Context, Outcome, Undone};
 use crate::plan::survey::Survey;
 use crate::plan::thing::Thing;
-use crate::plan::{Action, Cluster, HostService, NODE_PORT, Step};
+use crate::plan::{Action, HostService, NODE_PORT, Step};
 use crate::provider::Provider;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use kube::Client;
-use program::Program;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::OnceCell;
@@ -97,53 +96,27 @@ impl Kind {
             );
             return Err(error.fact("a port mapping can only be made when a cluster is created, and this one was not created by gw"));
         };
-        Ok(format!("http://localhost:{}", mapping.host_port))
+        if !["127.0.0.1", "::1"].contains(&mapping.address.as_str()) {
+            let next = format!("gw up --target kind --cluster {}-gw", self.cluster);
+            let what = format!(
+                "kind cluster {} opens the gateway's port to {}",
+                self.cluster, mapping.address
+            );
+            return Err(Error::new(what, next).fact("a gateway is for this machine alone"));
+        }
+        Ok(base_url(mapping.host_port))
     }
 
-    async fn perform_cluster(&self, plan: &Cluster, context: &Context<'_>) -> Result<Outcome> {
-        let program = || Program::find(&self.cluster, self.paths.kubeconfig());
-        let mut found = self.found().await?;
-        let own = self.paths.kubeconfig();
-        let ours = Thing::Cluster {
-            name: self.cluster.clone(),
-        };
-        if found.is_some() && !own.exists() && context.journal.knows(&ours) {
-            (context.waiting)("deleting a cluster whose creation was interrupted".to_string());
-            program()?.delete().await?;
-            found = None;
-        }
-        let Some(found) = found else {
-            if !port::is_free(plan.host_port) {
-                return Err(port::taken(plan.host_port));
+    /// A command that a person is to type must reach this cluster, not the one they work on.
+    fn in_context(&self, mut error: Error) -> Error {
+        let context = format!("kind-{}", self.cluster);
+        for (program, flag) in [("kubectl ", "--context"), ("helm ", "--kube-context")] {
+            if let Some(rest) = error.next.strip_prefix(program) {
+                error.next = format!("{program}{flag} {context} {rest}");
+                break;
             }
-            context.journal.begin(&ours)?;
-            program()?.create(plan, context.waiting).await?;
-            self.add_context(context)?;
-            let version = self.version(context).await?;
-            return Ok(Outcome::new(
-                Change::Created,
-                format!("kind {}, Kubernetes {version}, created", self.cluster),
-            ));
-        };
-        let mut change = Change::Unchanged;
-        if !found.running {
-            (context.waiting)("starting its node".to_string());
-            docker::start_kind_cluster(&docker::connect().await?, &self.cluster).await?;
-            change = Change::Updated;
         }
-        self.published(&found)?;
-        if !own.exists() {
-            let text = program()?.kubeconfig().await?;
-            kubeconfig::write_private(&own, &text).map_err(|e| {
-                Error::new(format!("{} can't be written", own.display()), "df -h").because(&e)
-            })?;
-        }
-        self.add_context(context)?;
-        let version = self.version(context).await?;
-        Ok(Outcome::new(
-            change,
-            format!("kind {}, Kubernetes {version}", self.cluster),
-        ))
+        error
     }
 
     fn add_context(&self, context: &Context<'_>) -> Result<()> {
@@ -235,15 +208,7 @@ impl Kind {
 
     async fn undo_thing(&self, thing: &Thing, context: &Context<'_>) -> Result<Undone> {
         match thing {
-            Thing::Cluster { .. } => match self.found().await? {
-                None => Ok(Undone::Absent),
-                Some(_) => {
-                    Program::find(&self.cluster, self.paths.kubeconfig())?
-                        .delete()
-                        .await?;
-                    Ok(Undone::Removed)
-                }
-            },
+            Thing::Cluster { .. } => self.undo_cluster(context).await,
             Thing::Context { name, kubeconfig } => {
                 let removed = kubeconfig::remove(name, kubeconfig.as_ref())?;
                 Ok(if removed {
@@ -260,9 +225,26 @@ impl Kind {
                     Undone::Absent
                 })
             }
-            _ if self.found().await?.is_none() => Ok(Undone::Absent),
+            _ => self.undo_inside(thing, context).await,
+        }
+    }
+
+    async fn undo_inside(&self, thing: &Thing, context: &Context<'_>) -> Result<Undone> {
+        match self.found().await? {
+            None => return Ok(Undone::Absent),
+            Some(found) if !found.running => {
+                (context.waiting)("starting the cluster's node".to_string());
+                docker::start_kind_cluster(&docker::connect().await?, &self.cluster).await?;
+                self.version(context).await?;
+            }
+            Some(_) => {}
+        }
+        match thing {
             Thing::GatewayApi => crds::remove(&self.client().await?).await,
             Thing::Chart { name, namespace } => self.helm().await?.remove(name, namespace).await,
+            Thing::Cluster { .. } | Thing::Context { .. } | Thing::Process { .. } => {
+                Ok(Undone::Absent)
+            }
             Thing::Object { .. } => {
                 object::delete(
                     &self.client().await?,
@@ -274,6 +256,10 @@ impl Kind {
             }
         }
     }
+}
+
+fn base_url(port: u16) -> String {
+    format!("http://localhost:{port}")
 }
 
 impl Target for Kind {
@@ -299,7 +285,12 @@ impl Target for Kind {
         step: &'a Step,
         context: &'a Context<'a>,
     ) -> BoxFuture<'a, Result<Outcome>> {
-        self.perform_step(step, context).boxed()
+        async move {
+            self.perform_step(step, context)
+                .await
+                .map_err(|e| self.in_context(e))
+        }
+        .boxed()
     }
 
     fn undo<'a>(
@@ -307,7 +298,12 @@ impl Target for Kind {
         thing: &'a Thing,
         context: &'a Context<'a>,
     ) -> BoxFuture<'a, Result<Undone>> {
-        self.undo_thing(thing, context).boxed()
+        async move {
+            self.undo_thing(thing, context)
+                .await
+                .map_err(|e| self.in_context(e))
+        }
+        .boxed()
     }
 
     fn endpoint(&self) -> BoxFuture<'_, Result<String>> {
@@ -326,7 +322,11 @@ impl Target for Kind {
                     ..Survey::default()
                 }),
                 Some(_) => {
-                    survey::survey(&self.client().await?, &self.namespace, &self.environment).await
+                    let client = self.client().await?;
+                    let mut survey =
+                        survey::survey(&client, &self.namespace, &self.environment).await?;
+                    survey.parts.extend(process_parts(&self.paths));
+                    Ok(survey)
                 }
             }
         }

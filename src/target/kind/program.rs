@@ -68,10 +68,7 @@ impl Program {
         };
         run.watched(said).await.map(|_| ()).map_err(|error| Error {
             what: format!("kind cluster {} can't be created", self.cluster),
-            next: format!(
-                "kind create cluster --name {} --image {image} --retain",
-                self.cluster
-            ),
+            next: format!("docker pull {image}"),
             facts: std::iter::once(error.what).chain(error.facts).collect(),
             ..error
         })

@@ -1,0 +1,140 @@
+//! The cluster itself: whose it is, made where it is not there, started where it is stopped.
+
+use super::program::Program;
+use super::{Kind, base_url};
+use crate::error::{Error, Result};
+use crate::host::docker::{self, KindCluster};
+use crate::host::{kubeconfig, port};
+use crate::plan::Cluster;
+use crate::plan::outcome::{Change, Context, Outcome, Undone};
+use crate::plan::thing::Thing;
+
+/// Whose a cluster of the environment's name is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Maker {
+    Us,
+    /// We began to create it and were ended in between.
+    UsInterrupted,
+    Somebody,
+}
+
+impl Kind {
+    /// Whose a cluster of our name is.
+    fn maker(&self, found: &KindCluster, context: &Context<'_>) -> Maker {
+        let known = context.journal.knows(&self.thing());
+        match std::fs::read_to_string(self.paths.cluster_id()) {
+            Ok(id) if known && id == found.id => Maker::Us,
+            Err(_) if known => Maker::UsInterrupted,
+            _ => Maker::Somebody,
+        }
+    }
+
+    fn thing(&self) -> Thing {
+        Thing::Cluster {
+            name: self.cluster.clone(),
+        }
+    }
+
+    fn program(&self) -> Result<Program> {
+        Program::find(&self.cluster, self.paths.kubeconfig())
+    }
+
+    pub(super) async fn perform_cluster(
+        &self,
+        plan: &Cluster,
+        context: &Context<'_>,
+    ) -> Result<Outcome> {
+        let found = match self.found().await? {
+            None => return self.create(plan, context).await,
+            Some(found) => found,
+        };
+        match self.maker(&found, context) {
+            Maker::Us => {}
+            Maker::UsInterrupted => {
+                let waiting = "deleting a cluster whose creation was interrupted";
+                (context.waiting)(waiting.to_string());
+                self.program()?.delete().await?;
+                return self.create(plan, context).await;
+            }
+            // Also one that was made anew by hand: what we kept of ours leads nowhere now.
+            Maker::Somebody if context.journal.knows(&self.thing()) => {
+                self.forget_cluster();
+                context.journal.removed(&self.thing())?;
+            }
+            Maker::Somebody => {}
+        }
+        let base = self.published(&found)?;
+        if base != base_url(plan.host_port) {
+            let what = format!(
+                "kind cluster {} answers at {base}, not on port {}",
+                self.cluster, plan.host_port
+            );
+            let port = base.rsplit(':').next().unwrap_or_default();
+            return Err(Error::usage(what, format!("gw up --port {port}"))
+                .fact("a port mapping can only be made when a cluster is created"));
+        }
+        let mut change = Change::Unchanged;
+        if !found.running {
+            (context.waiting)("starting its node".to_string());
+            docker::start_kind_cluster(&docker::connect().await?, &self.cluster).await?;
+            change = Change::Updated;
+        }
+        let own = self.paths.kubeconfig();
+        if !own.exists() {
+            let text = self.program()?.kubeconfig().await?;
+            kubeconfig::write_private(&own, &text).map_err(|e| {
+                Error::new(format!("{} can't be written", own.display()), "df -h").because(&e)
+            })?;
+        }
+        self.add_context(context)?;
+        let version = self.version(context).await?;
+        let detail = format!("kind {}, Kubernetes {version}", self.cluster);
+        Ok(Outcome::new(change, detail))
+    }
+
+    async fn create(&self, plan: &Cluster, context: &Context<'_>) -> Result<Outcome> {
+        if !port::is_free(plan.host_port) {
+            return Err(port::taken(plan.host_port));
+        }
+        let program = self.program()?;
+        self.forget_cluster();
+        context.journal.begin(&self.thing())?;
+        if let Err(error) = program.create(plan, context.waiting).await {
+            // kind cleans up after itself: then there is nothing of ours, and a cluster that a
+            // person makes under this name is theirs.
+            if matches!(self.found().await, Ok(None)) {
+                context.journal.removed(&self.thing())?;
+            }
+            return Err(error);
+        }
+        if let Some(found) = self.found().await? {
+            let file = self.paths.cluster_id();
+            let written = std::fs::write(&file, found.id);
+            written.map_err(|e| {
+                Error::new(format!("{} can't be written", file.display()), "df -h").because(&e)
+            })?;
+        }
+        self.add_context(context)?;
+        let version = self.version(context).await?;
+        let detail = format!("kind {}, Kubernetes {version}, created", self.cluster);
+        Ok(Outcome::new(Change::Created, detail))
+    }
+
+    /// That a file is not there is what is wanted.
+    fn forget_cluster(&self) {
+        let _ = std::fs::remove_file(self.paths.kubeconfig());
+        let _ = std::fs::remove_file(self.paths.cluster_id());
+    }
+
+    pub(super) async fn undo_cluster(&self, context: &Context<'_>) -> Result<Undone> {
+        let Some(found) = self.found().await? else {
+            return Ok(Undone::Absent);
+        };
+        if self.maker(&found, context) == Maker::Somebody {
+            let reason = "it is another cluster of that name than the one gw created";
+            return Ok(Undone::Kept(reason.to_string()));
+        }
+        self.program()?.delete().await?;
+        Ok(Undone::Removed)
+    }
+}
