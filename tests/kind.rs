@@ -465,7 +465,7 @@ fn an_object_of_others_is_not_taken_over(kind: &Kind) {
             .code,
         0
     );
-    let up = kind.gw(&["up"]);
+    let up = kind.gw(&["up", "--profile", "default"]);
     assert_eq!(up.code, 0, "{up:?}");
 }
 
@@ -485,7 +485,7 @@ fn a_missing_image_is_told_in_the_pods_own_words(kind: &Kind) {
         "{said:?}"
     );
     assert!(start.elapsed() < Duration::from_secs(120));
-    let back = kind.gw(&["up"]);
+    let back = kind.gw(&["up", "--profile", "default"]);
     assert_eq!(back.code, 0, "{back:?}");
 }
 

@@ -24,8 +24,10 @@ pub struct Record {
     pub profile: String,
     /// Where the profile came from: a shipped name or an absolute path; what came by standard input
     /// is kept beside this file.
+    #[serde(default)]
     pub source: String,
     /// The port that was asked for by flag; otherwise the profile's counts.
+    #[serde(default)]
     pub port_flag: Option<u16>,
     pub target: String,
     /// Name of the kind cluster; empty on other targets.

@@ -13,7 +13,7 @@ use kube::api::{
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt};
 use serde_json::Value;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Plurals can't be derived (EndpointSlice, HTTPRoute are regular; Gateway API's are not ours to
 /// guess), so the kinds that we touch are listed.
@@ -69,8 +69,7 @@ pub async fn apply(client: &Client, object: &Value, context: &Context<'_>) -> Re
     };
     let api = api(client, api_version, kind, namespace);
     let title = thing.title();
-    let before = api.get_opt(name).await;
-    let before = before.map_err(|e| refused(format!("{title} can't be read"), &e, "gw status"))?;
+    let before = served(&api, name, &title, context).await?;
     let environment = object
         .pointer("/metadata/labels")
         .and_then(|labels| labels.get(ENVIRONMENT_LABEL));
@@ -104,6 +103,30 @@ pub async fn apply(client: &Client, object: &Value, context: &Context<'_>) -> Re
         Some(before) if version(&before) == version(&after) => Change::Unchanged,
         Some(_) => Change::Updated,
     })
+}
+
+/// The live object. A kind whose CRD has just been made is not served at once, and nothing that
+/// could be watched tells when it is.
+async fn served(
+    api: &Api<DynamicObject>,
+    name: &str,
+    title: &str,
+    context: &Context<'_>,
+) -> Result<Option<DynamicObject>> {
+    const PATIENCE: Duration = Duration::from_secs(30);
+    let start = Instant::now();
+    loop {
+        match api.get_opt(name).await {
+            Ok(found) => return Ok(found),
+            Err(e) if is_absent(&e) && start.elapsed() < PATIENCE => {
+                (context.waiting)(format!(
+                    "{title}: the API server does not serve its kind yet"
+                ));
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Err(e) => return Err(refused(format!("{title} can't be read"), &e, "gw status")),
+        }
+    }
 }
 
 /// A conflict names the field and its owner; everything else is said as the API server said it.
