@@ -157,9 +157,9 @@ pub struct Up {
     /// How long any one wait may take, in seconds
     #[arg(long, default_value_t = 300, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: u64,
-    /// Answer every question with its default
-    #[arg(short, long)]
-    pub yes: bool,
+    /// Take back fields of our own objects that somebody else has changed
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -355,6 +355,27 @@ fn a_state_that_cannot_be_read_is_not_thrown_away() {
 }
 
 #[test]
+fn status_is_not_green_while_a_process_of_ours_is_gone() {
+    let home = Home::new();
+    home.gw(&["up", "--profile", &home.profile()]);
+    let file = home.environment().join("mock.process.json");
+    let text = std::fs::read_to_string(file).unwrap();
+    let pid = serde_json::from_str::<Value>(&text).unwrap()["pid"]
+        .as_i64()
+        .unwrap();
+    // SAFETY: kill has no memory effects; the process is one that this test started.
+    unsafe { libc::kill(i32::try_from(pid).unwrap(), libc::SIGKILL) };
+    let status = home.gw(&["status"]);
+    assert_eq!(status.code, 1, "{status:?}");
+    assert!(status.stdout.contains("not running"), "{status:?}");
+    let test = home.gw(&["test"]);
+    assert!(
+        test.stdout.contains("our process mock has ended"),
+        "{test:?}"
+    );
+}
+
+#[test]
 fn the_json_of_up_status_test_and_plan_has_one_shape() {
     let home = Home::new();
     let profile = home.profile();

@@ -218,6 +218,7 @@ fn a_cluster_from_nothing_to_a_proved_route_and_back() {
     an_object_of_others_is_not_taken_over(&kind);
     a_missing_image_is_told_in_the_pods_own_words(&kind);
     a_stopped_node_is_started_again(&kind);
+    what_others_changed_in_our_objects_is_said_and_taken_back_when_asked(&kind);
     a_second_environment_is_refused_before_anything_changes(&kind);
     a_gateway_api_out_of_range_is_refused_and_left_as_it_is(&kind);
     down_leaves_what_is_not_ours(&kind);
@@ -501,6 +502,33 @@ fn a_stopped_node_is_started_again(kind: &Kind) {
     assert!(status.stdout.contains("is stopped"), "{status:?}");
     let up = kind.gw(&["up"]);
     assert_eq!(up.code, 0, "{up:?}");
+}
+
+fn what_others_changed_in_our_objects_is_said_and_taken_back_when_asked(kind: &Kind) {
+    let route = ["httproute", "ollama", "-n", "kgateway-system"];
+    let path =
+        r#"[{"op": "replace", "path": "/spec/rules/0/matches/0/path/value", "value": "/hacked"}]"#;
+    let patched = kind.kubectl(&[&["patch"], &route[..], &["--type", "json", "-p", path]].concat());
+    assert_eq!(patched.code, 0, "{patched:?}");
+    let up = kind.gw(&["up"]);
+    assert_eq!(up.code, 1, "{up:?}");
+    assert!(
+        up.stderr
+            .contains("HTTPRoute ollama has fields that somebody else has changed"),
+        "{up:?}"
+    );
+    assert!(up.stderr.contains("-> gw up --force"), "{up:?}");
+    let force = kind.gw(&["up", "--force"]);
+    assert_eq!(force.code, 0, "{force:?}");
+
+    assert_eq!(kind.kubectl(&[&["delete"], &route[..]].concat()).code, 0);
+    let status = kind.gw(&["status"]);
+    assert_eq!(status.code, 1, "{status:?}");
+    assert!(
+        status.stdout.contains("somebody else has deleted it"),
+        "{status:?}"
+    );
+    assert_eq!(kind.gw(&["up"]).code, 0);
 }
 
 fn a_second_environment_is_refused_before_anything_changes(kind: &Kind) {

@@ -1,7 +1,7 @@
 //! What we made, written before and after each change; `down` reads it backwards.
 //!
 //! One JSON object a line: `{"at": SECONDS, "event": "begin"|"removed", "thing": {…}}`. A line that
-//! was cut by a kill is left out when read: nothing was changed yet when it was being written.
+//! was cut by a kill is taken away: nothing was changed yet when it was being written.
 
 use crate::error::{Error, Result};
 use crate::plan::outcome::Journal;
@@ -36,14 +36,24 @@ pub struct Ledger {
 
 impl Ledger {
     pub fn open(path: &Path) -> Result<Self> {
-        let text = match fs::read_to_string(path) {
+        let mut text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(e) => return Err(fault(path, &e)),
         };
-        // A cut line without its end would spoil the next one.
-        if !text.is_empty() && !text.ends_with('\n') {
-            append(path, "\n")?;
+        // A line that was cut goes: what it was to announce had not begun.
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        if whole < text.len() {
+            text.truncate(whole);
+            fs::write(path, &text).map_err(|e| fault(path, &e))?;
+        }
+        // Any other line that can't be read is damage, and a damaged ledger is not an empty one.
+        if text
+            .lines()
+            .any(|line| serde_json::from_str::<Line>(line).is_err())
+        {
+            let what = format!("the ledger {} is damaged", path.display());
+            return Err(Error::new(what, format!("cat {}", path.display())));
         }
         Ok(Ledger {
             path: path.to_path_buf(),
@@ -179,5 +189,13 @@ mod tests {
             Ledger::open(&path).unwrap().things(),
             [chart("a"), chart("b")]
         );
+    }
+
+    #[test]
+    fn a_damaged_ledger_is_not_an_empty_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.jsonl");
+        fs::write(&path, "garbage\n").unwrap();
+        assert!(Ledger::open(&path).is_err_and(|error| error.what.contains("is damaged")));
     }
 }

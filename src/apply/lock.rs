@@ -18,9 +18,11 @@ const PAUSE: Duration = Duration::from_millis(50);
 impl Lock {
     /// Takes the lock; `waiting` is told once who holds it.
     pub async fn take(path: &Path, command: &str, waiting: impl Fn(String)) -> Result<Self> {
+        let folder = path.parent().unwrap_or(path).display();
         let fault = |e: &std::io::Error| {
-            let next = format!("ls -l {}", path.display());
-            Error::new(format!("{} can't be locked", path.display()), next).because(e)
+            let what = format!("the state folder {folder} can't be written");
+            let next = "XDG_STATE_HOME=/tmp/gatewright-state gw up";
+            Error::new(what, next).because(e)
         };
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|e| fault(&e))?;
@@ -49,6 +51,11 @@ impl Lock {
                 Err(TryLockError::WouldBlock) => {}
             }
             let holder = fs::read_to_string(path).unwrap_or_default();
+            let holder = if holder.is_empty() {
+                "another gw".to_string()
+            } else {
+                holder
+            };
             if start.elapsed() > PATIENCE {
                 let time = text::duration(PATIENCE);
                 let what = format!("the environment is held by {holder} for {time}");

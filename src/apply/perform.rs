@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::event::Sink;
 use crate::plan::outcome::{Change, Context, Journal, Outcome, Undone, Wire};
 use crate::plan::thing::Thing;
-use crate::plan::{Action, HostService, Phase, Plan, Step};
+use crate::plan::{Action, HostService, Phase, Plan, Step, WITNESS_PREFIX};
 use crate::provider::Provider;
 use crate::target::{Support, Target};
 use crate::text;
@@ -34,6 +34,8 @@ pub struct Run<'a> {
     pub sink: &'a Sink,
     pub wires: &'a Mutex<BTreeMap<String, Wire>>,
     pub patience: Duration,
+    /// Whether fields of our objects that somebody else manages by now are taken back.
+    pub force: bool,
 }
 
 impl Run<'_> {
@@ -42,6 +44,7 @@ impl Run<'_> {
             journal: self.ledger,
             waiting,
             patience: self.patience,
+            force: self.force,
             wires: self.wires,
         }
     }
@@ -196,7 +199,14 @@ async fn remove(
 ) -> Result<()> {
     let left: Vec<Thing> = run.ledger.things().into_iter().filter(unwanted).collect();
     for thing in left.iter().rev() {
-        if !matches!(undo_one(thing, target, run, None).await?, Undone::Kept(_)) {
+        let undone = undo_one(thing, target, run, None).await?;
+        if undone == Undone::Removed && !thing.title().contains(WITNESS_PREFIX) {
+            let title = thing.title();
+            run.sink.note(format!(
+                "{title} taken away: the profile does not want it any more"
+            ));
+        }
+        if !matches!(undone, Undone::Kept(_)) {
             run.ledger.removed(thing)?;
         }
     }

@@ -94,7 +94,10 @@ pub async fn apply(client: &Client, object: &Value, context: &Context<'_>) -> Re
         }
     }
     context.journal.begin(&thing)?;
-    let params = PatchParams::apply(MANAGER);
+    let params = PatchParams {
+        force: context.force,
+        ..PatchParams::apply(MANAGER)
+    };
     let after = api.patch(name, &params, &Patch::Apply(object)).await;
     let after = after.map_err(|e| conflict(&title, &e, &thing))?;
     let version = |object: &DynamicObject| object.metadata.resource_version.clone();
@@ -140,13 +143,16 @@ fn conflict(title: &str, error: &kube::Error, thing: &Thing) -> Error {
         } => (plural(kind), name.as_str(), namespace.as_str()),
         _ => return refused(format!("{title} can't be applied"), error, "gw status"),
     };
-    let show = format!("kubectl -n {namespace} get {kind} {name} -o yaml --show-managed-fields");
     match error {
-        kube::Error::Api(status) if status.code == 409 => refused(
-            format!("{title} has fields that somebody else manages"),
-            error,
-            show,
-        ),
+        kube::Error::Api(status) if status.code == 409 => {
+            let what = format!("{title} has fields that somebody else has changed");
+            refused(what, error, "gw up --force")
+        }
+        kube::Error::Api(status) if status.code == 422 => {
+            let next = format!("kubectl -n {namespace} delete {kind} {name}");
+            let error = refused(format!("{title} can't be applied"), error, next);
+            error.fact("what is there now does not go together with what is planned; `gw up` makes it anew")
+        }
         _ => refused(format!("{title} can't be applied"), error, "gw plan"),
     }
 }

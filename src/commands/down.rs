@@ -9,6 +9,7 @@ use crate::apply::record::Record;
 use crate::apply::undo::{Fate, undo};
 use crate::cli::Down;
 use crate::error::{Error, Result};
+use crate::host::docker;
 use crate::plan::outcome::Undone;
 use crate::plan::thing::Thing;
 use crate::report::document::Document;
@@ -35,7 +36,9 @@ pub async fn run(session: &Session, options: &Down) -> Outcome {
     let cluster = created_cluster(&ledger);
     let keep_cluster = match &cluster {
         Some(name) if !options.keep_cluster && !is_shared(session, name) => {
-            confirm(session, options, name).await?;
+            if is_there(name).await {
+                confirm(session, options, name).await?;
+            }
             false
         }
         other => other.is_some(),
@@ -47,6 +50,7 @@ pub async fn run(session: &Session, options: &Down) -> Outcome {
         sink: &session.sink,
         wires: &wires,
         patience: Duration::from_secs(options.timeout),
+        force: false,
     };
     let with_cluster = cluster.is_some() && !keep_cluster;
     let keep = |thing: &Thing| match thing {
@@ -87,6 +91,14 @@ fn created_cluster(ledger: &Ledger) -> Option<String> {
         Thing::Cluster { name } => Some(name),
         _ => None,
     })
+}
+
+/// Nobody need be asked about a cluster that is gone. Docker that can't be asked counts as a yes.
+async fn is_there(cluster: &str) -> bool {
+    let clusters = async { docker::kind_clusters(&docker::connect().await?).await };
+    clusters
+        .await
+        .map_or(true, |found| found.iter().any(|kind| kind.name == cluster))
 }
 
 /// Whether another environment of this machine lives in the cluster.

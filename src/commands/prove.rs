@@ -3,7 +3,9 @@
 use super::session::Session;
 use crate::apply::record::{Record, now, write};
 use crate::error::Result;
+use crate::host::process;
 use crate::report::status::Proof;
+use crate::text;
 use crate::verify::check::{Check, Finding, Verdict};
 use crate::verify::{gateway, own, route, runner};
 use serde_json::{Value, json};
@@ -41,7 +43,23 @@ impl Session {
     /// The proof, with next commands that can be typed as they are.
     pub async fn prove(&self, record: &Record, settle: Duration) -> Vec<Finding> {
         let mut findings = prove(record, settle).await;
-        for finding in &mut findings {
+        let ended = process::all(&self.environment());
+        let ended: Vec<&str> = ended
+            .iter()
+            .filter(|(_, alive)| alive.is_none())
+            .map(|(role, _)| role.as_str())
+            .collect();
+        for finding in findings
+            .iter_mut()
+            .filter(|finding| finding.verdict == Verdict::Fail)
+        {
+            // A process of ours that has ended explains more than what its absence looks like.
+            if !ended.is_empty() {
+                finding.facts.retain(|(name, _)| name != "cause");
+                let cause = format!("our process {} has ended", text::list(&ended));
+                finding.facts.push(("cause".to_string(), cause));
+                finding.next = Some("gw up".to_string());
+            }
             finding.next = finding.next.as_deref().map(|next| self.complete(next));
         }
         findings

@@ -2,8 +2,10 @@
 
 use super::Outcome;
 use super::session::Session;
+use crate::apply::ledger::Ledger;
 use crate::error::Exit;
-use crate::plan::survey::Survey;
+use crate::plan::survey::{Condition, ObjectState, Survey};
+use crate::plan::thing::Thing;
 use crate::report::document::Document;
 use crate::report::status;
 use crate::target::Target;
@@ -21,6 +23,10 @@ pub async fn run(session: &Session) -> Outcome {
         base: record.base_url.clone(),
     };
     let (survey, answers) = tokio::join!(survey(target.as_ref()), answers(&check));
+    let mut survey = survey;
+    if survey.alive {
+        survey.objects.extend(session.missing(&survey));
+    }
     let good = status::is_whole(&survey) && answers.verdict == Verdict::Pass;
     let proof = session.last_proof();
     if session.is_json() {
@@ -56,6 +62,34 @@ pub async fn run(session: &Session) -> Outcome {
         }
     }
     Ok((!good).then_some(Exit::Failed))
+}
+
+impl Session {
+    /// Objects that we made and that are not there any more.
+    fn missing(&self, survey: &Survey) -> Vec<ObjectState> {
+        let things = Ledger::peek(&self.environment().ledger());
+        let missing = |thing: Thing| match thing {
+            Thing::Object { kind, name, .. } if kind != "Namespace" => {
+                let there = survey
+                    .objects
+                    .iter()
+                    .any(|o| o.kind == kind && o.name == name);
+                let condition = Condition {
+                    kind: "Exists".to_string(),
+                    status: "False".to_string(),
+                    reason: "Deleted".to_string(),
+                    message: "gw made it and somebody else has deleted it".to_string(),
+                };
+                (!there).then(|| ObjectState {
+                    kind,
+                    name,
+                    conditions: vec![condition],
+                })
+            }
+            _ => None,
+        };
+        things.into_iter().filter_map(missing).collect()
+    }
 }
 
 /// A place that can't be asked is a fact to be shown, not a reason to show nothing.

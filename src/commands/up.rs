@@ -64,6 +64,7 @@ pub async fn run(session: &Session, options: &Up) -> Outcome {
         target: target.as_ref(),
         ledger: Ledger::open(&paths.ledger())?,
         patience: Duration::from_secs(options.timeout),
+        force: options.force,
     };
     let (done, findings) = work.apply_and_prove(&mut record).await?;
     record.applied_at = now();
@@ -86,6 +87,7 @@ struct Work<'a> {
     target: &'a dyn Target,
     ledger: Ledger,
     patience: Duration,
+    force: bool,
 }
 
 impl Work<'_> {
@@ -111,6 +113,7 @@ impl Work<'_> {
             sink: &self.session.sink,
             wires: &wires,
             patience: self.patience,
+            force: self.force,
         };
         let done = perform(self.plan, self.target, &run).await?;
         prune(self.plan, self.target, &run).await?;

@@ -78,6 +78,7 @@ impl Session {
     /// aside: a read that nobody answers must not keep Ctrl-C from working.
     async fn source(&self, wish: &Wish, record: Option<&Record>) -> Result<Source> {
         let last = record.map(|record| record.source.clone());
+        let last = last.filter(|source| !source.is_empty());
         let name = wish
             .profile
             .clone()

@@ -124,6 +124,15 @@ impl Background {
     /// Asks it to end, waits, and forgets it. True if there was one.
     pub async fn stop(&self) -> Result<bool> {
         let alive = self.alive();
+        let text = fs::read_to_string(&self.identity).unwrap_or_default();
+        if !text.is_empty() && serde_json::from_str::<Identity>(&text).is_err() {
+            let what = format!(
+                "{} is damaged, so the {} can't be found",
+                self.identity.display(),
+                self.role
+            );
+            return Err(Error::new(what, format!("pgrep -af 'gw {}'", self.role)));
+        }
         if let Some(identity) = &alive {
             signal(identity.pid, libc::SIGTERM);
             if !ended(identity, STOP_DEADLINE).await {
@@ -151,7 +160,10 @@ impl Background {
 
     fn write(&self, identity: &Identity) -> Result<()> {
         let text = serde_json::to_string(identity).unwrap_or_default();
-        fs::write(&self.identity, text).map_err(|e| {
+        // Renamed into place: a kill must not leave half an identity.
+        let part = self.identity.with_extension("part");
+        let written = fs::write(&part, text).and_then(|()| fs::rename(&part, &self.identity));
+        written.map_err(|e| {
             let what = format!("{} can't be written", self.identity.display());
             Error::new(what, "df -h").because(&e)
         })

@@ -87,6 +87,8 @@ pub struct Context<'a> {
     pub waiting: &'a (dyn Fn(String) + Send + Sync),
     /// How long any one wait may take.
     pub patience: Duration,
+    /// Whether fields of our objects that somebody else manages by now are taken back.
+    pub force: bool,
     /// The way to each host service, by backend: as remembered, or as proved in this run.
     pub wires: &'a Mutex<BTreeMap<String, Wire>>,
 }

@@ -5,7 +5,7 @@ use crate::event::{Ending, Event, Sink};
 use crate::text;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -61,10 +61,15 @@ fn spinner() -> ProgressStyle {
 
 /// One line when a phase ends; waits are said once each, so that a log tells why it took long.
 pub fn lines(look: Look) -> Sink {
+    let said: Mutex<HashSet<String>> = Mutex::new(HashSet::new());
     Sink::new(move |event| match event {
         Event::Begin { .. } => {}
         Event::Waiting { name, reason } => {
-            write_line(&format!("{}{name:NAME$} {reason}", indent(look)))
+            let line = format!("{}{name:NAME$} {reason}", indent(look));
+            let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+            if said.insert(line.clone()) {
+                write_line(&line);
+            }
         }
         Event::End {
             name,

@@ -29,8 +29,7 @@ impl Check for Answers {
             match web::get(&url, None, Duration::from_secs(5)).await {
                 // With a route for every path an upstream answers, which is an answer too.
                 Ok(_) => Finding::new(&claim, Verdict::Pass),
-                Err(why) => Finding::fail(&claim, format!("{}: {why}", self.base), "gw up")
-                    .fact("sent", format!("GET {url}")),
+                Err(why) => Finding::fail(&claim, why, "gw up").fact("sent", format!("GET {url}")),
             }
         }
         .boxed()

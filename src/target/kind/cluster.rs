@@ -8,6 +8,7 @@ use crate::host::{kubeconfig, port};
 use crate::plan::Cluster;
 use crate::plan::outcome::{Change, Context, Outcome, Undone};
 use crate::plan::thing::Thing;
+use std::time::{Duration, Instant};
 
 /// Whose a cluster of the environment's name is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +64,10 @@ impl Kind {
             }
             Maker::Somebody => {}
         }
+        let (found, change) = match found.running {
+            true => (found, Change::Unchanged),
+            false => (self.start(context).await?, Change::Updated),
+        };
         let base = self.published(&found)?;
         if base != base_url(plan.host_port) {
             let what = format!(
@@ -72,12 +77,6 @@ impl Kind {
             let port = base.rsplit(':').next().unwrap_or_default();
             return Err(Error::usage(what, format!("gw up --port {port}"))
                 .fact("a port mapping can only be made when a cluster is created"));
-        }
-        let mut change = Change::Unchanged;
-        if !found.running {
-            (context.waiting)("starting its node".to_string());
-            docker::start_kind_cluster(&docker::connect().await?, &self.cluster).await?;
-            change = Change::Updated;
         }
         let own = self.paths.kubeconfig();
         if !own.exists() {
@@ -90,6 +89,25 @@ impl Kind {
         let version = self.version(context).await?;
         let detail = format!("kind {}, Kubernetes {version}", self.cluster);
         Ok(Outcome::new(change, detail))
+    }
+
+    /// Starts a stopped node and waits until Docker shows its ports again: a stopped one has none.
+    pub(super) async fn start(&self, context: &Context<'_>) -> Result<KindCluster> {
+        (context.waiting)("starting its node".to_string());
+        let docker = docker::connect().await?;
+        docker::start_kind_cluster(&docker, &self.cluster).await?;
+        let start = Instant::now();
+        loop {
+            match self.found().await? {
+                Some(found) if found.running && !found.published.is_empty() => return Ok(found),
+                _ if start.elapsed() > context.patience => {
+                    let what = format!("the node of kind cluster {} does not start", self.cluster);
+                    let next = format!("docker logs {}-control-plane", self.cluster);
+                    return Err(Error::new(what, next));
+                }
+                _ => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
     }
 
     async fn create(&self, plan: &Cluster, context: &Context<'_>) -> Result<Outcome> {

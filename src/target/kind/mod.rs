@@ -94,7 +94,7 @@ impl Kind {
                 ),
                 next,
             );
-            return Err(error.fact("a port mapping can only be made when a cluster is created, and this one was not created by gw"));
+            return Err(error.fact("a port mapping can only be made when a cluster is created"));
         };
         if !["127.0.0.1", "::1"].contains(&mapping.address.as_str()) {
             let next = format!("gw up --target kind --cluster {}-gw", self.cluster);
@@ -233,8 +233,7 @@ impl Kind {
         match self.found().await? {
             None => return Ok(Undone::Absent),
             Some(found) if !found.running => {
-                (context.waiting)("starting the cluster's node".to_string());
-                docker::start_kind_cluster(&docker::connect().await?, &self.cluster).await?;
+                self.start(context).await?;
                 self.version(context).await?;
             }
             Some(_) => {}
