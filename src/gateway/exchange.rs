@@ -1,10 +1,11 @@
 //! One request on its way through the gateway: host, listener, rule, policies, filters, backend (facts 9.1).
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Request, Response, response};
@@ -19,9 +20,10 @@ use super::config::{
 };
 use super::header::remove_hop_by_hop;
 use super::host;
-use super::llm::Sniffer;
+use super::llm::Meter;
 use super::model;
 use super::plane::Plane;
+use super::policy::{Bucket, Counts};
 use super::record::Record;
 use super::refusal::Refusal;
 
@@ -33,7 +35,7 @@ pub(super) struct Reply {
 
 pub(super) enum ReplyBody {
     Whole(Bytes),
-    Passing(Incoming, Option<Sniffer>),
+    Passing(Incoming, Option<Meter>),
 }
 
 /// A request between the filters and the upstream.
@@ -46,6 +48,8 @@ pub(super) struct Exchange<'a> {
     pub record: &'a mut Record,
     /// A hostname that a filter set wins over the backend's own.
     pub hostname: Option<HeaderValue>,
+    /// What the tokens of a model's answer are taken from.
+    pub tokens: Option<Arc<Bucket>>,
 }
 
 /// Answers a request; whatever goes wrong becomes an answer too.
@@ -71,6 +75,7 @@ pub(super) async fn answer(
                 body,
                 record: &mut record,
                 hostname: None,
+                tokens: None,
             };
             let run = exchange.run(candidate, &authority, port, &mut changes);
             within(
@@ -135,16 +140,16 @@ fn finish(
             if !refusal.reason.is_empty() {
                 record.fail(refusal.reason, refusal.body.clone());
             }
-            refusal.into_response(HeaderMap::new())
+            refusal.into_response()
         }
         Ok(Reply { mut parts, body }) => {
             record.status = Some(parts.status);
             remove_hop_by_hop(&mut parts.headers);
             let body = match body {
                 ReplyBody::Whole(bytes) => Either::Left(Full::new(bytes)),
-                ReplyBody::Passing(inner, sniffer) => Either::Right(Streamed {
+                ReplyBody::Passing(inner, meter) => Either::Right(Streamed {
                     inner,
-                    sniffer,
+                    meter,
                     record,
                 }),
             };
@@ -168,6 +173,13 @@ impl<'a> Exchange<'a> {
         let rule: &Rule = &candidate.rule;
         if let Some(what) = &rule.traffic.refused {
             return Err(Refusal::unsupported(what));
+        }
+        if let Some(limit) = &rule.traffic.limit {
+            let bucket = self.plane.bucket(limit);
+            match limit.counts {
+                Counts::Requests => bucket.take(Instant::now())?,
+                Counts::Tokens => self.tokens = Some(bucket),
+            }
         }
         if let Some(csrf) = &rule.traffic.csrf
             && !csrf.allows(&self.parts.method, authority, &self.parts.headers)

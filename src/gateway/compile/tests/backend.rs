@@ -1,6 +1,8 @@
 //! Backends and policies (facts 4.4, 4.5).
 
-use super::*;
+use serde_json::{Value, json};
+
+use super::{UNSUPPORTED, backend, gateway, openai, policy, route, said, status};
 
 #[test]
 fn backends_get_the_conditions_of_facts_4_4() {
