@@ -1,5 +1,6 @@
 //! One request on its way through the gateway: host, listener, rule, policies, filters, backend (facts 9.1).
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -64,7 +65,7 @@ pub(super) async fn answer(
     let authority = host::authority(&parts).to_string();
     let host = host::host_only(&authority);
     let mut record = Record::new(plane.log(), peer, &parts, &host);
-    let mut changes: Vec<&HeaderChange> = Vec::new();
+    let mut changes: Vec<Cow<HeaderChange>> = Vec::new();
     let result = match choose_rule(&config, port, &host, &parts, &mut record) {
         Err(refusal) => Err(refusal),
         Ok(candidate) => {
@@ -131,7 +132,7 @@ fn choose_rule<'a>(
 
 fn finish(
     result: Result<Reply, Refusal>,
-    changes: &[&HeaderChange],
+    changes: &[Cow<HeaderChange>],
     mut record: Record,
 ) -> Response<AnswerBody> {
     let mut response = match result {
@@ -168,11 +169,17 @@ impl<'a> Exchange<'a> {
         candidate: &'c Candidate,
         authority: &str,
         port: u16,
-        changes: &mut Vec<&'c HeaderChange>,
+        changes: &mut Vec<Cow<'c, HeaderChange>>,
     ) -> Result<Reply, Refusal> {
         let rule: &Rule = &candidate.rule;
         if let Some(what) = &rule.traffic.refused {
             return Err(Refusal::unsupported(what));
+        }
+        if let Some(basic) = &rule.traffic.basic {
+            basic.check(&mut self.parts.headers).await?;
+        }
+        if let Some(keys) = &rule.traffic.api_keys {
+            keys.check(&mut self.parts.headers)?;
         }
         if let Some(limit) = &rule.traffic.limit {
             let bucket = self.plane.bucket(limit);
@@ -187,6 +194,10 @@ impl<'a> Exchange<'a> {
             return Err(Refusal::csrf());
         }
         self.filter(&rule.filters, candidate, changes)?;
+        if let Some(cors) = &rule.traffic.cors {
+            let change = cors.check(&self.parts.method, &self.parts.headers)?;
+            changes.push(Cow::Owned(change));
+        }
         for filter in &rule.filters {
             if let Filter::Redirect(redirect) = filter {
                 return Err(self.redirect(redirect, candidate, authority, port));
@@ -211,12 +222,12 @@ impl<'a> Exchange<'a> {
         &mut self,
         filters: &'c [Filter],
         candidate: &Candidate,
-        changes: &mut Vec<&'c HeaderChange>,
+        changes: &mut Vec<Cow<'c, HeaderChange>>,
     ) -> Result<(), Refusal> {
         for filter in filters {
             match filter {
                 Filter::RequestHeaders(change) => change.apply(&mut self.parts.headers),
-                Filter::ResponseHeaders(change) => changes.push(change),
+                Filter::ResponseHeaders(change) => changes.push(Cow::Borrowed(change)),
                 Filter::Rewrite { hostname, path } => {
                     if let Some(change) = path {
                         let new = change.apply(&candidate.matcher.path, &self.path);

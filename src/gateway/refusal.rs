@@ -1,7 +1,7 @@
 //! Answers that the gateway makes itself, in the real proxy's words (facts 9.7).
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 use http_body_util::{Either, Full};
 
@@ -118,6 +118,26 @@ impl Refusal {
                 "RateLimit",
                 "rate limit exceeded",
             )
+        }
+    }
+
+    pub fn api_key(cause: &str) -> Refusal {
+        let body = format!("api key authentication failure: {cause}");
+        Refusal::new(StatusCode::UNAUTHORIZED, "APIKeyAuth", body)
+    }
+
+    pub fn basic(cause: &str, challenge: HeaderValue) -> Refusal {
+        let body = format!("basic authentication failure: {cause}");
+        Refusal {
+            headers: vec![(WWW_AUTHENTICATE, challenge)],
+            ..Refusal::new(StatusCode::UNAUTHORIZED, "BasicAuth", body)
+        }
+    }
+
+    pub fn preflight(headers: Vec<(HeaderName, HeaderValue)>) -> Refusal {
+        Refusal {
+            headers,
+            ..Refusal::new(StatusCode::OK, "", "")
         }
     }
 

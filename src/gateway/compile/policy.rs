@@ -9,6 +9,8 @@ use super::traffic;
 use crate::gateway::object::{World, dig, full_name, list, name, namespace, text, text_or};
 use crate::gateway::policy::Traffic;
 
+const INVALID: &str = "Policy is not attached due to invalid status";
+
 /// One target of one policy.
 struct Attachment {
     namespace: String,
@@ -24,7 +26,7 @@ pub(super) struct Policies(Vec<Attachment>);
 pub(super) fn read(world: &World) -> Policies {
     let mut attachments = Vec::new();
     for object in world.all("AgentgatewayPolicy") {
-        let traffic = traffic::read(object).traffic;
+        let traffic = traffic::read(world, object).traffic;
         for target in list(object, &["spec", "targetRefs"]) {
             let mut traffic = traffic.clone();
             // Each target of a policy counts for itself: the controller sends it as a policy of its own.
@@ -54,8 +56,7 @@ impl Policies {
 }
 
 /// Every field of a policy that has no effect here.
-fn unsupported_parts(object: &Value) -> Vec<String> {
-    let mut parts = traffic::read(object).unsupported;
+fn unsupported_parts(object: &Value, mut parts: Vec<String>) -> Vec<String> {
     for section in ["frontend", "backend"] {
         let fields = dig(object, &["spec", section]).as_object();
         let fields = fields.into_iter().flatten();
@@ -78,22 +79,41 @@ pub(super) fn status(world: &World, object: &Value) -> Option<Value> {
             entries.push(json!({
                 "ancestorRef": ancestor,
                 "controllerName": CONTROLLER,
-                "conditions": conditions(object, missing),
+                "conditions": conditions(world, object, missing),
             }));
         }
     }
     (!entries.is_empty()).then(|| json!({"ancestors": entries}))
 }
 
-fn conditions(object: &Value, missing: Option<String>) -> [Value; 2] {
-    let parts = unsupported_parts(object);
+fn conditions(world: &World, object: &Value, missing: Option<String>) -> Vec<Value> {
+    let outcome = traffic::read(world, object);
+    let parts = unsupported_parts(object, outcome.unsupported);
     if !parts.is_empty() {
         let message = unsupported(crate::text::list(&parts));
-        let pending = "Policy is not attached due to invalid status";
-        return [
+        return vec![
             condition(object, "Accepted", false, UNSUPPORTED, &message),
-            condition(object, "Attached", false, "Pending", pending),
+            condition(object, "Attached", false, "Pending", INVALID),
         ];
+    }
+    let failures = outcome.failures.join("\n");
+    match (failures.is_empty(), outcome.has_effect) {
+        (true, _) => {}
+        (false, true) => {
+            return vec![condition(
+                object,
+                "Accepted",
+                true,
+                "PartiallyValid",
+                &failures,
+            )];
+        }
+        (false, false) => {
+            return vec![
+                condition(object, "Accepted", true, "Invalid", &failures),
+                condition(object, "Attached", false, "Pending", INVALID),
+            ];
+        }
     }
     let attached = match missing {
         None => condition(
@@ -108,7 +128,7 @@ fn conditions(object: &Value, missing: Option<String>) -> [Value; 2] {
             condition(object, "Attached", false, "Pending", &message)
         }
     };
-    [
+    vec![
         condition(object, "Accepted", true, "Valid", "Policy accepted"),
         attached,
     ]

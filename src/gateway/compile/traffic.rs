@@ -5,17 +5,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::status::unsupported;
-use crate::gateway::object::{dig, list};
-use crate::gateway::policy::{Csrf, Limit, Traffic};
+use crate::gateway::object::{World, dig, list, namespace};
+use crate::gateway::policy::{ApiKeys, Basic, Cors, Csrf, Limit, Traffic};
 
 /// Traffic fields that decide who may call. A route they cover fails closed while they are not here.
-const ACCESS_CONTROL: [&str; 5] = [
-    "jwtAuthentication",
-    "basicAuthentication",
-    "apiKeyAuthentication",
-    "extAuth",
-    "authorization",
-];
+const ACCESS_CONTROL: [&str; 3] = ["jwtAuthentication", "extAuth", "authorization"];
 
 /// What a policy's fields came to.
 #[derive(Default)]
@@ -23,28 +17,40 @@ pub(super) struct Outcome {
     pub traffic: Traffic,
     /// Fields that have no effect here.
     pub unsupported: Vec<String>,
+    /// What is wrong with a field, in the controller's words.
+    pub failures: Vec<String>,
+    /// Whether some field came to something.
+    pub has_effect: bool,
 }
 
-pub(super) fn read(object: &Value) -> Outcome {
+pub(super) fn read(world: &World, object: &Value) -> Outcome {
     let mut outcome = Outcome::default();
     let fields = dig(object, &["spec", "traffic"]).as_object();
     for (field, spec) in fields.into_iter().flatten() {
-        outcome.field(field, spec);
+        outcome.field(world, namespace(object), field, spec);
     }
     outcome
 }
 
 impl Outcome {
-    fn field(&mut self, field: &str, spec: &Value) {
+    fn field(&mut self, world: &World, place: &str, field: &str, spec: &Value) {
         match field {
             _ if spec.is_null() => {}
-            "csrf" => self.traffic.csrf = Some(Arc::new(Csrf::read(spec))),
+            "csrf" => self.traffic.csrf = self.keep(Ok(Csrf::read(spec))),
             "rateLimit" => {
                 self.traffic.limit = list(spec, &["local"]).first().and_then(Limit::read);
+                self.has_effect |= self.traffic.limit.is_some();
                 if !dig(spec, &["global"]).is_null() {
                     self.unsupported
                         .push("traffic.rateLimit.global".to_string());
                 }
+            }
+            "cors" => self.traffic.cors = self.keep(Cors::read(spec)),
+            "apiKeyAuthentication" => {
+                self.traffic.api_keys = self.access(ApiKeys::read(world, place, spec));
+            }
+            "basicAuthentication" => {
+                self.traffic.basic = self.access(Basic::read(world, place, spec));
             }
             other => {
                 let what = format!("traffic.{other}");
@@ -54,5 +60,26 @@ impl Outcome {
                 self.unsupported.push(what);
             }
         }
+    }
+
+    fn keep<T>(&mut self, result: Result<T, String>) -> Option<Arc<T>> {
+        match result {
+            Ok(value) => {
+                self.has_effect = true;
+                Some(Arc::new(value))
+            }
+            Err(cause) => {
+                self.failures.push(cause);
+                None
+            }
+        }
+    }
+
+    /// As `keep`; but where the real controller would then let everybody in, nobody is.
+    fn access<T>(&mut self, result: Result<T, String>) -> Option<Arc<T>> {
+        if let Err(cause) = &result {
+            self.traffic.refused = Some(cause.as_str().into());
+        }
+        self.keep(result)
     }
 }

@@ -1,10 +1,19 @@
 //! What AgentgatewayPolicies ask of requests, one file a policy: how it is read and what it does (facts 7.2).
 
+mod api_key;
+mod basic;
+mod cors;
 mod csrf;
+mod htpasswd;
 mod limit;
 
 use std::sync::Arc;
 
+use http::header::{AUTHORIZATION, HeaderMap};
+
+pub use api_key::ApiKeys;
+pub use basic::Basic;
+pub use cors::Cors;
 pub use csrf::Csrf;
 pub(super) use limit::{Bucket, Buckets};
 pub use limit::{Counts, Limit};
@@ -14,6 +23,9 @@ pub use limit::{Counts, Limit};
 pub struct Traffic {
     pub csrf: Option<Arc<Csrf>>,
     pub limit: Option<Limit>,
+    pub cors: Option<Arc<Cors>>,
+    pub api_keys: Option<Arc<ApiKeys>>,
+    pub basic: Option<Arc<Basic>>,
     /// Access control that was asked for and can't be done: such a route fails closed.
     pub refused: Option<Arc<str>>,
 }
@@ -24,7 +36,17 @@ impl Traffic {
         Traffic {
             csrf: self.csrf.or_else(|| less.csrf.clone()),
             limit: self.limit.or_else(|| less.limit.clone()),
+            cors: self.cors.or_else(|| less.cors.clone()),
+            api_keys: self.api_keys.or_else(|| less.api_keys.clone()),
+            basic: self.basic.or_else(|| less.basic.clone()),
             refused: self.refused.or_else(|| less.refused.clone()),
         }
     }
+}
+
+/// What follows the scheme in the Authorization header, if it is that scheme.
+fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (given, credentials) = value.split_once(' ')?;
+    given.eq_ignore_ascii_case(scheme).then_some(credentials)
 }
