@@ -80,7 +80,10 @@ pub(super) async fn answer(
             };
             let run = exchange.run(candidate, &authority, port, &mut changes);
             within(
-                candidate.rule.request_timeout,
+                candidate
+                    .rule
+                    .request_timeout
+                    .or(candidate.rule.traffic.timeout),
                 Refusal::request_timeout,
                 run,
             )
@@ -193,6 +196,12 @@ impl<'a> Exchange<'a> {
         {
             return Err(Refusal::csrf());
         }
+        if let Some(change) = &rule.traffic.request_headers {
+            change.apply(&mut self.parts.headers);
+        }
+        if let Some(change) = &rule.traffic.response_headers {
+            changes.push(Cow::Borrowed(&**change));
+        }
         self.filter(&rule.filters, candidate, changes)?;
         if let Some(cors) = &rule.traffic.cors {
             let change = cors.check(&self.parts.method, &self.parts.headers)?;
@@ -202,6 +211,9 @@ impl<'a> Exchange<'a> {
             if let Filter::Redirect(redirect) = filter {
                 return Err(self.redirect(redirect, candidate, authority, port));
             }
+        }
+        if let Some(direct) = &rule.traffic.direct {
+            return Err(direct.answer());
         }
         let backend = choose::backend(&rule.backends).ok_or_else(Refusal::no_valid_backends)?;
         self.filter(&backend.filters, candidate, changes)?;

@@ -141,6 +141,14 @@ impl Refusal {
         }
     }
 
+    /// Says nothing of its content (recording policies/direct).
+    pub fn direct(status: StatusCode, body: &str) -> Refusal {
+        Refusal {
+            content: None,
+            ..Refusal::new(status, "", body)
+        }
+    }
+
     pub fn filter() -> Refusal {
         let body = "failed to apply filters: invalid filter configuration: prefix redirect requires prefix match";
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal", body)

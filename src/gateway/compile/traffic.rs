@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::status::unsupported;
-use crate::gateway::object::{World, dig, list, namespace};
-use crate::gateway::policy::{ApiKeys, Basic, Cors, Csrf, Limit, Traffic};
+use crate::gateway::duration;
+use crate::gateway::object::{World, dig, list, namespace, text};
+use crate::gateway::policy::{ApiKeys, Basic, Cors, Csrf, Direct, Limit, Traffic, read_headers};
 
 /// Traffic fields that decide who may call. A route they cover fails closed while they are not here.
 const ACCESS_CONTROL: [&str; 3] = ["jwtAuthentication", "extAuth", "authorization"];
@@ -46,6 +47,17 @@ impl Outcome {
                 }
             }
             "cors" => self.traffic.cors = self.keep(Cors::read(spec)),
+            "headerModifiers" => {
+                let both = self.keep(read_headers(spec)).map(|both| (*both).clone());
+                let (request, response) = both.unwrap_or_default();
+                self.traffic.request_headers = request.map(Arc::new);
+                self.traffic.response_headers = response.map(Arc::new);
+            }
+            "directResponse" => self.traffic.direct = self.keep(Direct::read(spec)),
+            "timeouts" => {
+                self.traffic.timeout = duration::parse(text(spec, &["request"]));
+                self.has_effect |= self.traffic.timeout.is_some();
+            }
             "apiKeyAuthentication" => {
                 self.traffic.api_keys = self.access(ApiKeys::read(world, place, spec));
             }

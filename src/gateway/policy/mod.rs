@@ -4,17 +4,23 @@ mod api_key;
 mod basic;
 mod cors;
 mod csrf;
+mod direct;
+mod headers;
 mod htpasswd;
 mod limit;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{AUTHORIZATION, HeaderMap};
 
+use super::config::HeaderChange;
 pub use api_key::ApiKeys;
 pub use basic::Basic;
 pub use cors::Cors;
 pub use csrf::Csrf;
+pub use direct::Direct;
+pub(super) use headers::read as read_headers;
 pub(super) use limit::{Bucket, Buckets};
 pub use limit::{Counts, Limit};
 
@@ -26,6 +32,10 @@ pub struct Traffic {
     pub cors: Option<Arc<Cors>>,
     pub api_keys: Option<Arc<ApiKeys>>,
     pub basic: Option<Arc<Basic>>,
+    pub request_headers: Option<Arc<HeaderChange>>,
+    pub response_headers: Option<Arc<HeaderChange>>,
+    pub direct: Option<Arc<Direct>>,
+    pub timeout: Option<Duration>,
     /// Access control that was asked for and can't be done: such a route fails closed.
     pub refused: Option<Arc<str>>,
 }
@@ -39,6 +49,14 @@ impl Traffic {
             cors: self.cors.or_else(|| less.cors.clone()),
             api_keys: self.api_keys.or_else(|| less.api_keys.clone()),
             basic: self.basic.or_else(|| less.basic.clone()),
+            request_headers: self
+                .request_headers
+                .or_else(|| less.request_headers.clone()),
+            response_headers: self
+                .response_headers
+                .or_else(|| less.response_headers.clone()),
+            direct: self.direct.or_else(|| less.direct.clone()),
+            timeout: self.timeout.or(less.timeout),
             refused: self.refused.or_else(|| less.refused.clone()),
         }
     }
