@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
-use super::llm::Sniffer;
+use super::llm::Meter;
 use super::record::Record;
 
 /// What goes to the client: a whole body, or an upstream's as it comes.
@@ -20,7 +20,7 @@ pub(super) type CallBody = Either<Full<Bytes>, Incoming>;
 /// and drops the upstream call.
 pub(super) struct Streamed {
     pub inner: Incoming,
-    pub sniffer: Option<Sniffer>,
+    pub meter: Option<Meter>,
     pub record: Record,
 }
 
@@ -36,8 +36,8 @@ impl Body for Streamed {
         let this = &mut *self;
         match &frame {
             Some(Ok(frame)) => {
-                if let (Some(sniffer), Some(data)) = (&mut this.sniffer, frame.data_ref()) {
-                    sniffer.see(data);
+                if let (Some(meter), Some(data)) = (&mut this.meter, frame.data_ref()) {
+                    meter.sniffer.see(data);
                 }
             }
             Some(Err(error)) => this
@@ -59,8 +59,9 @@ impl Body for Streamed {
 
 impl Drop for Streamed {
     fn drop(&mut self) {
-        if let Some(sniffer) = self.sniffer.take() {
-            self.record.used(sniffer.usage);
+        if let Some(meter) = self.meter.take() {
+            let usage = meter.read();
+            self.record.used(usage);
         }
     }
 }

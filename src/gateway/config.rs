@@ -11,12 +11,22 @@ use regex::Regex;
 use rustls::pki_types::ServerName;
 
 use super::llm::RouteTypes;
+use super::policy::{Limit, Traffic};
 
 /// The whole configuration at one moment.
 #[derive(Debug, Default)]
 pub struct Config {
     /// Listeners by the port that they name.
     pub listeners: BTreeMap<u16, Vec<Listener>>,
+}
+
+impl Config {
+    /// Every rate limit that some rule has, some more than once.
+    pub fn limits(&self) -> impl Iterator<Item = &Limit> {
+        let listeners = self.listeners.values().flatten();
+        let candidates = listeners.flat_map(|listener| &listener.candidates);
+        candidates.filter_map(|candidate| candidate.rule.traffic.limit.as_ref())
+    }
 }
 
 #[derive(Debug)]
@@ -186,27 +196,4 @@ pub enum Auth {
     /// The whole Authorization header, marked sensitive so that it can't be printed.
     Bearer(HeaderValue),
     Passthrough,
-}
-
-/// What AgentgatewayPolicies ask of requests; the most specific level wins field by field (facts 7.1).
-#[derive(Debug, Clone, Default)]
-pub struct Traffic {
-    pub csrf: Option<Arc<Csrf>>,
-    /// Access control that was asked for and is not here yet: such a route fails closed.
-    pub refused: Option<Arc<str>>,
-}
-
-#[derive(Debug, Default)]
-pub struct Csrf {
-    pub additional_origins: Vec<String>,
-}
-
-impl Traffic {
-    /// Fills what is missing from a less specific level.
-    pub fn or(self, less: &Traffic) -> Traffic {
-        Traffic {
-            csrf: self.csrf.or_else(|| less.csrf.clone()),
-            refused: self.refused.or_else(|| less.refused.clone()),
-        }
-    }
 }

@@ -1,10 +1,12 @@
 //! One request on its way through the gateway: host, listener, rule, policies, filters, backend (facts 9.1).
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Request, Response, response};
@@ -19,9 +21,10 @@ use super::config::{
 };
 use super::header::remove_hop_by_hop;
 use super::host;
-use super::llm::Sniffer;
+use super::llm::Meter;
 use super::model;
 use super::plane::Plane;
+use super::policy::{Bucket, Counts};
 use super::record::Record;
 use super::refusal::Refusal;
 
@@ -33,7 +36,7 @@ pub(super) struct Reply {
 
 pub(super) enum ReplyBody {
     Whole(Bytes),
-    Passing(Incoming, Option<Sniffer>),
+    Passing(Incoming, Option<Meter>),
 }
 
 /// A request between the filters and the upstream.
@@ -46,6 +49,8 @@ pub(super) struct Exchange<'a> {
     pub record: &'a mut Record,
     /// A hostname that a filter set wins over the backend's own.
     pub hostname: Option<HeaderValue>,
+    /// What the tokens of a model's answer are taken from.
+    pub tokens: Option<Arc<Bucket>>,
 }
 
 /// Answers a request; whatever goes wrong becomes an answer too.
@@ -60,7 +65,7 @@ pub(super) async fn answer(
     let authority = host::authority(&parts).to_string();
     let host = host::host_only(&authority);
     let mut record = Record::new(plane.log(), peer, &parts, &host);
-    let mut changes: Vec<&HeaderChange> = Vec::new();
+    let mut changes: Vec<Cow<HeaderChange>> = Vec::new();
     let result = match choose_rule(&config, port, &host, &parts, &mut record) {
         Err(refusal) => Err(refusal),
         Ok(candidate) => {
@@ -71,10 +76,14 @@ pub(super) async fn answer(
                 body,
                 record: &mut record,
                 hostname: None,
+                tokens: None,
             };
             let run = exchange.run(candidate, &authority, port, &mut changes);
             within(
-                candidate.rule.request_timeout,
+                candidate
+                    .rule
+                    .request_timeout
+                    .or(candidate.rule.traffic.timeout),
                 Refusal::request_timeout,
                 run,
             )
@@ -126,7 +135,7 @@ fn choose_rule<'a>(
 
 fn finish(
     result: Result<Reply, Refusal>,
-    changes: &[&HeaderChange],
+    changes: &[Cow<HeaderChange>],
     mut record: Record,
 ) -> Response<AnswerBody> {
     let mut response = match result {
@@ -135,16 +144,16 @@ fn finish(
             if !refusal.reason.is_empty() {
                 record.fail(refusal.reason, refusal.body.clone());
             }
-            refusal.into_response(HeaderMap::new())
+            refusal.into_response()
         }
         Ok(Reply { mut parts, body }) => {
             record.status = Some(parts.status);
             remove_hop_by_hop(&mut parts.headers);
             let body = match body {
                 ReplyBody::Whole(bytes) => Either::Left(Full::new(bytes)),
-                ReplyBody::Passing(inner, sniffer) => Either::Right(Streamed {
+                ReplyBody::Passing(inner, meter) => Either::Right(Streamed {
                     inner,
-                    sniffer,
+                    meter,
                     record,
                 }),
             };
@@ -163,22 +172,48 @@ impl<'a> Exchange<'a> {
         candidate: &'c Candidate,
         authority: &str,
         port: u16,
-        changes: &mut Vec<&'c HeaderChange>,
+        changes: &mut Vec<Cow<'c, HeaderChange>>,
     ) -> Result<Reply, Refusal> {
         let rule: &Rule = &candidate.rule;
         if let Some(what) = &rule.traffic.refused {
             return Err(Refusal::unsupported(what));
+        }
+        if let Some(basic) = &rule.traffic.basic {
+            basic.check(&mut self.parts.headers).await?;
+        }
+        if let Some(keys) = &rule.traffic.api_keys {
+            keys.check(&mut self.parts.headers)?;
+        }
+        if let Some(limit) = &rule.traffic.limit {
+            let bucket = self.plane.bucket(limit);
+            match limit.counts {
+                Counts::Requests => bucket.take(Instant::now())?,
+                Counts::Tokens => self.tokens = Some(bucket),
+            }
         }
         if let Some(csrf) = &rule.traffic.csrf
             && !csrf.allows(&self.parts.method, authority, &self.parts.headers)
         {
             return Err(Refusal::csrf());
         }
+        if let Some(change) = &rule.traffic.request_headers {
+            change.apply(&mut self.parts.headers);
+        }
+        if let Some(change) = &rule.traffic.response_headers {
+            changes.push(Cow::Borrowed(&**change));
+        }
         self.filter(&rule.filters, candidate, changes)?;
+        if let Some(cors) = &rule.traffic.cors {
+            let change = cors.check(&self.parts.method, &self.parts.headers)?;
+            changes.push(Cow::Owned(change));
+        }
         for filter in &rule.filters {
             if let Filter::Redirect(redirect) = filter {
                 return Err(self.redirect(redirect, candidate, authority, port));
             }
+        }
+        if let Some(direct) = &rule.traffic.direct {
+            return Err(direct.answer());
         }
         let backend = choose::backend(&rule.backends).ok_or_else(Refusal::no_valid_backends)?;
         self.filter(&backend.filters, candidate, changes)?;
@@ -199,12 +234,12 @@ impl<'a> Exchange<'a> {
         &mut self,
         filters: &'c [Filter],
         candidate: &Candidate,
-        changes: &mut Vec<&'c HeaderChange>,
+        changes: &mut Vec<Cow<'c, HeaderChange>>,
     ) -> Result<(), Refusal> {
         for filter in filters {
             match filter {
                 Filter::RequestHeaders(change) => change.apply(&mut self.parts.headers),
-                Filter::ResponseHeaders(change) => changes.push(change),
+                Filter::ResponseHeaders(change) => changes.push(Cow::Borrowed(change)),
                 Filter::Rewrite { hostname, path } => {
                     if let Some(change) = path {
                         let new = change.apply(&candidate.matcher.path, &self.path);

@@ -1,13 +1,41 @@
 //! Header changes: what filters ask for, and what must not travel from one connection to the next.
 
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
 
 use super::config::HeaderChange;
+use super::object::{list, text, texts};
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 impl HeaderChange {
+    /// Reads `set`, `add` and `remove`; the error says what is no header.
+    pub(super) fn read(spec: &Value) -> Result<HeaderChange, String> {
+        let header = |name: &str| {
+            name.parse::<HeaderName>()
+                .map_err(|_| format!("invalid header name {name:?}"))
+        };
+        let pairs = |field: &str| {
+            let pairs = list(spec, &[field]).iter().map(|pair| {
+                let value = text(pair, &["value"]);
+                let value = HeaderValue::from_str(value)
+                    .map_err(|_| format!("invalid header value {value:?}"))?;
+                Ok((header(text(pair, &["name"]))?, value))
+            });
+            pairs.collect::<Result<Vec<_>, String>>()
+        };
+        let removed = texts(spec, &["remove"]);
+        Ok(HeaderChange {
+            set: pairs("set")?,
+            add: pairs("add")?,
+            remove: removed
+                .iter()
+                .map(|name| header(name))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
     pub fn apply(&self, headers: &mut HeaderMap) {
         for (name, value) in &self.set {
             headers.insert(name, value.clone());

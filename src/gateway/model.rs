@@ -1,5 +1,8 @@
 //! A call to a model provider: the prompt is read, its model settled, the answer read or streamed (facts 9.2-9.6).
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, StatusCode};
@@ -9,7 +12,8 @@ use hyper::body::Incoming;
 use super::body::{self, CallBody, ReadError};
 use super::config::{Auth, Provider, ProviderKind};
 use super::exchange::{Exchange, Reply, ReplyBody, with_query};
-use super::llm::{ANSWER_LIMIT, BODY_LIMIT, Prompt, RouteType, Sniffer, read_answer, read_prompt};
+use super::llm::{ANSWER_LIMIT, BODY_LIMIT, Meter, Prompt, RouteType, read_answer, read_prompt};
+use super::policy::Bucket;
 use super::record::Record;
 use super::refusal::Refusal;
 
@@ -38,6 +42,11 @@ pub(super) async fn call(
     let path = upstream_path(&exchange, provider, kind);
     let mut head = exchange.head(&provider.origin, auth, &path)?;
     let prompt = prompt(exchange.body, provider, kind, exchange.record).await?;
+    // Embeddings cost a token limit nothing (facts 9.7).
+    let tokens = exchange.tokens.filter(|_| kind != RouteType::Embeddings);
+    if let Some(tokens) = &tokens {
+        tokens.check(Instant::now())?;
+    }
     let is_stream = prompt.is_stream();
     let body = match provider.kind {
         ProviderKind::Openai => prompt.into_openai(),
@@ -55,9 +64,9 @@ pub(super) async fn call(
     let (parts, body) = answer.into_parts();
     let is_encoded = parts.headers.contains_key(header::CONTENT_ENCODING);
     match (parts.status.is_success(), is_stream || is_encoded) {
-        (true, false) => whole(kind, parts, body, exchange.record).await,
+        (true, false) => whole(kind, parts, body, tokens, exchange.record).await,
         (true, true) => {
-            let body = ReplyBody::Passing(body, Some(Sniffer::default()));
+            let body = ReplyBody::Passing(body, Some(Meter::new(tokens)));
             Ok(Reply { parts, body })
         }
         // A provider's own error goes to the client as it is (facts 9.6).
@@ -120,6 +129,7 @@ async fn whole(
     kind: RouteType,
     mut parts: http::response::Parts,
     body: Incoming,
+    tokens: Option<Arc<Bucket>>,
     record: &mut Record,
 ) -> Result<Reply, Refusal> {
     let bytes = match body::read(body, ANSWER_LIMIT).await {
@@ -138,6 +148,9 @@ async fn whole(
     let answer = read_answer(kind, bytes);
     let answer = answer
         .map_err(|error| Refusal::processing(format_args!("failed to parse response: {error}")))?;
+    if let Some(tokens) = tokens {
+        tokens.charge(answer.usage.tokens());
+    }
     record.used(answer.usage);
     parts.headers.remove(header::CONTENT_LENGTH);
     let body = ReplyBody::Whole(answer.body);

@@ -6,6 +6,7 @@ use tokio::sync::Semaphore;
 
 use super::config::Config;
 use super::log::Log;
+use super::policy::{Bucket, Buckets, Limit};
 use super::transport::Transport;
 
 /// Connections that are served at once; more wait to be accepted.
@@ -15,6 +16,7 @@ pub(super) struct Plane {
     config: RwLock<Arc<Config>>,
     transport: Transport,
     log: Log,
+    buckets: Buckets,
     pub connections: Arc<Semaphore>,
 }
 
@@ -24,6 +26,7 @@ impl Plane {
             config: RwLock::default(),
             transport,
             log,
+            buckets: Buckets::default(),
             connections: Arc::new(Semaphore::new(CONNECTIONS)),
         }
     }
@@ -36,12 +39,18 @@ impl Plane {
             .clone()
     }
 
+    /// Limits that are the same in both configurations keep what is left of them.
     pub fn replace(&self, config: Config) {
+        self.buckets.keep(config.limits());
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
     }
 
     pub fn transport(&self) -> &Transport {
         &self.transport
+    }
+
+    pub fn bucket(&self, limit: &Limit) -> Arc<Bucket> {
+        self.buckets.of(limit)
     }
 
     pub fn log(&self) -> Log {

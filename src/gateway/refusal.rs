@@ -1,7 +1,7 @@
 //! Answers that the gateway makes itself, in the real proxy's words (facts 9.7).
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 use http_body_util::{Either, Full};
 
@@ -14,9 +14,9 @@ pub(super) struct Refusal {
     /// `reason` of the access log.
     pub reason: &'static str,
     pub body: String,
-    /// Where a redirect points.
-    pub location: Option<HeaderValue>,
-    pub is_json: bool,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// What the body is said to be, where it is said.
+    pub content: Option<&'static str>,
 }
 
 impl Refusal {
@@ -25,8 +25,8 @@ impl Refusal {
             status,
             reason,
             body: body.into(),
-            location: None,
-            is_json: false,
+            headers: Vec::new(),
+            content: Some("text/plain"),
         }
     }
 
@@ -95,13 +95,58 @@ impl Refusal {
     pub fn models() -> Refusal {
         let body = r#"{"error":"Route 'Models' not implemented"}"#;
         Refusal {
-            is_json: true,
+            content: Some("application/json"),
             ..Refusal::new(StatusCode::NOT_IMPLEMENTED, "", body)
         }
     }
 
     pub fn csrf() -> Refusal {
         Refusal::new(StatusCode::FORBIDDEN, "CSRF", "CSRF validation failed")
+    }
+
+    /// Seconds until the next refill are rounded up (recordings `rlreq-3`, policies/limit-*).
+    pub fn rate_limit(limit: u64, remaining: u64, reset: u64) -> Refusal {
+        let header = |name, value: u64| (HeaderName::from_static(name), HeaderValue::from(value));
+        Refusal {
+            headers: vec![
+                header("x-ratelimit-limit", limit),
+                header("x-ratelimit-remaining", remaining),
+                header("x-ratelimit-reset", reset),
+            ],
+            ..Refusal::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "RateLimit",
+                "rate limit exceeded",
+            )
+        }
+    }
+
+    pub fn api_key(cause: &str) -> Refusal {
+        let body = format!("api key authentication failure: {cause}");
+        Refusal::new(StatusCode::UNAUTHORIZED, "APIKeyAuth", body)
+    }
+
+    pub fn basic(cause: &str, challenge: HeaderValue) -> Refusal {
+        let body = format!("basic authentication failure: {cause}");
+        Refusal {
+            headers: vec![(WWW_AUTHENTICATE, challenge)],
+            ..Refusal::new(StatusCode::UNAUTHORIZED, "BasicAuth", body)
+        }
+    }
+
+    pub fn preflight(headers: Vec<(HeaderName, HeaderValue)>) -> Refusal {
+        Refusal {
+            headers,
+            ..Refusal::new(StatusCode::OK, "", "")
+        }
+    }
+
+    /// Says nothing of its content (recording policies/direct).
+    pub fn direct(status: StatusCode, body: &str) -> Refusal {
+        Refusal {
+            content: None,
+            ..Refusal::new(status, "", body)
+        }
     }
 
     pub fn filter() -> Refusal {
@@ -112,7 +157,7 @@ impl Refusal {
     pub fn redirect(status: u16, location: HeaderValue) -> Refusal {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::FOUND);
         Refusal {
-            location: Some(location),
+            headers: vec![(LOCATION, location)],
             ..Refusal::new(status, "", "")
         }
     }
@@ -137,24 +182,15 @@ impl Refusal {
         Refusal::new(status, "Unsupported", what)
     }
 
-    pub fn into_response(self, headers: HeaderMap) -> Response<AnswerBody> {
+    pub fn into_response(self) -> Response<AnswerBody> {
         let body = Bytes::from(self.body);
-        let has_text = !body.is_empty();
+        let content = self.content.filter(|_| !body.is_empty());
         let mut response = Response::new(Either::Left(Full::new(body)));
         *response.status_mut() = self.status;
-        *response.headers_mut() = headers;
-        if let Some(location) = self.location {
-            response.headers_mut().insert(LOCATION, location);
-        }
-        if has_text {
-            let kind = if self.is_json {
-                "application/json"
-            } else {
-                "text/plain"
-            };
-            response
-                .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        let headers = response.headers_mut();
+        headers.extend(self.headers);
+        if let Some(kind) = content {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
         }
         response
     }

@@ -170,7 +170,7 @@ async fn routes_whose_access_control_is_missing_fail_closed() {
     let reply = call(address, "GET", "/plain/v1/models", &[LOCAL], "").await;
     assert_eq!(reply.status, 500);
     assert!(
-        reply.body.contains("traffic.apiKeyAuthentication"),
+        reply.body.contains("API Key secret s not found"),
         "{}",
         reply.body
     );

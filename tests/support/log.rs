@@ -14,8 +14,18 @@ impl Lines {
 
     /// The first line that contains this, once it is there.
     pub async fn find(&self, part: &str) -> String {
+        self.find_after(0, part).await
+    }
+
+    /// The line that contains this and comes after so many others that do.
+    pub async fn find_after(&self, others: usize, part: &str) -> String {
         for _ in 0..200 {
-            if let Some(line) = self.text().lines().find(|line| line.contains(part)) {
+            if let Some(line) = self
+                .text()
+                .lines()
+                .filter(|line| line.contains(part))
+                .nth(others)
+            {
                 return line.to_string();
             }
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod log;
+pub mod mask;
 pub mod model;
 pub mod python;
 pub mod tls;

@@ -3,9 +3,10 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -30,13 +31,15 @@ impl Seen {
     }
 }
 
-/// What to answer a request with: its path and its body.
-pub type Script = fn(&str, &Value) -> Said;
+/// What to answer a request with: its path, its headers and its body.
+pub type Script = fn(&str, &HeaderMap, &Value) -> Said;
 
 pub enum Said {
     Json(u16, Value),
     /// Status, content type, body.
     Text(u16, &'static str, String),
+    /// A status alone.
+    Empty(u16),
     Events(Vec<Value>),
 }
 
@@ -85,9 +88,16 @@ async fn answer(
         "headers": client::headers(&parts.headers),
         "body": body,
     }));
-    let (status, kind, body) = match script(parts.uri.path(), &body) {
+    if body.to_string().contains("SLOW") {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+    }
+    let (status, kind, body) = match script(parts.uri.path(), &parts.headers, &body) {
         Said::Json(status, value) => (status, "application/json", full(dumps(&value))),
         Said::Text(status, kind, text) => (status, kind, full(text)),
+        Said::Empty(status) => {
+            let response = Response::builder().status(status);
+            return response.body(full(String::new())).unwrap();
+        }
         Said::Events(events) => {
             let done = "data: [DONE]\n\n".to_string();
             let data = events
@@ -113,7 +123,7 @@ fn full(text: String) -> BoxBody<Bytes, Infallible> {
 }
 
 /// The upstream that the proxy was recorded against.
-pub fn recorded(path: &str, body: &Value) -> Said {
+pub fn recorded(path: &str, _: &HeaderMap, body: &Value) -> Said {
     let usage = json!({"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13});
     let model = &body["model"];
     if body.to_string().contains("FAIL500") {

@@ -1,11 +1,11 @@
 //! HTTPRoute filters (facts 4.3, 9.1).
 
-use http::header::{HeaderName, HeaderValue};
+use http::header::HeaderValue;
 use serde_json::Value;
 
 use super::status::{Problem, unsupported};
 use crate::gateway::config::{Filter, HeaderChange, PathChange, Redirect};
-use crate::gateway::object::{dig, list, port, text, texts};
+use crate::gateway::object::{dig, list, port, text};
 
 /// Reads `filters` of a rule or of a backend reference. Every mistake drops the route.
 pub(super) fn read(spec: &Value) -> Result<Vec<Filter>, Problem> {
@@ -51,28 +51,7 @@ fn filter(spec: &Value) -> Result<Filter, Problem> {
 }
 
 fn change(spec: &Value) -> Result<HeaderChange, Problem> {
-    let header = |name: &str| {
-        name.parse::<HeaderName>()
-            .map_err(|_| incompatible(format!("invalid header name {name:?}")))
-    };
-    let pairs = |field: &str| {
-        let pairs = list(spec, &[field]).iter().map(|pair| {
-            let value = text(pair, &["value"]);
-            let value = HeaderValue::from_str(value)
-                .map_err(|_| incompatible(format!("invalid header value {value:?}")))?;
-            Ok((header(text(pair, &["name"]))?, value))
-        });
-        pairs.collect::<Result<Vec<_>, Problem>>()
-    };
-    let removed = texts(spec, &["remove"]);
-    Ok(HeaderChange {
-        set: pairs("set")?,
-        add: pairs("add")?,
-        remove: removed
-            .iter()
-            .map(|name| header(name))
-            .collect::<Result<_, _>>()?,
-    })
+    HeaderChange::read(spec).map_err(incompatible)
 }
 
 fn rewrite(spec: &Value) -> Result<Filter, Problem> {

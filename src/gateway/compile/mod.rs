@@ -8,6 +8,7 @@ mod reference;
 mod route;
 mod rule;
 mod status;
+mod traffic;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

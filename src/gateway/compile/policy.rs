@@ -1,22 +1,15 @@
 //! AgentgatewayPolicy: what it asks, where it is attached, and its status (facts 4.5, 7.1).
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::status::{CONTROLLER, UNSUPPORTED, condition, unsupported};
-use crate::gateway::config::{Csrf, Traffic};
-use crate::gateway::object::{World, dig, list, name, namespace, text, text_or, texts};
+use super::traffic;
+use crate::gateway::object::{World, dig, full_name, list, name, namespace, text, text_or};
+use crate::gateway::policy::Traffic;
 
-/// Traffic fields that decide who may call. A route they cover fails closed while they are not here.
-const ACCESS_CONTROL: [&str; 5] = [
-    "jwtAuthentication",
-    "basicAuthentication",
-    "apiKeyAuthentication",
-    "extAuth",
-    "authorization",
-];
+const INVALID: &str = "Policy is not attached due to invalid status";
 
 /// One target of one policy.
 struct Attachment {
@@ -33,14 +26,19 @@ pub(super) struct Policies(Vec<Attachment>);
 pub(super) fn read(world: &World) -> Policies {
     let mut attachments = Vec::new();
     for object in world.all("AgentgatewayPolicy") {
-        let traffic = traffic(object);
+        let traffic = traffic::read(world, object).traffic;
         for target in list(object, &["spec", "targetRefs"]) {
+            let mut traffic = traffic.clone();
+            // Each target of a policy counts for itself: the controller sends it as a policy of its own.
+            if let Some(limit) = &mut traffic.limit {
+                limit.owner = format!("{} {target}", full_name(object)).into();
+            }
             attachments.push(Attachment {
                 namespace: namespace(object).to_string(),
                 kind: text(target, &["kind"]).to_string(),
                 name: text(target, &["name"]).to_string(),
                 section: text(target, &["sectionName"]).to_string(),
-                traffic: traffic.clone(),
+                traffic,
             });
         }
     }
@@ -57,32 +55,12 @@ impl Policies {
     }
 }
 
-fn traffic(object: &Value) -> Traffic {
-    let spec = dig(object, &["spec", "traffic"]);
-    let csrf = spec.get("csrf").filter(|csrf| !csrf.is_null());
-    let guarded = ACCESS_CONTROL
-        .iter()
-        .find(|field| spec.get(**field).is_some());
-    Traffic {
-        csrf: csrf.map(|csrf| {
-            Arc::new(Csrf {
-                additional_origins: texts(csrf, &["additionalOrigins"]),
-            })
-        }),
-        refused: guarded.map(|field| unsupported(format!("traffic.{field}")).into()),
-    }
-}
-
 /// Every field of a policy that has no effect here.
-fn unsupported_parts(object: &Value) -> Vec<String> {
-    let mut parts = Vec::new();
-    for section in ["traffic", "frontend", "backend"] {
+fn unsupported_parts(object: &Value, mut parts: Vec<String>) -> Vec<String> {
+    for section in ["frontend", "backend"] {
         let fields = dig(object, &["spec", section]).as_object();
-        for field in fields.into_iter().flatten().map(|(field, _)| field) {
-            if (section, field.as_str()) != ("traffic", "csrf") {
-                parts.push(format!("{section}.{field}"));
-            }
-        }
+        let fields = fields.into_iter().flatten();
+        parts.extend(fields.map(|(field, _)| format!("{section}.{field}")));
     }
     parts
 }
@@ -101,22 +79,41 @@ pub(super) fn status(world: &World, object: &Value) -> Option<Value> {
             entries.push(json!({
                 "ancestorRef": ancestor,
                 "controllerName": CONTROLLER,
-                "conditions": conditions(object, missing),
+                "conditions": conditions(world, object, missing),
             }));
         }
     }
     (!entries.is_empty()).then(|| json!({"ancestors": entries}))
 }
 
-fn conditions(object: &Value, missing: Option<String>) -> [Value; 2] {
-    let parts = unsupported_parts(object);
+fn conditions(world: &World, object: &Value, missing: Option<String>) -> Vec<Value> {
+    let outcome = traffic::read(world, object);
+    let parts = unsupported_parts(object, outcome.unsupported);
     if !parts.is_empty() {
         let message = unsupported(crate::text::list(&parts));
-        let pending = "Policy is not attached due to invalid status";
-        return [
+        return vec![
             condition(object, "Accepted", false, UNSUPPORTED, &message),
-            condition(object, "Attached", false, "Pending", pending),
+            condition(object, "Attached", false, "Pending", INVALID),
         ];
+    }
+    let failures = outcome.failures.join("\n");
+    match (failures.is_empty(), outcome.has_effect) {
+        (true, _) => {}
+        (false, true) => {
+            return vec![condition(
+                object,
+                "Accepted",
+                true,
+                "PartiallyValid",
+                &failures,
+            )];
+        }
+        (false, false) => {
+            return vec![
+                condition(object, "Accepted", true, "Invalid", &failures),
+                condition(object, "Attached", false, "Pending", INVALID),
+            ];
+        }
     }
     let attached = match missing {
         None => condition(
@@ -131,7 +128,7 @@ fn conditions(object: &Value, missing: Option<String>) -> [Value; 2] {
             condition(object, "Attached", false, "Pending", &message)
         }
     };
-    [
+    vec![
         condition(object, "Accepted", true, "Valid", "Policy accepted"),
         attached,
     ]

@@ -11,11 +11,10 @@ use super::Backends;
 use super::filter;
 use super::reference;
 use super::status::{Problem, unsupported};
-use crate::gateway::config::{
-    Destination, Matcher, PathMatch, Rule, Traffic, ValueMatch, WeightedBackend,
-};
+use crate::gateway::config::{Destination, Matcher, PathMatch, Rule, ValueMatch, WeightedBackend};
 use crate::gateway::duration;
 use crate::gateway::object::{World, dig, full_name, list, namespace, port, text, text_or};
+use crate::gateway::policy::Traffic;
 
 /// Rule fields that the embedded gateway honours.
 const KNOWN: [&str; 5] = ["name", "matches", "filters", "backendRefs", "timeouts"];

@@ -1,14 +1,16 @@
 //! Model traffic: which form of API a path means, and how requests and answers are read and written again.
 
 mod answer;
+mod meter;
 mod prompt;
 mod sniff;
 
 use serde_json::Value;
 
 pub(super) use answer::read as read_answer;
+pub(super) use meter::Meter;
 pub(super) use prompt::{Prompt, read as read_prompt};
-pub(super) use sniff::Sniffer;
+use sniff::Sniffer;
 
 use super::config::ProviderKind;
 
@@ -132,6 +134,14 @@ pub(super) struct Usage {
     pub model: Option<String>,
     pub input: Option<u64>,
     pub output: Option<u64>,
+}
+
+impl Usage {
+    /// What a token limit counts.
+    pub fn tokens(&self) -> u64 {
+        let (input, output) = (self.input.unwrap_or(0), self.output.unwrap_or(0));
+        input.saturating_add(output)
+    }
 }
 
 #[cfg(test)]

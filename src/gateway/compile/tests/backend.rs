@@ -1,6 +1,8 @@
 //! Backends and policies (facts 4.4, 4.5).
 
-use super::*;
+use serde_json::{Value, json};
+
+use super::{UNSUPPORTED, backend, gateway, openai, policy, route, said, status};
 
 #[test]
 fn backends_get_the_conditions_of_facts_4_4() {
@@ -110,11 +112,22 @@ fn policies_get_the_conditions_of_facts_4_5() {
             ],
         ),
         (
-            on("Gateway", "gw", json!({"csrf": {}, "cors": {}})),
+            on("Gateway", "gw", json!({"csrf": {}, "extProc": {}})),
             [
                 format!(
-                    "Accepted=False {UNSUPPORTED} the embedded gateway does not support traffic.cors yet; a cluster target does"
+                    "Accepted=False {UNSUPPORTED} the embedded gateway does not support traffic.extProc yet; a cluster target does"
                 ),
+                "Attached=False Pending Policy is not attached due to invalid status".into(),
+            ],
+        ),
+        (
+            on(
+                "Gateway",
+                "gw",
+                json!({"apiKeyAuthentication": {"secretRef": {"name": "s"}}}),
+            ),
+            [
+                "Accepted=True Invalid API Key secret s not found".to_string(),
                 "Attached=False Pending Policy is not attached due to invalid status".into(),
             ],
         ),

@@ -1,6 +1,8 @@
 //! Routes and gateways (facts 4.1-4.3).
 
-use super::*;
+use serde_json::{Value, json};
+
+use super::{World, compile, gateway, route, said, status};
 
 #[test]
 fn routes_get_the_conditions_of_facts_4_3() {

@@ -3,11 +3,24 @@
 use http::header::{HeaderMap, ORIGIN};
 use http::{HeaderName, Method};
 
-use super::config::Csrf;
+use serde_json::Value;
+
+use crate::gateway::object::texts;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+#[derive(Debug, Default)]
+pub struct Csrf {
+    pub additional_origins: Vec<String>,
+}
+
 impl Csrf {
+    pub(in crate::gateway) fn read(spec: &Value) -> Csrf {
+        Csrf {
+            additional_origins: texts(spec, &["additionalOrigins"]),
+        }
+    }
+
     /// Whether a request may pass, as the CRD's text has it: safe methods pass; with neither header
     /// it is no browser or the same origin; `Sec-Fetch-Site` decides, and without it the origin's
     /// host must be the one that was asked for.

@@ -1,0 +1,70 @@
+//! What AgentgatewayPolicies ask of requests, one file a policy: how it is read and what it does (facts 7.2).
+
+mod api_key;
+mod basic;
+mod cors;
+mod csrf;
+mod direct;
+mod headers;
+mod htpasswd;
+mod limit;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, HeaderMap};
+
+use super::config::HeaderChange;
+pub use api_key::ApiKeys;
+pub use basic::Basic;
+pub use cors::Cors;
+pub use csrf::Csrf;
+pub use direct::Direct;
+pub(super) use headers::read as read_headers;
+pub(super) use limit::{Bucket, Buckets};
+pub use limit::{Counts, Limit};
+
+/// Every field of `traffic`; the most specific level wins field by field (facts 7.1).
+#[derive(Debug, Clone, Default)]
+pub struct Traffic {
+    pub csrf: Option<Arc<Csrf>>,
+    pub limit: Option<Limit>,
+    pub cors: Option<Arc<Cors>>,
+    pub api_keys: Option<Arc<ApiKeys>>,
+    pub basic: Option<Arc<Basic>>,
+    pub request_headers: Option<Arc<HeaderChange>>,
+    pub response_headers: Option<Arc<HeaderChange>>,
+    pub direct: Option<Arc<Direct>>,
+    pub timeout: Option<Duration>,
+    /// Access control that was asked for and can't be done: such a route fails closed.
+    pub refused: Option<Arc<str>>,
+}
+
+impl Traffic {
+    /// Fills what is missing from a less specific level.
+    pub fn or(self, less: &Traffic) -> Traffic {
+        Traffic {
+            csrf: self.csrf.or_else(|| less.csrf.clone()),
+            limit: self.limit.or_else(|| less.limit.clone()),
+            cors: self.cors.or_else(|| less.cors.clone()),
+            api_keys: self.api_keys.or_else(|| less.api_keys.clone()),
+            basic: self.basic.or_else(|| less.basic.clone()),
+            request_headers: self
+                .request_headers
+                .or_else(|| less.request_headers.clone()),
+            response_headers: self
+                .response_headers
+                .or_else(|| less.response_headers.clone()),
+            direct: self.direct.or_else(|| less.direct.clone()),
+            timeout: self.timeout.or(less.timeout),
+            refused: self.refused.or_else(|| less.refused.clone()),
+        }
+    }
+}
+
+/// What follows the scheme in the Authorization header, if it is that scheme.
+fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (given, credentials) = value.split_once(' ')?;
+    given.eq_ignore_ascii_case(scheme).then_some(credentials)
+}
