@@ -173,13 +173,7 @@ fn a_gateway_that_was_killed_is_back_after_the_next_up() {
     let profile = home.profile();
     home.gw(&["up", "--profile", &profile]);
     for role in ["gateway", "mock"] {
-        let text = std::fs::read_to_string(home.environment().join(format!("{role}.process.json")))
-            .unwrap();
-        let pid = serde_json::from_str::<Value>(&text).unwrap()["pid"]
-            .as_i64()
-            .unwrap();
-        // SAFETY: kill has no memory effects; the process is one that this test started.
-        unsafe { libc::kill(i32::try_from(pid).unwrap(), libc::SIGKILL) };
+        home.kill(role);
     }
     let status = home.gw(&["status"]);
     assert_eq!(status.code, 1, "{status:?}");
@@ -358,13 +352,7 @@ fn a_state_that_cannot_be_read_is_not_thrown_away() {
 fn status_is_not_green_while_a_process_of_ours_is_gone() {
     let home = Home::new();
     home.gw(&["up", "--profile", &home.profile()]);
-    let file = home.environment().join("mock.process.json");
-    let text = std::fs::read_to_string(file).unwrap();
-    let pid = serde_json::from_str::<Value>(&text).unwrap()["pid"]
-        .as_i64()
-        .unwrap();
-    // SAFETY: kill has no memory effects; the process is one that this test started.
-    unsafe { libc::kill(i32::try_from(pid).unwrap(), libc::SIGKILL) };
+    home.kill("mock");
     let status = home.gw(&["status"]);
     assert_eq!(status.code, 1, "{status:?}");
     assert!(status.stdout.contains("not running"), "{status:?}");
@@ -410,12 +398,7 @@ fn a_route_that_fails_its_proof_is_exit_code_4() {
     let home = Home::new();
     let profile = home.profile();
     home.gw(&["up", "--profile", &profile]);
-    let text = std::fs::read_to_string(home.environment().join("mock.process.json")).unwrap();
-    let pid = serde_json::from_str::<Value>(&text).unwrap()["pid"]
-        .as_i64()
-        .unwrap();
-    // SAFETY: kill has no memory effects; the process is one that this test started.
-    unsafe { libc::kill(i32::try_from(pid).unwrap(), libc::SIGKILL) };
+    home.kill("mock");
     let said = home.gw(&["test"]);
     assert_eq!(said.code, 4, "{said:?}");
     assert!(

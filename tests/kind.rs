@@ -437,13 +437,7 @@ fn the_relay_refuses_what_changes_models(kind: &Kind) {
 }
 
 fn a_lost_relay_is_found_and_started_again(kind: &Kind) {
-    let text =
-        std::fs::read_to_string(kind.home.environment().join("relay-ollama.process.json")).unwrap();
-    let pid = serde_json::from_str::<Value>(&text).unwrap()["pid"]
-        .as_i64()
-        .unwrap();
-    // SAFETY: kill has no memory effects; the process is one that this test started.
-    unsafe { libc::kill(i32::try_from(pid).unwrap(), libc::SIGKILL) };
+    kind.home.kill("relay-ollama");
     assert_eq!(kind.gw(&["test"]).code, 4);
     let up = kind.gw(&["up"]);
     assert_eq!(up.code, 0, "{up:?}");

@@ -4,8 +4,9 @@ use super::chart::charts;
 use super::object::Place;
 use super::select::{Selected, Services, select};
 use super::{Action, Cluster, HostService, Phase, Plan, PlannedRoute, Step, placeholder};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::profile::{Profile, Route, TargetKind, Test};
+use crate::text;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -32,6 +33,16 @@ pub fn build(
         target,
     };
     let routes = builder.routes(&selection.backends);
+    if routes.is_empty() {
+        let names: Vec<&str> = selection.backends.iter().map(|b| b.name.as_str()).collect();
+        let what = format!(
+            "no route of profile {} leads to a backend that is there",
+            profile.name
+        );
+        let error = Error::usage(what, "gw up --profile default");
+        let error = error.fact(format!("there: {}", text::list(&names)));
+        return Err(selection.notes.into_iter().fold(error, Error::fact));
+    }
     let mut steps = match target {
         TargetKind::Kind => builder.cluster_steps(),
         TargetKind::Embedded => vec![step(PROCESS, Phase::Gateway, &[], Action::Process)],
@@ -303,6 +314,21 @@ mod tests {
         };
         let error = build(&profile, TargetKind::Embedded, "default", &none).unwrap_err();
         assert_eq!(error.next, "ollama serve");
+    }
+
+    #[test]
+    fn a_plan_without_a_route_is_refused_and_not_proved_by_nothing() {
+        let mut profile = load("default", std::io::empty()).unwrap();
+        profile.routes.retain(|route| route.backend == "ollama");
+        let none = Services {
+            found: Vec::new(),
+            mock_port: 18434,
+        };
+        let error = build(&profile, TargetKind::Embedded, "default", &none).unwrap_err();
+        assert!(
+            error.what.starts_with("no route of profile default"),
+            "{error}"
+        );
     }
 
     #[test]

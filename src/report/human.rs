@@ -5,7 +5,11 @@ use crate::error::Error;
 use crate::plan::{Action, Phase, Plan};
 use crate::text;
 use crate::verify::check::{Finding, RouteProof, Verdict};
+use console::measure_text_width;
 use std::time::Duration;
+
+/// Columns that a line may fill.
+const WIDTH: usize = 79;
 
 /// What failed, the facts, one exact command.
 pub fn error(error: &Error, look: Look) -> String {
@@ -25,7 +29,7 @@ pub fn proof(findings: &[Finding], look: Look) -> String {
         .collect();
     let mut rows = Vec::new();
     if !routes.is_empty() {
-        let head = ["route", "model", "status", "tokens", "time", ""].map(|title| look.dim(title));
+        let head = ["route", "model", "status", "tokens", "time"].map(|title| look.dim(title));
         rows.push(std::iter::once(String::new()).chain(head).collect());
     }
     rows.extend(
@@ -34,6 +38,18 @@ pub fn proof(findings: &[Finding], look: Look) -> String {
             .map(|(finding, route)| row(finding, route, look)),
     );
     let mut lines = text::table(&rows);
+    let width = lines
+        .iter()
+        .map(|line| measure_text_width(line))
+        .max()
+        .unwrap_or(0);
+    for (line, (_, route)) in lines.iter_mut().skip(1).zip(&routes) {
+        line.push_str(&answer(
+            route,
+            width - measure_text_width(line),
+            WIDTH.saturating_sub(width),
+        ));
+    }
     let others = findings
         .iter()
         .filter(|f| f.verdict == Verdict::Pass && f.id.starts_with("test."));
@@ -64,11 +80,6 @@ fn row(finding: &Finding, route: &RouteProof, look: Look) -> Vec<String> {
     } else {
         route.model.clone()
     };
-    let answer = if route.answer.is_empty() {
-        String::new()
-    } else {
-        format!("{:?}", text::excerpt(&route.answer, 28))
-    };
     let time = text::duration(Duration::from_secs_f64(finding.seconds));
     vec![
         look.verdict(finding.verdict),
@@ -77,8 +88,19 @@ fn row(finding: &Finding, route: &RouteProof, look: Look) -> Vec<String> {
         status,
         tokens,
         time,
-        answer,
     ]
+}
+
+/// What was said, as far as it fits on the line; nothing where too little would be left of it.
+fn answer(route: &RouteProof, gap: usize, room: usize) -> String {
+    const LEAST: usize = 8;
+    // Two blanks before, two quotes around.
+    let room = room.saturating_sub(4);
+    if route.answer.is_empty() || room < LEAST {
+        return String::new();
+    }
+    let said = text::excerpt(&route.answer, room.min(60)).replace('"', "'");
+    format!("{:gap$}  \"{said}\"", "")
 }
 
 /// Mark, claim, summary; evidence in columns; the next command.
@@ -201,6 +223,36 @@ mod tests {
         terminal: true,
         colour: false,
     };
+
+    #[test]
+    fn an_answer_is_cut_to_what_is_left_of_80_columns() {
+        let claim = crate::verify::check::Claim {
+            id: "route.a".into(),
+            title: "/a answers a POST".into(),
+            needs: Vec::new(),
+            deadline: Duration::from_secs(1),
+        };
+        let proof_of = |model: &str| {
+            let route = RouteProof {
+                path: "/a".into(),
+                model: model.into(),
+                status: 200,
+                input_tokens: 6,
+                output_tokens: 16,
+                answer: "word ".repeat(30),
+                mock: false,
+            };
+            Finding {
+                route: Some(route),
+                ..Finding::new(&claim, Verdict::Pass)
+            }
+        };
+        for model in ["m", &"long".repeat(8), &"longer".repeat(20)] {
+            let shown = proof(&[proof_of(model), proof_of("m")], LOOK);
+            let widest = shown.lines().map(measure_text_width).max().unwrap();
+            assert!(widest <= WIDTH || model.len() > 60, "{shown}");
+        }
+    }
 
     #[test]
     fn an_error_ends_in_its_next_command() {

@@ -156,7 +156,7 @@ fn words(condition: &Condition) -> String {
 
 fn last_proof(proof: Option<&Proof>, look: Look) -> Vec<String> {
     let Some(proof) = proof else {
-        return vec![format!("not proved yet\n  {} gw test", look.arrow())];
+        return vec!["not proved yet".to_string()];
     };
     let age = match now().saturating_sub(proof.at) {
         0..2 => "just now".to_string(),

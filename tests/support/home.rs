@@ -94,6 +94,24 @@ impl Home {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// Kills a background process and waits until it is gone: until then its sockets are open.
+    pub fn kill(&self, role: &str) {
+        let file = self.environment().join(format!("{role}.process.json"));
+        let identity: Value =
+            serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        let pid = i32::try_from(identity["pid"].as_i64().unwrap()).unwrap();
+        // SAFETY: kill has no memory effects; the process is one that this test started.
+        unsafe { libc::kill(pid, libc::SIGKILL) };
+        let alive = || {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            stat.rsplit_once(')')
+                .is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+        };
+        while alive() {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+
     /// Processes of this home that are alive, by their command lines.
     pub fn processes(&self) -> Vec<String> {
         let marker = self.path().to_string_lossy().into_owned();
