@@ -182,8 +182,9 @@ fn same_place(before: &Record, plan: &Plan) -> Result<()> {
         "environment `{}` has {part} `{old}`, not `{new}`",
         before.environment
     );
-    let error = Error::usage(what, "gw down");
-    Err(error.fact("it does not move; another environment can live beside it: --env NAME"))
+    let error = Error::usage(what, format!("gw up --env {}-2", before.environment));
+    Err(error
+        .fact("an environment does not move: `gw down` takes it back, another can live beside it"))
 }
 
 fn answer(
