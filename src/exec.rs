@@ -14,6 +14,8 @@ pub struct Run {
     pub program: PathBuf,
     pub args: Vec<String>,
     pub stdin: Option<String>,
+    /// Variables set beside those that we have ourselves.
+    pub env: Vec<(String, String)>,
     pub deadline: Duration,
 }
 
@@ -35,8 +37,14 @@ impl Run {
             program: program.into(),
             args: args.iter().map(ToString::to_string).collect(),
             stdin: None,
+            env: Vec::new(),
             deadline: Duration::from_secs(30),
         }
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_string(), value.to_string()));
+        self
     }
 
     pub fn stdin(mut self, text: String) -> Self {
@@ -121,6 +129,7 @@ impl Run {
         let mut command = Command::new(&self.program);
         command
             .args(&self.args)
+            .envs(self.env.iter().cloned())
             .stdin(if self.stdin.is_some() {
                 Stdio::piped()
             } else {

@@ -44,6 +44,12 @@ pub struct Network {
 /// Connects to the engine that answers first in this order: DOCKER_HOST, the usual socket, the
 /// products' own sockets (facts/local-clusters).
 pub async fn connect() -> Result<Docker> {
+    engine().await.map(|(_, docker)| docker)
+}
+
+/// The engine and its address in the form of DOCKER_HOST: programs that we start must talk to the
+/// same one, whatever their own choice would be.
+pub async fn engine() -> Result<(String, Docker)> {
     let home = std::env::home_dir().unwrap_or_default();
     let sockets = [
         PathBuf::from("/var/run/docker.sock"),
@@ -58,17 +64,21 @@ pub async fn connect() -> Result<Docker> {
         candidates.push((host.clone(), Docker::connect_with_host(&host)));
     } else {
         for socket in sockets.iter().filter(|socket| socket.exists()) {
-            let path = socket.to_string_lossy().into_owned();
-            candidates.push((
-                path.clone(),
-                Docker::connect_with_unix(&path, 120, bollard::API_DEFAULT_VERSION),
-            ));
+            let path = socket.to_string_lossy();
+            let docker = Docker::connect_with_unix(&path, 120, bollard::API_DEFAULT_VERSION);
+            candidates.push((format!("unix://{path}"), docker));
         }
     }
     for (name, docker) in candidates {
-        let Ok(docker) = docker else { continue };
+        let docker = match docker {
+            Ok(docker) => docker,
+            Err(error) => {
+                tried.push(format!("{name}: {error}"));
+                continue;
+            }
+        };
         match tokio::time::timeout(DEADLINE, docker.ping()).await {
-            Ok(Ok(_)) => return Ok(docker),
+            Ok(Ok(_)) => return Ok((name, docker)),
             Ok(Err(error)) => tried.push(format!("{name}: {error}")),
             Err(_) => tried.push(format!("{name}: no answer in 5 s")),
         }

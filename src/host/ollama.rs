@@ -23,11 +23,20 @@ pub async fn find(port: u16) -> Option<Service> {
     })
 }
 
-/// Names as `ollama list` shows them; `None` where the answer is not Ollama's.
+/// Names as `ollama list` shows them, but those that only embed come last: they can't chat. `None`
+/// where the answer is not Ollama's.
 fn models(tags: &Value) -> Option<Vec<String>> {
     let models = tags.get("models")?.as_array()?;
+    let mut models: Vec<&Value> = models.iter().collect();
+    models.sort_by_key(|model| embeds(model));
     let name = |model: &Value| Some(model.get("name")?.as_str()?.to_string());
-    Some(models.iter().filter_map(name).collect())
+    Some(models.into_iter().filter_map(name).collect())
+}
+
+/// By family: `bert`, `nomic-bert` (github.com/ollama/ollama docs/api.md, list local models).
+fn embeds(model: &Value) -> bool {
+    let family = model.pointer("/details/family").and_then(Value::as_str);
+    family.is_some_and(|family| family.contains("bert"))
 }
 
 #[cfg(test)]
@@ -44,5 +53,14 @@ mod tests {
             Vec::<String>::new()
         );
         assert_eq!(models(&json!({"data": []})), None);
+    }
+
+    #[test]
+    fn a_model_that_only_embeds_is_no_first_choice() {
+        let embeds =
+            json!({"name": "nomic-embed-text:latest", "details": {"family": "nomic-bert"}});
+        let chats = json!({"name": "qwen3:8b", "details": {"family": "qwen3"}});
+        let found = models(&json!({"models": [embeds, chats]})).unwrap();
+        assert_eq!(found, ["qwen3:8b", "nomic-embed-text:latest"]);
     }
 }

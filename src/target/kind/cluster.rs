@@ -36,8 +36,8 @@ impl Kind {
         }
     }
 
-    fn program(&self) -> Result<Program> {
-        Program::find(&self.cluster, self.paths.kubeconfig())
+    async fn program(&self) -> Result<Program> {
+        Program::find(&self.cluster, self.paths.kubeconfig()).await
     }
 
     pub(super) async fn perform_cluster(
@@ -54,7 +54,7 @@ impl Kind {
             Maker::UsInterrupted => {
                 let waiting = "deleting a cluster whose creation was interrupted";
                 (context.waiting)(waiting.to_string());
-                self.program()?.delete().await?;
+                self.program().await?.delete().await?;
                 return self.create(plan, context).await;
             }
             // Also one that was made anew by hand: what we kept of ours leads nowhere now.
@@ -80,7 +80,7 @@ impl Kind {
         }
         let own = self.paths.kubeconfig();
         if !own.exists() {
-            let text = self.program()?.kubeconfig().await?;
+            let text = self.program().await?.kubeconfig().await?;
             kubeconfig::write_private(&own, &text).map_err(|e| {
                 Error::new(format!("{} can't be written", own.display()), "df -h").because(&e)
             })?;
@@ -114,7 +114,7 @@ impl Kind {
         if !port::is_free(plan.host_port) {
             return Err(port::taken(plan.host_port));
         }
-        let program = self.program()?;
+        let program = self.program().await?;
         self.forget_cluster();
         context.journal.begin(&self.thing())?;
         if let Err(error) = program.create(plan, context.waiting).await {
@@ -152,7 +152,7 @@ impl Kind {
             let reason = "it is another cluster of that name than the one gw created";
             return Ok(Undone::Kept(reason.to_string()));
         }
-        self.program()?.delete().await?;
+        self.program().await?.delete().await?;
         Ok(Undone::Removed)
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::exec::{Run, find};
+use crate::host::docker;
 use crate::plan::{Cluster, NODE_PORT};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -23,12 +24,15 @@ pub struct Program {
     cluster: String,
     /// The environment's own: the user's kubeconfig is changed by us alone.
     kubeconfig: String,
+    /// The engine on which we look for the cluster.
+    docker_host: String,
 }
 
 impl Program {
-    pub fn find(cluster: &str, kubeconfig: PathBuf) -> Result<Self> {
+    pub async fn find(cluster: &str, kubeconfig: PathBuf) -> Result<Self> {
         Ok(Program {
             path: find("kind", INSTALL)?,
+            docker_host: docker::engine().await?.0,
             cluster: cluster.to_string(),
             kubeconfig: kubeconfig.to_string_lossy().into_owned(),
         })
@@ -42,8 +46,7 @@ impl Program {
     ) -> Result<()> {
         let image = match &plan.node_image {
             Some(image) => image.clone(),
-            None => default_image(&Run::new(&self.path, &["version"]).output().await?.stdout)
-                .to_string(),
+            None => default_image(&self.run(&["version"]).output().await?.stdout).to_string(),
         };
         let args = [
             "create",
@@ -57,7 +60,8 @@ impl Program {
             "--config",
             "-",
         ];
-        let run = Run::new(&self.path, &args)
+        let run = self
+            .run(&args)
             .stdin(config(plan.host_port).to_string())
             .deadline(CREATE_DEADLINE);
         let said = |line: &str| {
@@ -74,6 +78,10 @@ impl Program {
         })
     }
 
+    fn run(&self, args: &[&str]) -> Run {
+        Run::new(&self.path, args).env("DOCKER_HOST", &self.docker_host)
+    }
+
     pub async fn delete(&self) -> Result<()> {
         let args = [
             "delete",
@@ -83,10 +91,7 @@ impl Program {
             "--kubeconfig",
             &self.kubeconfig,
         ];
-        Run::new(&self.path, &args)
-            .deadline(DELETE_DEADLINE)
-            .output()
-            .await?;
+        self.run(&args).deadline(DELETE_DEADLINE).output().await?;
         // Without its cluster it would lead nowhere; that it is gone already is no fault.
         let _ = std::fs::remove_file(&self.kubeconfig);
         Ok(())
@@ -95,7 +100,7 @@ impl Program {
     /// The kubeconfig of a cluster that somebody else made.
     pub async fn kubeconfig(&self) -> Result<String> {
         let args = ["get", "kubeconfig", "--name", &self.cluster];
-        Ok(Run::new(&self.path, &args).output().await?.stdout)
+        Ok(self.run(&args).output().await?.stdout)
     }
 }
 
