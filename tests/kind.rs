@@ -217,6 +217,7 @@ fn a_cluster_from_nothing_to_a_proved_route_and_back() {
     a_lost_relay_is_found_and_started_again(&kind);
     an_object_of_others_is_not_taken_over(&kind);
     a_missing_image_is_told_in_the_pods_own_words(&kind);
+    a_missing_proxy_image_is_not_proved_by_the_old_pod(&kind);
     a_stopped_node_is_started_again(&kind);
     what_others_changed_in_our_objects_is_said_and_taken_back_when_asked(&kind);
     a_second_environment_is_refused_before_anything_changes(&kind);
@@ -552,6 +553,16 @@ fn a_gateway_api_out_of_range_is_refused_and_left_as_it_is(kind: &Kind) {
     );
     mark("v1.4.1");
     assert_eq!(kind.gw(&["up"]).code, 0);
+}
+
+fn a_missing_proxy_image_is_not_proved_by_the_old_pod(kind: &Kind) {
+    let text = "apiVersion: gatewright.dev/v1alpha1\nkind: Profile\nname: proxy\nrelease:\n  proxyImage:\n    tag: 9.9.9\nbackends:\n- name: ollama\n  provider: ollama\npolicies:\n- name: same-site\n  csrf: {}\n";
+    let profile = kind.home.write("proxy.yaml", text);
+    let said = kind.gw(&["up", "--profile", &profile]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.stderr.contains("agentgateway:9.9.9"), "{said:?}");
+    let back = kind.gw(&["up", "--profile", "default"]);
+    assert_eq!(back.code, 0, "{back:?}");
 }
 
 fn down_leaves_what_is_not_ours(kind: &Kind) {

@@ -12,6 +12,10 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, ResourceExt};
 use std::time::{Duration, Instant};
 
+/// How long a pod must have been stuck: what was changed a moment ago may not have been taken up yet,
+/// and then the pod that is seen is the one that is about to be replaced.
+const STUCK: Duration = Duration::from_secs(5);
+
 /// A point in time with the span that led to it, so that a failure can say how long it waited.
 pub struct Deadline {
     at: Instant,
@@ -51,8 +55,8 @@ pub fn is_available(deployment: &Deployment) -> bool {
     observed && updated && old_gone && status.available_replicas.unwrap_or(0) >= wanted
 }
 
-/// Watches a deployment until it is available. A pod that can't get there ends the wait at once
-/// with the pod's own reason.
+/// Watches a deployment until it is available. A pod that can't get there ends the wait soon, with the
+/// pod's own reason.
 pub async fn deployment_ready(
     client: &Client,
     namespace: &str,
@@ -79,24 +83,37 @@ pub async fn deployment_ready(
         .map(|_| ());
     let mut changes = std::pin::pin!(futures::stream::select(changes, pod_changes));
     let next = format!("kubectl -n {namespace} describe pods -l app.kubernetes.io/name={name}");
+    let mut stuck: Option<(Instant, String)> = None;
     loop {
-        match tokio::time::timeout(deadline.left(), changes.next()).await {
-            Ok(Some(())) => {}
-            Ok(None) | Err(_) => {
+        let patience = match &stuck {
+            Some((since, _)) => STUCK.saturating_sub(since.elapsed()).min(deadline.left()),
+            None => deadline.left(),
+        };
+        let changed = tokio::time::timeout(patience, changes.next()).await;
+        let over = !matches!(changed, Ok(Some(())));
+        match (over, &stuck) {
+            (true, Some((_, reason))) => {
+                let what = format!("{name} can't become ready");
+                return Err(Error::new(what, next).fact(reason.clone()));
+            }
+            (true, None) => {
                 let what = format!("{name} is not ready after {}", deadline.span());
                 return Err(Error::new(what, next).fact(last));
             }
+            (false, _) => {}
         }
         match look(&deployments, &sets, &pods, name).await? {
             Look::Ready => return Ok(()),
             Look::Coming(reason) => {
+                stuck = None;
                 if reason != last {
                     waiting(reason.clone());
                     last = reason;
                 }
             }
             Look::Stuck(reason) => {
-                return Err(Error::new(format!("{name} can't become ready"), next).fact(reason));
+                let since = stuck.map_or_else(Instant::now, |(since, _)| since);
+                stuck = Some((since, reason));
             }
         }
     }

@@ -141,7 +141,12 @@ impl Builder<'_> {
         };
         let on_cluster = self.target != TargetKind::Embedded;
         let value = object(Phase::Gateway, &[&base], place.gateway(gateway, on_cluster));
-        steps.push(step(ANSWERS, Phase::Gateway, &[&value.id], Action::Answers));
+        steps.push(step(
+            ANSWERS,
+            Phase::Gateway,
+            &[&value.id],
+            Action::Answers(profile.release.proxy_image.clone()),
+        ));
         steps.insert(steps.len() - 1, value);
         for policy in &profile.policies {
             steps.push(object(

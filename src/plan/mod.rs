@@ -10,7 +10,7 @@ pub mod select;
 pub mod survey;
 pub mod thing;
 
-use crate::profile::{TargetKind, Test};
+use crate::profile::{Image, TargetKind, Test};
 use crate::provider::Provider;
 use chart::Chart;
 use serde_json::Value;
@@ -94,7 +94,9 @@ pub enum Action {
     GatewayApi,
     Chart(Chart),
     /// A request to the gateway's address comes back from the gateway.
-    Answers,
+    ///
+    /// With an image of the profile's own it is that image which must answer.
+    Answers(Option<Image>),
     /// The gateway reaches a service of this machine.
     HostService(HostService),
     /// The object exists as given; its placeholders are filled with what `HostService` proved.
@@ -135,7 +137,7 @@ pub struct PlannedRoute {
 impl Step {
     /// Whether the step only waits: it can be given up at any moment.
     pub fn is_wait(&self) -> bool {
-        matches!(self.action, Action::Answers)
+        matches!(self.action, Action::Answers(_))
     }
 }
 

@@ -205,7 +205,7 @@ fn about(action: &Action) -> String {
         Action::Process => "background process of this program".to_string(),
         Action::GatewayApi => crate::plan::GATEWAY_API_VERSION.to_string(),
         Action::Chart(chart) => format!("{} {}", chart.source, chart.version),
-        Action::Answers => "a request comes back".to_string(),
+        Action::Answers(_) => "a request comes back".to_string(),
         Action::HostService(service) => format!(
             "{} on port {} of this machine",
             service.provider.ways().title,

@@ -188,7 +188,7 @@ impl Embedded {
     async fn perform_step(&self, step: &Step, context: &Context<'_>) -> Result<Outcome> {
         match &step.action {
             Action::Process => self.start(context).await,
-            Action::Answers => {
+            Action::Answers(_) => {
                 let url = self.base();
                 match web::get(&url, None, Duration::from_secs(5)).await {
                     Ok(_) => Ok(Outcome::new(Change::Unchanged, "embedded, answers")),
@@ -278,7 +278,7 @@ impl Target for Embedded {
             Action::Cluster(_) | Action::GatewayApi | Action::Chart(_) => {
                 Support::Skip("there is no cluster".to_string())
             }
-            Action::Process | Action::Answers | Action::HostService(_) | Action::Object(_) => {
+            Action::Process | Action::Answers(_) | Action::HostService(_) | Action::Object(_) => {
                 Support::Native
             }
         }

@@ -185,8 +185,13 @@ impl Kind {
                 .await
             }
             Action::Chart(chart) => self.helm().await?.apply(chart, context).await,
-            Action::Answers => {
+            Action::Answers(image) => {
                 let (client, base) = (self.client().await?, self.base().await?);
+                if let Some(image) = image {
+                    let gateway = &self.gateway;
+                    answers::taken_up(&client, &self.namespace, gateway, image, context.patience)
+                        .await?;
+                }
                 answers::wait(
                     &client,
                     &self.namespace,
