@@ -1,37 +1,88 @@
 //! Bodies: those that are held, with a limit, and those that pass through piece by piece.
 
+use std::error::Error as StdError;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::llm::Meter;
 use super::record::Record;
 
-/// What goes to the client: a whole body, or an upstream's as it comes.
+pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// What goes to the client: a whole body, or one that comes piece by piece.
 pub(super) type AnswerBody = Either<Full<Bytes>, Streamed>;
 
-/// What goes to the upstream: a whole body, or the client's as it comes.
-pub(super) type CallBody = Either<Full<Bytes>, Incoming>;
+/// A body on its way in either direction.
+pub(super) enum AnyBody {
+    Whole(Full<Bytes>),
+    /// The other side's, as it comes.
+    Incoming(Incoming),
+    /// One that is made here: a translated stream, a session's events.
+    #[allow(dead_code, reason = "the first translated stream will construct it")]
+    Made(UnsyncBoxBody<Bytes, BoxError>),
+}
+
+impl AnyBody {
+    pub fn whole(bytes: impl Into<Bytes>) -> AnyBody {
+        AnyBody::Whole(Full::new(bytes.into()))
+    }
+}
+
+impl Body for AnyBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match self.get_mut() {
+            AnyBody::Whole(body) => Pin::new(body)
+                .poll_frame(cx)
+                .map_err(|never| match never {}),
+            AnyBody::Incoming(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            AnyBody::Made(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            AnyBody::Whole(body) => body.is_end_stream(),
+            AnyBody::Incoming(body) => body.is_end_stream(),
+            AnyBody::Made(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            AnyBody::Whole(body) => body.size_hint(),
+            AnyBody::Incoming(body) => body.size_hint(),
+            AnyBody::Made(body) => body.size_hint(),
+        }
+    }
+}
 
 /// An upstream's body on its way to the client. Its end, or the client's leaving, ends the record
 /// and drops the upstream call.
 pub(super) struct Streamed {
-    pub inner: Incoming,
+    pub inner: AnyBody,
     pub meter: Option<Meter>,
     pub record: Record,
 }
 
 impl Body for Streamed {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
         let this = &mut *self;
         match &frame {
@@ -69,11 +120,11 @@ impl Drop for Streamed {
 #[derive(Debug)]
 pub(super) enum ReadError {
     TooLarge,
-    Broken(hyper::Error),
+    Broken(BoxError),
 }
 
 /// Holds a body of at most `limit` bytes. A single piece is not copied.
-pub(super) async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, ReadError> {
+pub(super) async fn read(mut body: AnyBody, limit: usize) -> Result<Bytes, ReadError> {
     let mut first = Bytes::new();
     let mut more = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -104,7 +155,7 @@ pub(super) async fn read(mut body: Incoming, limit: usize) -> Result<Bytes, Read
 }
 
 /// Reads on for a while, so that a client still sending gets to read why it was refused.
-async fn drain(mut body: Incoming, mut left: usize) {
+async fn drain(mut body: AnyBody, mut left: usize) {
     while let Some(Ok(frame)) = body.frame().await {
         let length = frame.data_ref().map_or(0, Bytes::len);
         if length >= left {

@@ -3,28 +3,23 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{self, HeaderValue};
+use http::header::HeaderValue;
 use http::request::Parts;
-use http::uri::PathAndQuery;
 use http::{Request, Response, response};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 
-use super::body::{AnswerBody, CallBody, Streamed};
+use super::body::{AnswerBody, AnyBody, Streamed};
 use super::choose::{self, Asked};
-use super::config::{
-    Auth, Backend, BackendKind, Candidate, Config, Destination, Filter, HeaderChange, Origin,
-    Redirect, Rule,
-};
+use super::config::{Candidate, Config, HeaderChange};
 use super::header::remove_hop_by_hop;
 use super::host;
 use super::llm::Meter;
-use super::model;
 use super::plane::Plane;
-use super::policy::{Bucket, Counts};
+use super::policy::Bucket;
 use super::record::Record;
 use super::refusal::Refusal;
 
@@ -36,7 +31,7 @@ pub(super) struct Reply {
 
 pub(super) enum ReplyBody {
     Whole(Bytes),
-    Passing(Incoming, Option<Meter>),
+    Passing(AnyBody, Option<Meter>),
 }
 
 /// A request between the filters and the upstream.
@@ -45,7 +40,7 @@ pub(super) struct Exchange<'a> {
     pub parts: Parts,
     /// Path after rewrites, without the query.
     pub path: String,
-    pub body: Incoming,
+    pub body: AnyBody,
     pub record: &'a mut Record,
     /// A hostname that a filter set wins over the backend's own.
     pub hostname: Option<HeaderValue>,
@@ -73,7 +68,7 @@ pub(super) async fn answer(
                 plane,
                 path: parts.uri.path().to_string(),
                 parts,
-                body,
+                body: AnyBody::Incoming(body),
                 record: &mut record,
                 hostname: None,
                 tokens: None,
@@ -164,193 +159,4 @@ fn finish(
         change.apply(response.headers_mut());
     }
     response
-}
-
-impl<'a> Exchange<'a> {
-    async fn run<'c>(
-        mut self,
-        candidate: &'c Candidate,
-        authority: &str,
-        port: u16,
-        changes: &mut Vec<Cow<'c, HeaderChange>>,
-    ) -> Result<Reply, Refusal> {
-        let rule: &Rule = &candidate.rule;
-        if let Some(what) = &rule.traffic.refused {
-            return Err(Refusal::unsupported(what));
-        }
-        if let Some(basic) = &rule.traffic.basic {
-            basic.check(&mut self.parts.headers).await?;
-        }
-        if let Some(keys) = &rule.traffic.api_keys {
-            keys.check(&mut self.parts.headers)?;
-        }
-        if let Some(limit) = &rule.traffic.limit {
-            let bucket = self.plane.bucket(limit);
-            match limit.counts {
-                Counts::Requests => bucket.take(Instant::now())?,
-                Counts::Tokens => self.tokens = Some(bucket),
-            }
-        }
-        if let Some(csrf) = &rule.traffic.csrf
-            && !csrf.allows(&self.parts.method, authority, &self.parts.headers)
-        {
-            return Err(Refusal::csrf());
-        }
-        if let Some(change) = &rule.traffic.request_headers {
-            change.apply(&mut self.parts.headers);
-        }
-        if let Some(change) = &rule.traffic.response_headers {
-            changes.push(Cow::Borrowed(&**change));
-        }
-        self.filter(&rule.filters, candidate, changes)?;
-        if let Some(cors) = &rule.traffic.cors {
-            let change = cors.check(&self.parts.method, &self.parts.headers)?;
-            changes.push(Cow::Owned(change));
-        }
-        for filter in &rule.filters {
-            if let Filter::Redirect(redirect) = filter {
-                return Err(self.redirect(redirect, candidate, authority, port));
-            }
-        }
-        if let Some(direct) = &rule.traffic.direct {
-            return Err(direct.answer());
-        }
-        let backend = choose::backend(&rule.backends).ok_or_else(Refusal::no_valid_backends)?;
-        self.filter(&backend.filters, candidate, changes)?;
-        let limit = rule.backend_timeout;
-        match &backend.destination {
-            Destination::Unknown => Err(Refusal::service_not_found()),
-            Destination::Service(origin) => {
-                within(limit, Refusal::upstream_timeout, self.relay(origin, None)).await
-            }
-            Destination::Backend(backend) => {
-                let limit = limit.or(backend.request_timeout);
-                within(limit, Refusal::upstream_timeout, self.forward(backend)).await
-            }
-        }
-    }
-
-    fn filter<'c>(
-        &mut self,
-        filters: &'c [Filter],
-        candidate: &Candidate,
-        changes: &mut Vec<Cow<'c, HeaderChange>>,
-    ) -> Result<(), Refusal> {
-        for filter in filters {
-            match filter {
-                Filter::RequestHeaders(change) => change.apply(&mut self.parts.headers),
-                Filter::ResponseHeaders(change) => changes.push(Cow::Borrowed(change)),
-                Filter::Rewrite { hostname, path } => {
-                    if let Some(change) = path {
-                        let new = change.apply(&candidate.matcher.path, &self.path);
-                        self.path = new.ok_or_else(Refusal::filter)?;
-                    }
-                    self.hostname = hostname.clone().or(self.hostname.take());
-                }
-                Filter::Redirect(_) => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Where a redirect filter sends the client: what it does not name stays as it was asked.
-    fn redirect(
-        &self,
-        redirect: &Redirect,
-        candidate: &Candidate,
-        authority: &str,
-        port: u16,
-    ) -> Refusal {
-        let path = match &redirect.path {
-            None => Some(self.path.clone()),
-            Some(change) => change.apply(&candidate.matcher.path, &self.path),
-        };
-        let Some(path) = path else {
-            return Refusal::filter();
-        };
-        let scheme = redirect.scheme.as_deref().unwrap_or("http");
-        let host = redirect
-            .hostname
-            .clone()
-            .unwrap_or_else(|| host::host_only(authority));
-        let host = if host.contains(':') {
-            format!("[{host}]")
-        } else {
-            host
-        };
-        let port = match (redirect.port, &redirect.scheme) {
-            (Some(port), _) => Some(port),
-            (None, Some(_)) => None,
-            (None, None) => Some(port),
-        };
-        let port = match (scheme, port) {
-            (_, None) | ("http", Some(80)) | ("https", Some(443)) => String::new(),
-            (_, Some(port)) => format!(":{port}"),
-        };
-        let query = self
-            .parts
-            .uri
-            .query()
-            .map_or(String::new(), |query| format!("?{query}"));
-        match HeaderValue::from_str(&format!("{scheme}://{host}{port}{path}{query}")) {
-            Ok(location) => Refusal::redirect(redirect.status, location),
-            Err(error) => Refusal::invalid(error),
-        }
-    }
-
-    async fn forward(self, backend: &Backend) -> Result<Reply, Refusal> {
-        match &backend.kind {
-            BackendKind::Static(origin) => self.relay(origin, backend.auth.as_ref()).await,
-            BackendKind::Ai(provider) => model::call(self, provider, backend.auth.as_ref()).await,
-        }
-    }
-
-    /// Passes the request to an upstream without reading it.
-    pub async fn relay(self, origin: &Origin, auth: Option<&Auth>) -> Result<Reply, Refusal> {
-        self.record.endpoint = Some(origin.endpoint.clone());
-        let path = with_query(&self.path, self.parts.uri.query());
-        let head = self.head(origin, auth, &path)?;
-        let request = Request::from_parts(head, CallBody::Right(self.body));
-        let (parts, body) = self
-            .plane
-            .transport()
-            .send(origin, request)
-            .await?
-            .into_parts();
-        let body = ReplyBody::Passing(body, None);
-        Ok(Reply { parts, body })
-    }
-
-    /// The head of the upstream call: the client's, for another host and perhaps another key.
-    pub fn head(&self, origin: &Origin, auth: Option<&Auth>, path: &str) -> Result<Parts, Refusal> {
-        let path: PathAndQuery = path.parse().map_err(Refusal::invalid)?;
-        let request = Request::builder()
-            .method(self.parts.method.clone())
-            .uri(path);
-        let (mut head, ()) = request.body(()).map_err(Refusal::invalid)?.into_parts();
-        head.headers = self.parts.headers.clone();
-        remove_hop_by_hop(&mut head.headers);
-        head.headers.remove(header::EXPECT);
-        // The client's own Host goes on to an upstream that is an address (facts 16.1).
-        let host = self.hostname.clone().or_else(|| origin.host.clone());
-        let asked = || HeaderValue::from_str(host::authority(&self.parts)).ok();
-        if let Some(host) = host.or_else(asked) {
-            head.headers.insert(header::HOST, host);
-        }
-        match auth {
-            Some(Auth::Bearer(value)) => {
-                head.headers.insert(header::AUTHORIZATION, value.clone());
-            }
-            Some(Auth::Passthrough) | None => {}
-        }
-        Ok(head)
-    }
-}
-
-/// A path with the client's query, unless it has one of its own.
-pub(super) fn with_query(path: &str, query: Option<&str>) -> String {
-    match query {
-        Some(query) if !path.contains('?') => format!("{path}?{query}"),
-        _ => path.to_string(),
-    }
 }

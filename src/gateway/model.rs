@@ -6,12 +6,11 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Request, StatusCode};
-use http_body_util::Full;
-use hyper::body::Incoming;
 
-use super::body::{self, CallBody, ReadError};
+use super::body::{self, AnyBody, ReadError};
 use super::config::{Auth, Provider, ProviderKind};
-use super::exchange::{Exchange, Reply, ReplyBody, with_query};
+use super::exchange::{Exchange, Reply, ReplyBody};
+use super::forward::with_query;
 use super::llm::{ANSWER_LIMIT, BODY_LIMIT, Meter, Prompt, RouteType, read_answer, read_prompt};
 use super::policy::Bucket;
 use super::record::Record;
@@ -55,13 +54,14 @@ pub(super) async fn call(
         .map_err(|error| Refusal::processing(format_args!("failed to marshal request: {error}")))?;
     head.headers.remove(header::CONTENT_LENGTH);
     refuse_compression(&mut head.headers);
-    let request = Request::from_parts(head, CallBody::Left(Full::new(body.into())));
+    let request = Request::from_parts(head, AnyBody::whole(body));
     let answer = exchange
         .plane
         .transport()
         .send(&provider.origin, request)
         .await?;
     let (parts, body) = answer.into_parts();
+    let body = AnyBody::Incoming(body);
     let is_encoded = parts.headers.contains_key(header::CONTENT_ENCODING);
     match (parts.status.is_success(), is_stream || is_encoded) {
         (true, false) => whole(kind, parts, body, tokens, exchange.record).await,
@@ -88,7 +88,7 @@ fn upstream_path(exchange: &Exchange<'_>, provider: &Provider, kind: RouteType) 
 }
 
 async fn prompt(
-    body: Incoming,
+    body: AnyBody,
     provider: &Provider,
     kind: RouteType,
     record: &mut Record,
@@ -128,7 +128,7 @@ fn refuse_compression(headers: &mut HeaderMap) {
 async fn whole(
     kind: RouteType,
     mut parts: http::response::Parts,
-    body: Incoming,
+    body: AnyBody,
     tokens: Option<Arc<Bucket>>,
     record: &mut Record,
 ) -> Result<Reply, Refusal> {

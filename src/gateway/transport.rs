@@ -18,7 +18,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::OnceCell;
 
-use super::body::CallBody;
+use super::body::AnyBody;
 use super::config::{Origin, Tls};
 use super::refusal::Refusal;
 use super::resolver::{Resolver, Unresolved};
@@ -27,8 +27,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const IDLE_CONNECTIONS: usize = 128;
 
-type PlainClient = Client<HttpConnector<Resolver>, CallBody>;
-type SecureClient = Client<HttpsConnector<HttpConnector<Resolver>>, CallBody>;
+type PlainClient = Client<HttpConnector<Resolver>, AnyBody>;
+type SecureClient = Client<HttpsConnector<HttpConnector<Resolver>>, AnyBody>;
 
 pub(super) struct Transport {
     plain: PlainClient,
@@ -59,7 +59,7 @@ impl Transport {
     pub async fn send(
         &self,
         origin: &Origin,
-        mut request: Request<CallBody>,
+        mut request: Request<AnyBody>,
     ) -> Result<Response<Incoming>, Refusal> {
         let Some(dial) = pick(&origin.dial) else {
             return Err(Refusal::no_healthy_backends());

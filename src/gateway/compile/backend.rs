@@ -1,13 +1,12 @@
 //! AgentgatewayBackend to a destination (facts 4.4, 6, 9.3-9.5).
 
-use http::header::HeaderValue;
 use serde_json::Value;
 
 use super::reference::{named_tls, origin};
 use super::status::{Problem, UNSUPPORTED, unsupported};
-use crate::gateway::config::{Auth, Backend, BackendKind, Provider, ProviderKind, Tls};
+use super::{ai, auth};
+use crate::gateway::config::{Backend, BackendKind, Tls};
 use crate::gateway::duration;
-use crate::gateway::llm::RouteTypes;
 use crate::gateway::object::{World, dig, namespace, port, text};
 
 const PROVIDERS: [&str; 6] = [
@@ -34,7 +33,7 @@ pub(super) fn translate(world: &World, object: &Value) -> Result<Backend, Proble
     // The real controller reports every cause, one a line.
     let mut causes = Vec::new();
     let auth = keep(
-        auth(world, namespace(object), dig(policies, &["auth"])),
+        auth::read(world, namespace(object), dig(policies, &["auth"])),
         &mut causes,
     )
     .flatten();
@@ -114,65 +113,5 @@ fn kind(world: &World, spec: &Value, tls: Option<Tls>) -> Result<BackendKind, St
         let host = text(fixed, &["host"]);
         return origin(world, host, port(fixed, &["port"]), tls).map(BackendKind::Static);
     }
-    let provider = dig(spec, &["ai", "provider"]);
-    if dig(provider, &["openai"]).is_null() {
-        return Err(
-            "exactly one of the fields in [ai static dynamicForwardProxy mcp] must be set"
-                .to_string(),
-        );
-    }
-    let given = |path: &[&str]| match text(provider, path) {
-        "" => None,
-        text => Some(text.to_string()),
-    };
-    let host = given(&["host"]);
-    let origin = match &host {
-        Some(host) => origin(world, host, port(provider, &["port"]), tls),
-        // The provider's own address is always TLS (facts 9.3).
-        None => {
-            let tls = tls.unwrap_or(Tls { server_name: None });
-            origin(world, "api.openai.com", 443, Some(tls))
-        }
-    }?;
-    Ok(BackendKind::Ai(Provider {
-        kind: ProviderKind::Openai,
-        origin,
-        own_host: host.is_some(),
-        path: given(&["path"]),
-        model: given(&["openai", "model"]),
-        routes: RouteTypes::read(dig(spec, &["policies", "ai", "routes"]))?,
-    }))
-}
-
-/// Facts 5: an inline key is used as it is; a Secret's is trimmed and may say `Bearer` itself.
-fn auth(world: &World, namespace: &str, spec: &Value) -> Result<Option<Auth>, String> {
-    if spec.is_null() {
-        return Ok(None);
-    }
-    if !dig(spec, &["passthrough"]).is_null() {
-        return Ok(Some(Auth::Passthrough));
-    }
-    let inline = text(spec, &["key"]);
-    if !inline.is_empty() {
-        return bearer(inline).map(Some);
-    }
-    let name = text(spec, &["secretRef", "name"]);
-    let Some(secret) = world.secret(namespace, name) else {
-        return Err(format!("secret {namespace}/{name} not found"));
-    };
-    let value = secret.get("Authorization").map_or("", |value| value.trim());
-    match value.strip_prefix("Bearer ").unwrap_or(value) {
-        "" => Err(format!(
-            "secret {namespace}/{name} missing Authorization value"
-        )),
-        key => bearer(key).map(Some),
-    }
-}
-
-fn bearer(key: &str) -> Result<Auth, String> {
-    // The key itself stays out of the message: it ends up in a status.
-    let mut value = HeaderValue::from_str(&format!("Bearer {key}"))
-        .map_err(|_| "the key has characters that no header can carry".to_string())?;
-    value.set_sensitive(true);
-    Ok(Auth::Bearer(value))
+    ai::read(world, spec, tls).map(BackendKind::Ai)
 }

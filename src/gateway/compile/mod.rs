@@ -1,5 +1,7 @@
 //! Objects to configuration and status, as the real controller translates them. Pure: nothing here reads or changes anything outside.
 
+mod ai;
+mod auth;
 mod backend;
 mod filter;
 mod gateway;

@@ -1,0 +1,72 @@
+//! The last step of an exchange: the call to the upstream.
+
+use http::Request;
+use http::header::{self, HeaderValue};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+
+use super::body::AnyBody;
+use super::config::{Auth, Backend, BackendKind, Origin};
+use super::exchange::{Exchange, Reply, ReplyBody};
+use super::header::remove_hop_by_hop;
+use super::host;
+use super::model;
+use super::refusal::Refusal;
+
+impl Exchange<'_> {
+    pub async fn forward(self, backend: &Backend) -> Result<Reply, Refusal> {
+        match &backend.kind {
+            BackendKind::Static(origin) => self.relay(origin, backend.auth.as_ref()).await,
+            BackendKind::Ai(provider) => model::call(self, provider, backend.auth.as_ref()).await,
+        }
+    }
+
+    /// Passes the request to an upstream without reading it.
+    pub async fn relay(self, origin: &Origin, auth: Option<&Auth>) -> Result<Reply, Refusal> {
+        self.record.endpoint = Some(origin.endpoint.clone());
+        let path = with_query(&self.path, self.parts.uri.query());
+        let head = self.head(origin, auth, &path)?;
+        let request = Request::from_parts(head, self.body);
+        let (parts, body) = self
+            .plane
+            .transport()
+            .send(origin, request)
+            .await?
+            .into_parts();
+        let body = ReplyBody::Passing(AnyBody::Incoming(body), None);
+        Ok(Reply { parts, body })
+    }
+
+    /// The head of the upstream call: the client's, for another host and perhaps another key.
+    pub fn head(&self, origin: &Origin, auth: Option<&Auth>, path: &str) -> Result<Parts, Refusal> {
+        let path: PathAndQuery = path.parse().map_err(Refusal::invalid)?;
+        let request = Request::builder()
+            .method(self.parts.method.clone())
+            .uri(path);
+        let (mut head, ()) = request.body(()).map_err(Refusal::invalid)?.into_parts();
+        head.headers = self.parts.headers.clone();
+        remove_hop_by_hop(&mut head.headers);
+        head.headers.remove(header::EXPECT);
+        // The client's own Host goes on to an upstream that is an address (facts 16.1).
+        let host = self.hostname.clone().or_else(|| origin.host.clone());
+        let asked = || HeaderValue::from_str(host::authority(&self.parts)).ok();
+        if let Some(host) = host.or_else(asked) {
+            head.headers.insert(header::HOST, host);
+        }
+        match auth {
+            Some(Auth::Bearer(value)) => {
+                head.headers.insert(header::AUTHORIZATION, value.clone());
+            }
+            Some(Auth::Passthrough) | None => {}
+        }
+        Ok(head)
+    }
+}
+
+/// A path with the client's query, unless it has one of its own.
+pub(super) fn with_query(path: &str, query: Option<&str>) -> String {
+    match query {
+        Some(query) if !path.contains('?') => format!("{path}?{query}"),
+        _ => path.to_string(),
+    }
+}

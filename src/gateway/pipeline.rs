@@ -1,0 +1,98 @@
+//! What happens to a request between its route and its backend: policies and filters, in the real proxy's order (facts 9.1).
+
+use std::borrow::Cow;
+use std::time::Instant;
+
+use super::choose;
+use super::config::{Candidate, Destination, Filter, HeaderChange, Rule};
+use super::exchange::{Exchange, Reply, within};
+use super::policy::Counts;
+use super::refusal::Refusal;
+
+impl<'a> Exchange<'a> {
+    pub async fn run<'c>(
+        mut self,
+        candidate: &'c Candidate,
+        authority: &str,
+        port: u16,
+        changes: &mut Vec<Cow<'c, HeaderChange>>,
+    ) -> Result<Reply, Refusal> {
+        let rule: &Rule = &candidate.rule;
+        if let Some(what) = &rule.traffic.refused {
+            return Err(Refusal::unsupported(what));
+        }
+        if let Some(basic) = &rule.traffic.basic {
+            basic.check(&mut self.parts.headers).await?;
+        }
+        if let Some(keys) = &rule.traffic.api_keys {
+            keys.check(&mut self.parts.headers)?;
+        }
+        if let Some(limit) = &rule.traffic.limit {
+            let bucket = self.plane.bucket(limit);
+            match limit.counts {
+                Counts::Requests => bucket.take(Instant::now())?,
+                Counts::Tokens => self.tokens = Some(bucket),
+            }
+        }
+        if let Some(csrf) = &rule.traffic.csrf
+            && !csrf.allows(&self.parts.method, authority, &self.parts.headers)
+        {
+            return Err(Refusal::csrf());
+        }
+        if let Some(change) = &rule.traffic.request_headers {
+            change.apply(&mut self.parts.headers);
+        }
+        if let Some(change) = &rule.traffic.response_headers {
+            changes.push(Cow::Borrowed(&**change));
+        }
+        self.filter(&rule.filters, candidate, changes)?;
+        if let Some(cors) = &rule.traffic.cors {
+            let change = cors.check(&self.parts.method, &self.parts.headers)?;
+            changes.push(Cow::Owned(change));
+        }
+        for filter in &rule.filters {
+            if let Filter::Redirect(redirect) = filter {
+                return Err(self.redirect(redirect, candidate, authority, port));
+            }
+        }
+        if let Some(direct) = &rule.traffic.direct {
+            return Err(direct.answer());
+        }
+        let backend = choose::backend(&rule.backends).ok_or_else(Refusal::no_valid_backends)?;
+        self.filter(&backend.filters, candidate, changes)?;
+        let limit = rule.backend_timeout;
+        match &backend.destination {
+            Destination::Unknown => Err(Refusal::service_not_found()),
+            Destination::Service(origin) => {
+                within(limit, Refusal::upstream_timeout, self.relay(origin, None)).await
+            }
+            Destination::Backend(backend) => {
+                let limit = limit.or(backend.request_timeout);
+                within(limit, Refusal::upstream_timeout, self.forward(backend)).await
+            }
+        }
+    }
+
+    fn filter<'c>(
+        &mut self,
+        filters: &'c [Filter],
+        candidate: &Candidate,
+        changes: &mut Vec<Cow<'c, HeaderChange>>,
+    ) -> Result<(), Refusal> {
+        for filter in filters {
+            match filter {
+                Filter::RequestHeaders(change) => change.apply(&mut self.parts.headers),
+                Filter::ResponseHeaders(change) => changes.push(Cow::Borrowed(change)),
+                Filter::Rewrite { hostname, path } => {
+                    if let Some(change) = path {
+                        let new = change.apply(&candidate.matcher.path, &self.path);
+                        self.path = new.ok_or_else(Refusal::filter)?;
+                    }
+                    self.hostname = hostname.clone().or(self.hostname.take());
+                }
+                Filter::Redirect(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
