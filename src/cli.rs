@@ -104,6 +104,11 @@ pub enum Command {
         after_help = "Examples:\n  gw plan\n  gw plan --profile ollama --target kind\n  gw plan --yaml | kubectl diff -f -"
     )]
     Plan(Plan),
+    /// Serve objects from files, as a cluster would, in the foreground
+    #[command(
+        after_help = "Examples:\n  gw serve -f gateway.yaml\n  gw serve -f manifests/ -f secrets.yaml --port 8080\n  kubectl get gateways,httproutes,agentgatewaybackends -A -o yaml | gw serve -f -\n  gw serve -f gateway.yaml --dry-run --strict    for CI: check and end\n  gw serve -f gateway.yaml -o json               status of every object on stdout"
+    )]
+    Serve(Serve),
     /// List, show and validate profiles
     Profile(Profile),
     /// The embedded gateway's process
@@ -180,6 +185,28 @@ pub struct Logs {
     /// Number of lines, or whose log: gateway, proxy, controller, relay, mock
     #[arg(value_name = "COUNT|SOURCE", num_args = 0..=2)]
     pub what: Vec<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Serve {
+    /// File or folder of YAML, or - for standard input; can be repeated
+    #[arg(short, long = "file", value_name = "FILE", required = true)]
+    pub files: Vec<String>,
+    /// Namespace of objects that name none
+    #[arg(short, long, default_value = "default", value_name = "NAME")]
+    pub namespace: String,
+    /// Port on this machine instead of the one that the listeners name
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: Option<u16>,
+    /// Refuse to start where there is anything to warn of
+    #[arg(long)]
+    pub strict: bool,
+    /// Check, show the status of every object, and end
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Keep the objects of the start when the files change
+    #[arg(long)]
+    pub no_watch: bool,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -5,6 +5,7 @@ mod logs;
 mod plan;
 mod profile;
 mod prove;
+mod serve;
 mod service;
 mod session;
 mod status;
@@ -33,6 +34,7 @@ pub async fn run(cli: Cli) -> u8 {
             Command::Test => test::run(&session).await,
             Command::Logs(options) => logs::run(&session, &options).await,
             Command::Plan(options) => plan::run(&session, &options).await,
+            Command::Serve(options) => serve::run(&session, &options).await,
             Command::Profile(options) => profile::run(&session, &options),
             Command::Gateway { socket } => service::gateway(socket).await,
             Command::Relay { listen, to, allow } => service::relay(listen, to, &allow).await,
@@ -69,6 +71,7 @@ impl Command {
             Command::Test => "test",
             Command::Logs(_) => "logs",
             Command::Plan(_) => "plan",
+            Command::Serve(_) => "serve",
             Command::Profile(_) => "profile",
             Command::Gateway { .. } => "gateway",
             Command::Relay { .. } => "relay",
@@ -80,8 +83,8 @@ impl Command {
 /// Ends when a signal asks for the end. The state on disk is good at any moment.
 async fn interrupted(command: &str) -> Error {
     use tokio::signal::unix::{SignalKind, signal};
-    // The gateway ends its own way: it lets running answers come to their end.
-    if command == "gateway" {
+    // A gateway ends its own way: it lets running answers come to their end.
+    if ["gateway", "serve"].contains(&command) {
         return std::future::pending().await;
     }
     let (Ok(mut int), Ok(mut term)) = (

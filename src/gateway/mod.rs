@@ -6,6 +6,7 @@
 //! (`transport`), and leaves a `record`. `state` ties both together, `admin` and `serve` drive it.
 
 mod admin;
+mod admit;
 mod bind;
 mod body;
 mod choose;
@@ -17,6 +18,7 @@ mod exchange;
 mod forward;
 mod header;
 mod host;
+pub mod input;
 mod llm;
 mod log;
 pub mod mock;
@@ -37,4 +39,4 @@ mod transport;
 pub use compile::{Compiled, compile};
 pub use object::{Id, World};
 pub use serve::{ServeOptions, serve};
-pub use state::{Change, Gateway, Options, Ports, Rejection};
+pub use state::{Change, Gateway, ListenerAt, Options, Ports, Rejection};

@@ -1,6 +1,6 @@
 //! Kubernetes objects as they were given: what came in over the admin socket, before anything is compiled from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 /// Kinds that the embedded gateway takes, with their API groups and whether they live in a namespace.
 /// `Namespace` and `ReferenceGrant` only answer questions about routes (facts 4.3).
-const KINDS: [(&str, &str, bool); 10] = [
+const KINDS: [(&str, &str, bool); 11] = [
     ("gateway.networking.k8s.io", "Gateway", true),
     ("gateway.networking.k8s.io", "HTTPRoute", true),
     ("gateway.networking.k8s.io", "ReferenceGrant", true),
@@ -20,6 +20,7 @@ const KINDS: [(&str, &str, bool); 10] = [
     ("", "Secret", true),
     ("", "Service", true),
     ("discovery.k8s.io", "EndpointSlice", true),
+    ("", "ConfigMap", true),
     ("", "Namespace", false),
 ];
 
@@ -148,6 +149,11 @@ impl World {
         self.objects.remove(id).is_some()
     }
 
+    /// Removes every object but these.
+    pub(super) fn retain(&mut self, kept: &BTreeSet<Id>) {
+        self.objects.retain(|id, _| kept.contains(id));
+    }
+
     pub(super) fn find(&self, id: &Id) -> Option<&Value> {
         self.objects.get(id).map(Arc::as_ref)
     }
@@ -160,6 +166,18 @@ impl World {
         self.objects
             .iter()
             .map(|(id, object)| (id, object.as_ref()))
+    }
+
+    /// Every object as a person may see it, with its status.
+    pub fn shown(&self, status: &BTreeMap<Id, Value>) -> Vec<Value> {
+        let with_status = |(id, object)| {
+            let mut shown = redacted(object);
+            if let (Some(status), Some(fields)) = (status.get(id), shown.as_object_mut()) {
+                fields.insert("status".to_string(), status.clone());
+            }
+            shown
+        };
+        self.iter().map(with_status).collect()
     }
 
     /// Objects of a kind, oldest first, then by name: as Gateway API breaks ties.

@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 use super::bind::Bind;
 use super::clock;
 use super::compile::{Compiled, compile};
+use super::config::Config;
 use super::log::Log;
 use super::object::{Id, World, dig, redacted};
 use super::plane::Plane;
@@ -28,6 +29,8 @@ pub enum Ports {
     Named,
     /// Free ones instead; `Gateway::address` tells which.
     Free,
+    /// This one instead of the only one that they name.
+    Only(u16),
 }
 
 /// How a gateway is set up.
@@ -77,6 +80,20 @@ impl Change {
             Change::Unchanged => "unchanged",
         }
     }
+}
+
+/// A listener that is open, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerAt {
+    /// `namespace/name`.
+    pub gateway: String,
+    pub name: String,
+    /// Empty takes every host.
+    pub hostname: String,
+    /// The port that it names.
+    pub port: u16,
+    pub address: SocketAddr,
+    pub is_tls: bool,
 }
 
 /// An embedded gateway.
@@ -131,16 +148,51 @@ impl Gateway {
         self.turn_into(&mut state, world).await.map(|()| true)
     }
 
+    /// Makes these objects the current ones, and no others. When one can't be taken, all stays as it was.
+    pub async fn replace(&self, objects: Vec<Value>) -> Result<(), Rejection> {
+        let mut state = self.state.lock().await;
+        let mut world = state.world.clone();
+        let mut kept = BTreeSet::new();
+        for object in objects {
+            let id = Id::of(&object).map_err(Rejection::Invalid)?;
+            put(&mut world, &id, object);
+            kept.insert(id);
+        }
+        world.retain(&kept);
+        self.turn_into(&mut state, world).await
+    }
+
     /// Every object with its status, keys redacted.
     pub async fn objects(&self) -> Vec<Value> {
         let state = self.state.lock().await;
-        state.world.iter().map(|(id, _)| state.shown(id)).collect()
+        state.world.shown(&state.status)
     }
 
     /// Every address that is being listened on.
     pub async fn addresses(&self) -> Vec<SocketAddr> {
         let state = self.state.lock().await;
         state.binds.values().map(|bind| bind.address).collect()
+    }
+
+    /// Every listener that is open, by port.
+    pub async fn listeners(&self) -> Vec<ListenerAt> {
+        let state = self.state.lock().await;
+        let config = self.plane.config();
+        let mut open = Vec::new();
+        for (port, listeners) in &config.listeners {
+            let Some(bind) = state.binds.get(port) else {
+                continue;
+            };
+            open.extend(listeners.iter().map(|listener| ListenerAt {
+                gateway: listener.gateway.to_string(),
+                name: listener.name.to_string(),
+                hostname: listener.hostname.clone(),
+                port: *port,
+                address: bind.address,
+                is_tls: false,
+            }));
+        }
+        open
     }
 
     /// The address that stands for a listener's port.
@@ -179,6 +231,11 @@ impl Gateway {
     async fn turn_into(&self, state: &mut State, world: World) -> Result<(), Rejection> {
         let Compiled { config, status } = compile(&world);
         let mut opened = Vec::new();
+        if let (Ports::Only(port), [_, _, ..]) = (self.ports, &ports_of(&config)[..]) {
+            let named = ports_of(&config).join(", ");
+            let message = format!("127.0.0.1:{port}: one port for listeners on several: {named}");
+            return Err(Rejection::Port(message));
+        }
         for (port, listeners) in &config.listeners {
             let owners: BTreeSet<&str> = listeners
                 .iter()
@@ -218,6 +275,7 @@ impl Gateway {
         let taken = match self.ports {
             Ports::Named => port,
             Ports::Free => 0,
+            Ports::Only(only) => only,
         };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, taken));
         let bound = async {
@@ -228,6 +286,10 @@ impl Gateway {
             .await
             .map_err(|error| Rejection::Port(format!("{address}: {error}")))
     }
+}
+
+fn ports_of(config: &Config) -> Vec<String> {
+    config.listeners.keys().map(ToString::to_string).collect()
 }
 
 impl State {

@@ -13,7 +13,7 @@ mod record;
 mod release;
 mod route;
 pub mod shipped;
-mod suggest;
+pub mod suggest;
 mod test;
 mod value;
 pub mod wire;

@@ -3,5 +3,6 @@
 pub mod document;
 pub mod human;
 pub mod progress;
+pub mod serve;
 pub mod status;
 pub mod style;

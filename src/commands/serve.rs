@@ -1,0 +1,224 @@
+//! `gw serve -f FILE...`: the objects of files, served in the foreground until a signal ends it.
+
+use super::Outcome;
+use super::session::Session;
+use crate::cli::Serve;
+use crate::error::{Error, Result};
+use crate::gateway::input::{Input, Stamp, Weight, load};
+use crate::gateway::{Gateway, ListenerAt, Options, Ports, Rejection, World, compile};
+use crate::report::document::Document;
+use crate::report::serve;
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// How often files are looked at: a save is seen before its writer has turned to the client.
+const LOOK: Duration = Duration::from_millis(250);
+
+pub async fn run(session: &Session, options: &Serve) -> Outcome {
+    let work = Work {
+        session,
+        options,
+        stdin: stdin(options)?,
+    };
+    let stamp = Stamp::of(&options.files);
+    let input = work.read()?;
+    work.warn(&input);
+    if options.dry_run {
+        let objects = checked(&input)?;
+        work.answer(&input, &objects, &[]);
+        return Ok(None);
+    }
+    let gateway = work.start(&input).await?;
+    work.answer(&input, &gateway.objects().await, &gateway.listeners().await);
+    let mut ends = Ends::new()?;
+    tokio::select! {
+        () = ends.next() => {}
+        () = work.watch(&gateway, stamp) => {}
+    }
+    session.talk("ending: answers that run may end; a second signal ends them at once\n");
+    tokio::select! {
+        () = gateway.stop() => {}
+        () = ends.next() => {}
+    }
+    Ok(None)
+}
+
+struct Work<'a> {
+    session: &'a Session,
+    options: &'a Serve,
+    /// Standard input can be read only once, and a reload needs it again.
+    stdin: Vec<u8>,
+}
+
+impl Work<'_> {
+    /// Everything that was given, checked as an API server and a controller would.
+    fn read(&self) -> Result<Input> {
+        let sources = load(&self.options.files, self.stdin.as_slice())?;
+        let mut input = Input::read(sources, &self.options.namespace);
+        if input.count(Weight::Refused) > 0 {
+            return Err(self.refusal(&input, Weight::Refused));
+        }
+        let world = World::of(input.values()).map_err(|why| self.wrong(why))?;
+        input.note_standing(&compile(&world).status);
+        if self.options.strict && input.count(Weight::Warned) > 0 {
+            return Err(self.refusal(&input, Weight::Warned));
+        }
+        Ok(input)
+    }
+
+    fn refusal(&self, input: &Input, weight: Weight) -> Error {
+        let what = match weight {
+            Weight::Refused => "an API server would refuse this",
+            Weight::Warned => "there is something to warn of, and --strict refuses it",
+        };
+        let lines = input.lines(weight).into_iter();
+        lines.fold(self.wrong(what), Error::fact)
+    }
+
+    fn wrong(&self, what: impl Into<String>) -> Error {
+        Error::usage(what, self.again("--dry-run"))
+    }
+
+    /// The command as it was typed, with one flag more.
+    fn again(&self, flag: &str) -> String {
+        let mut words = vec!["gw serve".to_string()];
+        for file in &self.options.files {
+            words.push(format!("-f {file}"));
+        }
+        if self.options.namespace != "default" {
+            words.push(format!("-n {}", self.options.namespace));
+        }
+        words.push(flag.to_string());
+        words.join(" ")
+    }
+
+    fn warn(&self, input: &Input) {
+        let lines = input.lines(Weight::Warned);
+        if !lines.is_empty() && !self.session.global.quiet {
+            self.session
+                .talk(&serve::warnings(&lines, self.session.err));
+        }
+    }
+
+    async fn start(&self, input: &Input) -> Result<Gateway> {
+        let log: Box<dyn Write + Send> = match self.session.global.quiet {
+            true => Box::new(std::io::sink()),
+            false => Box::new(std::io::stderr()),
+        };
+        let mut options = Options::new(log);
+        if let Some(port) = self.options.port {
+            options.ports = Ports::Only(port);
+        }
+        let gateway = Gateway::start(options).map_err(|e| {
+            Error::new("the gateway can't start", self.again("--dry-run")).because(&e)
+        })?;
+        let replaced = gateway.replace(input.values()).await;
+        replaced.map_err(|rejection| self.rejected(rejection))?;
+        Ok(gateway)
+    }
+
+    fn rejected(&self, rejection: Rejection) -> Error {
+        match rejection {
+            Rejection::Invalid(why) => self.wrong(why),
+            Rejection::Port(why) => {
+                let next = self.again("--port 8080");
+                Error::new("a port can't be opened", next).fact(why)
+            }
+        }
+    }
+
+    fn answer(&self, input: &Input, objects: &[Value], listeners: &[ListenerAt]) {
+        let session = self.session;
+        if session.is_json() {
+            let document = Document::new("serve", &session.global.env)
+                .set("listeners", serve::listeners(listeners))
+                .set("warnings", serve::told(input))
+                .set("objects", objects.to_vec());
+            return session.write(&document.text());
+        }
+        session.write(&serve::screen(objects, listeners, session.out));
+    }
+
+    /// Takes every new version of the files; a bad one is told, and the old one goes on.
+    async fn watch(&self, gateway: &Gateway, mut served: Stamp) {
+        let mut last = served.clone();
+        let mut hangup = signal(SignalKind::hangup()).ok();
+        loop {
+            let asked = match &mut hangup {
+                Some(hangup) => tokio::time::timeout(LOOK, hangup.recv()).await.is_ok(),
+                None => {
+                    tokio::time::sleep(LOOK).await;
+                    false
+                }
+            };
+            let now = Stamp::of(&self.options.files);
+            // A file is read when it has been left alone for a moment.
+            let is_new = now != served && now == last && !self.options.no_watch;
+            last = now.clone();
+            if asked || is_new {
+                served = now;
+                self.reload(gateway).await;
+            }
+        }
+    }
+
+    async fn reload(&self, gateway: &Gateway) {
+        let taken = match self.read() {
+            Ok(input) => match gateway.replace(input.values()).await {
+                Ok(()) => Ok(input),
+                Err(rejection) => Err(self.rejected(rejection)),
+            },
+            Err(error) => Err(error),
+        };
+        match taken {
+            Ok(input) => {
+                self.warn(&input);
+                let objects = gateway.objects().await;
+                self.session
+                    .talk(&serve::reloaded(&objects, self.session.err));
+            }
+            Err(error) => self.session.talk(&serve::kept(&error, self.session.err)),
+        }
+    }
+}
+
+fn stdin(options: &Serve) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if options.files.iter().any(|file| file == "-") {
+        let read = std::io::stdin().lock().read_to_end(&mut bytes);
+        read.map_err(|e| {
+            Error::usage("standard input can't be read", "gw serve --help").because(&e)
+        })?;
+    }
+    Ok(bytes)
+}
+
+/// The objects as a gateway would show them, without one that listens.
+fn checked(input: &Input) -> Result<Vec<Value>> {
+    let fault = |why: String| Error::usage(why, "gw serve --help");
+    let world = World::of(input.values()).map_err(fault)?;
+    Ok(world.shown(&compile(&world).status))
+}
+
+/// The signals that ask for the end.
+struct Ends(Signal, Signal);
+
+impl Ends {
+    fn new() -> Result<Ends> {
+        let fault = |e: std::io::Error| {
+            Error::new("signals can't be awaited", "gw serve --help").because(&e)
+        };
+        let interrupt = signal(SignalKind::interrupt()).map_err(fault)?;
+        let terminate = signal(SignalKind::terminate()).map_err(fault)?;
+        Ok(Ends(interrupt, terminate))
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.0.recv() => {}
+            _ = self.1.recv() => {}
+        }
+    }
+}
