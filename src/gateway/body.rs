@@ -23,7 +23,6 @@ pub(super) enum AnyBody {
     /// The other side's, as it comes.
     Incoming(Incoming),
     /// One that is made here: a translated stream, a session's events.
-    #[allow(dead_code, reason = "the first translated stream will construct it")]
     Made(UnsyncBoxBody<Bytes, BoxError>),
 }
 

@@ -185,6 +185,15 @@ pub struct Origin {
     pub tls: Option<Tls>,
 }
 
+/// Where a policy or a filter calls.
+#[derive(Debug)]
+pub struct Callee {
+    /// None when what it names is there but can't be called.
+    pub origin: Option<Origin>,
+    pub auth: Option<Auth>,
+    pub timeout: Option<Duration>,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Tls {
     /// The name to ask for and to verify, where it is not the dialled one.

@@ -19,7 +19,7 @@ use super::header::remove_hop_by_hop;
 use super::host;
 use super::llm::Meter;
 use super::plane::Plane;
-use super::policy::Bucket;
+use super::policy::{Bucket, Talk};
 use super::record::Record;
 use super::refusal::Refusal;
 
@@ -61,6 +61,7 @@ pub(super) async fn answer(
     let host = host::host_only(&authority);
     let mut record = Record::new(plane.log(), peer, &parts, &host);
     let mut changes: Vec<Cow<HeaderChange>> = Vec::new();
+    let mut talk = None;
     let result = match choose_rule(&config, port, &host, &parts, &mut record) {
         Err(refusal) => Err(refusal),
         Ok(candidate) => {
@@ -73,7 +74,7 @@ pub(super) async fn answer(
                 hostname: None,
                 tokens: None,
             };
-            let run = exchange.run(candidate, &authority, port, &mut changes);
+            let run = exchange.run(candidate, &authority, port, &mut changes, &mut talk);
             within(
                 candidate
                     .rule
@@ -85,7 +86,25 @@ pub(super) async fn answer(
             .await
         }
     };
+    let result = match talk {
+        None => result,
+        Some(talk) => shown(talk, result, &mut changes).await,
+    };
     finish(result, &changes, record)
+}
+
+/// Shows an upstream's answer to the processor that saw its request, after all header changes (facts 9.1).
+async fn shown(
+    talk: Talk,
+    mut result: Result<Reply, Refusal>,
+    changes: &mut Vec<Cow<'_, HeaderChange>>,
+) -> Result<Reply, Refusal> {
+    if let Ok(reply) = &mut result {
+        for change in changes.drain(..) {
+            change.apply(&mut reply.parts.headers);
+        }
+    }
+    talk.answer(result).await
 }
 
 /// Runs something with a time limit, if there is one.

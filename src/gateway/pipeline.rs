@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::choose;
 use super::config::{Candidate, Destination, Filter, HeaderChange, Rule};
 use super::exchange::{Exchange, Reply, within};
-use super::policy::Counts;
+use super::policy::{Counts, Processed, Talk};
 use super::refusal::Refusal;
 
 impl<'a> Exchange<'a> {
@@ -16,6 +16,7 @@ impl<'a> Exchange<'a> {
         authority: &str,
         port: u16,
         changes: &mut Vec<Cow<'c, HeaderChange>>,
+        talk: &mut Option<Talk>,
     ) -> Result<Reply, Refusal> {
         let rule: &Rule = &candidate.rule;
         if let Some(what) = &rule.traffic.refused {
@@ -32,6 +33,12 @@ impl<'a> Exchange<'a> {
             match limit.counts {
                 Counts::Requests => bucket.take(Instant::now())?,
                 Counts::Tokens => self.tokens = Some(bucket),
+            }
+        }
+        if let Some(processor) = &rule.traffic.ext_proc {
+            match processor.request(&mut self).await? {
+                Processed::Goes(open) => *talk = Some(open),
+                Processed::Answered(reply) => return Ok(*reply),
             }
         }
         if let Some(csrf) = &rule.traffic.csrf

@@ -134,6 +134,11 @@ impl Refusal {
         }
     }
 
+    pub fn ext_proc(cause: impl std::fmt::Display) -> Refusal {
+        let body = format!("ext_proc failed: {cause}");
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "ExtProc", body)
+    }
+
     pub fn preflight(headers: Vec<(HeaderName, HeaderValue)>) -> Refusal {
         Refusal {
             headers,

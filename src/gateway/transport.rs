@@ -20,6 +20,7 @@ use tokio::sync::OnceCell;
 
 use super::body::AnyBody;
 use super::config::{Origin, Tls};
+use super::grpc::GrpcClient;
 use super::refusal::Refusal;
 use super::resolver::{Resolver, Unresolved};
 
@@ -33,6 +34,7 @@ type SecureClient = Client<HttpsConnector<HttpConnector<Resolver>>, AnyBody>;
 pub(super) struct Transport {
     plain: PlainClient,
     connector: HttpConnector<Resolver>,
+    grpc: GrpcClient,
     secure: Mutex<HashMap<Tls, SecureClient>>,
     /// Loaded when the first TLS call is made: reading the system's roots takes time and memory.
     tls: OnceCell<ClientConfig>,
@@ -48,11 +50,17 @@ impl Transport {
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         Transport {
             plain: pool().build(connector.clone()),
+            grpc: pool().http2_only(true).build(connector.clone()),
             connector,
             secure: Mutex::default(),
             tls: OnceCell::new(),
             roots,
         }
+    }
+
+    /// For calls that policies make over gRPC.
+    pub fn grpc(&self) -> &GrpcClient {
+        &self.grpc
     }
 
     /// Sends a request whose URI is still a path only.
@@ -118,7 +126,7 @@ fn pool() -> hyper_util::client::legacy::Builder {
     builder
 }
 
-fn pick<T>(items: &[T]) -> Option<&T> {
+pub(super) fn pick<T>(items: &[T]) -> Option<&T> {
     match items {
         [] => None,
         [only] => Some(only),

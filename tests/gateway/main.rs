@@ -2,6 +2,8 @@
 //! socket, what a browser may do.
 
 mod admin;
+mod ext_proc;
+mod processor;
 mod refusal;
 mod stream;
 #[path = "../support/mod.rs"]

@@ -3,6 +3,7 @@
 mod ai;
 mod auth;
 mod backend;
+mod callee;
 mod filter;
 mod gateway;
 mod policy;

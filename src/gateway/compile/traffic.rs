@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::callee;
 use super::status::unsupported;
 use crate::gateway::duration;
 use crate::gateway::object::{World, dig, list, namespace, text};
-use crate::gateway::policy::{ApiKeys, Basic, Cors, Csrf, Direct, Limit, Traffic, read_headers};
+use crate::gateway::policy::{
+    ApiKeys, Basic, Cors, Csrf, Direct, ExtProc, Limit, Traffic, read_headers,
+};
 
 /// Traffic fields that decide who may call. A route they cover fails closed while they are not here.
 const ACCESS_CONTROL: [&str; 3] = ["jwtAuthentication", "extAuth", "authorization"];
@@ -52,6 +55,12 @@ impl Outcome {
                 let (request, response) = both.unwrap_or_default();
                 self.traffic.request_headers = request.map(Arc::new);
                 self.traffic.response_headers = response.map(Arc::new);
+            }
+            // Without its processor the policy is not there, and traffic flows (facts 4.5).
+            "extProc" => {
+                let callee = callee::read(world, place, spec);
+                let callee = callee.map_err(|cause| format!("failed to build extProc: {cause}"));
+                self.traffic.ext_proc = self.keep(callee.map(ExtProc::new));
             }
             "directResponse" => self.traffic.direct = self.keep(Direct::read(spec)),
             "timeouts" => {

@@ -5,6 +5,7 @@ mod basic;
 mod cors;
 mod csrf;
 mod direct;
+mod ext_proc;
 mod headers;
 mod htpasswd;
 mod limit;
@@ -20,6 +21,8 @@ pub use basic::Basic;
 pub use cors::Cors;
 pub use csrf::Csrf;
 pub use direct::Direct;
+pub use ext_proc::ExtProc;
+pub(super) use ext_proc::{Processed, Talk};
 pub(super) use headers::read as read_headers;
 pub(super) use limit::{Bucket, Buckets};
 pub use limit::{Counts, Limit};
@@ -35,6 +38,7 @@ pub struct Traffic {
     pub request_headers: Option<Arc<HeaderChange>>,
     pub response_headers: Option<Arc<HeaderChange>>,
     pub direct: Option<Arc<Direct>>,
+    pub ext_proc: Option<Arc<ExtProc>>,
     pub timeout: Option<Duration>,
     /// Access control that was asked for and can't be done: such a route fails closed.
     pub refused: Option<Arc<str>>,
@@ -56,6 +60,7 @@ impl Traffic {
                 .response_headers
                 .or_else(|| less.response_headers.clone()),
             direct: self.direct.or_else(|| less.direct.clone()),
+            ext_proc: self.ext_proc.or_else(|| less.ext_proc.clone()),
             timeout: self.timeout.or(less.timeout),
             refused: self.refused.or_else(|| less.refused.clone()),
         }

@@ -112,11 +112,23 @@ fn policies_get_the_conditions_of_facts_4_5() {
             ],
         ),
         (
-            on("Gateway", "gw", json!({"csrf": {}, "extProc": {}})),
+            on("Gateway", "gw", json!({"csrf": {}, "hostRewrite": {}})),
             [
                 format!(
-                    "Accepted=False {UNSUPPORTED} the embedded gateway does not support traffic.extProc yet; a cluster target does"
+                    "Accepted=False {UNSUPPORTED} the embedded gateway does not support traffic.hostRewrite yet; a cluster target does"
                 ),
+                "Attached=False Pending Policy is not attached due to invalid status".into(),
+            ],
+        ),
+        (
+            on(
+                "Gateway",
+                "gw",
+                json!({"extProc": {"backendRef": {"name": "s", "port": 1}}}),
+            ),
+            [
+                "Accepted=True Invalid failed to build extProc: unable to find the Service ns/s"
+                    .to_string(),
                 "Attached=False Pending Policy is not attached due to invalid status".into(),
             ],
         ),
