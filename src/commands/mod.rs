@@ -2,6 +2,7 @@
 
 mod down;
 mod logs;
+mod mock;
 mod plan;
 mod profile;
 mod prove;
@@ -38,7 +39,7 @@ pub async fn run(cli: Cli) -> u8 {
             Command::Profile(options) => profile::run(&session, &options),
             Command::Gateway { socket } => service::gateway(socket).await,
             Command::Relay { listen, to, allow } => service::relay(listen, to, &allow).await,
-            Command::Mock { listen } => service::mock(listen).await,
+            Command::Mock(options) => mock::run(&options).await,
         }
     };
     let result = tokio::select! {
@@ -75,7 +76,7 @@ impl Command {
             Command::Profile(_) => "profile",
             Command::Gateway { .. } => "gateway",
             Command::Relay { .. } => "relay",
-            Command::Mock { .. } => "mock",
+            Command::Mock(_) => "mock",
         }
     }
 }
@@ -83,8 +84,8 @@ impl Command {
 /// Ends when a signal asks for the end. The state on disk is good at any moment.
 async fn interrupted(command: &str) -> Error {
     use tokio::signal::unix::{SignalKind, signal};
-    // A gateway ends its own way: it lets running answers come to their end.
-    if ["gateway", "serve"].contains(&command) {
+    // These end their own way: they let running answers come to their end.
+    if ["gateway", "serve", "mock"].contains(&command) {
         return std::future::pending().await;
     }
     let (Ok(mut int), Ok(mut term)) = (

@@ -4,12 +4,10 @@
 use super::Outcome;
 use crate::cluster::relay::Relay;
 use crate::error::{Error, Result};
-use crate::gateway::mock::serve_mock;
 use crate::gateway::{ServeOptions, serve};
 use std::io::Write;
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
-use tokio::net::TcpListener;
 
 pub async fn gateway(socket: PathBuf) -> Outcome {
     let said = socket.to_string_lossy().into_owned();
@@ -37,22 +35,7 @@ pub async fn relay(listen: SocketAddrV4, to: SocketAddrV4, allow: &str) -> Outco
     Ok(None)
 }
 
-pub async fn mock(listen: SocketAddrV4) -> Outcome {
-    let listener = TcpListener::bind(listen).await.map_err(|e| {
-        Error::new(
-            format!("the mock provider can't listen on {listen}"),
-            "gw up",
-        )
-        .because(&e)
-    })?;
-    ready(&listen.to_string())?;
-    // It ends with its process: the command's own signals end it.
-    let served = serve_mock(listener, std::future::pending()).await;
-    served.map_err(|e| Error::new("the mock provider ended", "gw up").because(&e))?;
-    Ok(None)
-}
-
-fn ready(line: &str) -> Result<()> {
+pub(super) fn ready(line: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let said = writeln!(out, "{line}").and_then(|()| out.flush());
     said.map_err(|e| Error::new("nobody waits for this process", "gw up").because(&e))

@@ -27,7 +27,7 @@ pub async fn ensure(
     context.journal.begin(&Thing::Process {
         role: ROLE.to_string(),
     })?;
-    mock.start(&["mock".to_string(), "--listen".to_string(), address])
-        .await?;
+    let args = ["mock", "--keyless", "--listen", &address];
+    mock.start(&args.map(str::to_string)).await?;
     Ok(Change::Created)
 }
