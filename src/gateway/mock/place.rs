@@ -113,7 +113,8 @@ impl<'a> Place<'a> {
             "v1" | "v1beta1" if path.split('/').nth(2) == Some("projects") => Dialect::Vertex,
             "v1beta" => Dialect::Gemini,
             "v1" if path.starts_with("/v1/messages") => Dialect::Anthropic,
-            // Both have `/v1/models`; only one's clients name a version of the API.
+            "v1" if is_gemini(path, headers) => Dialect::Gemini,
+            // Others have `/v1/models` too; these clients name a version of the API.
             "v1" if headers.contains_key("anthropic-version") => Dialect::Anthropic,
             "model" => Dialect::Bedrock,
             "mcp" | "sse" | "message" => Dialect::Mcp,
@@ -121,6 +122,16 @@ impl<'a> Place<'a> {
             _ => Dialect::OpenAi,
         }
     }
+}
+
+/// Google's clients call `/v1` as well as `/v1beta`, and say who they are.
+fn is_gemini(path: &str, headers: &HeaderMap) -> bool {
+    let Some(rest) = path.strip_prefix("/v1/models") else {
+        return false;
+    };
+    let verb = rest.rsplit_once(':').and_then(|(_, verb)| google(verb));
+    let says = ["x-goog-api-key", "x-goog-api-client"];
+    verb.is_some() || says.iter().any(|name| headers.contains_key(*name))
 }
 
 type Found<'a> = Option<(Operation, &'a str)>;
@@ -167,7 +178,10 @@ fn anthropic(path: &str) -> Found<'_> {
 }
 
 fn gemini(path: &str) -> Found<'_> {
-    let rest = path.strip_prefix("/v1beta/models")?;
+    let rest = path
+        .strip_prefix("/v1beta")
+        .or_else(|| path.strip_prefix("/v1"))?;
+    let rest = rest.strip_prefix("/models")?;
     match rest.strip_prefix('/') {
         None => rest.is_empty().then_some((Operation::Models, "")),
         Some(rest) => match rest.rsplit_once(':') {
@@ -278,6 +292,8 @@ mod tests {
                 Op::GenerateStream,
                 "gemini-2.5-flash",
             ),
+            ("/v1/models/g:countTokens", Gemini, Op::CountTokens, "g"),
+            ("/v1/models/ft:gpt:x", OpenAi, Op::Model, "ft:gpt:x"),
             ("/v1beta/openai/chat/completions", Google, Op::Chat, ""),
             (
                 "/v1/projects/p/locations/l/endpoints/openapi/chat/completions",
