@@ -87,7 +87,7 @@ impl Body for Streamed {
         match &frame {
             Some(Ok(frame)) => {
                 if let (Some(meter), Some(data)) = (&mut this.meter, frame.data_ref()) {
-                    meter.sniffer.see(data);
+                    meter.see(data);
                 }
             }
             Some(Err(error)) => this

@@ -16,6 +16,12 @@ pub(super) fn seconds(time: SystemTime) -> String {
     format!("{date}T{clock}Z")
 }
 
+/// Seconds since 1970, now.
+pub(super) fn unix() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
 fn parts(seconds: u64) -> (String, String) {
     let (year, month, day) = civil(seconds / 86_400);
     let rest = seconds % 86_400;

@@ -10,7 +10,7 @@ use http::uri::Authority;
 use regex::Regex;
 use rustls::pki_types::ServerName;
 
-use super::llm::RouteTypes;
+use super::llm::{ProviderKind, RouteTypes};
 use super::policy::{Limit, Traffic};
 
 /// The whole configuration at one moment.
@@ -155,22 +155,9 @@ pub struct Provider {
     pub path: Option<String>,
     /// Replaces the client's model (facts 9.5).
     pub model: Option<String>,
+    /// The provider's own key; where it has none the backend's is used.
+    pub auth: Option<Auth>,
     pub routes: RouteTypes,
-}
-
-/// Whose form of API a provider speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProviderKind {
-    Openai,
-}
-
-impl ProviderKind {
-    /// The provider's name in errors and logs (facts 9.2).
-    pub fn name(self) -> &'static str {
-        match self {
-            ProviderKind::Openai => "openai",
-        }
-    }
 }
 
 /// Where a call goes: what is dialled, and what the upstream is told about it.

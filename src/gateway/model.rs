@@ -1,26 +1,47 @@
-//! A call to a model provider: the prompt is read, its model settled, the answer read or streamed (facts 9.2-9.6).
+//! A call to a model provider, in stages (facts 9.1-9.6): the body is read as JSON, then as a prompt, its
+//! model is settled, it is translated and sent, and the answer is read or streamed back.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
-use http::{Request, StatusCode};
+use http::{Request, Response, StatusCode, response};
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
 
 use super::body::{self, AnyBody, ReadError};
-use super::config::{Auth, Provider, ProviderKind};
+use super::config::{Auth, Provider};
 use super::exchange::{Exchange, Reply, ReplyBody};
 use super::forward::with_query;
-use super::llm::{ANSWER_LIMIT, BODY_LIMIT, Meter, Prompt, RouteType, read_answer, read_prompt};
+use super::llm::{
+    ANSWER_LIMIT, BODY_LIMIT, Dialect, Meter, Prompt, RouteType, Translated, is_foreign_error,
+    read_answer, read_error, read_prompt, translator,
+};
 use super::policy::Bucket;
-use super::record::Record;
 use super::refusal::Refusal;
 
-/// Sends a request to a provider in the form that its path stands for.
+/// One request to one provider.
+struct Call<'a> {
+    exchange: Exchange<'a>,
+    provider: &'a Provider,
+    auth: Option<&'a Auth>,
+    kind: RouteType,
+}
+
+/// A prompt that is ready to go: its model is settled, and the provider takes its form.
+struct Ready {
+    prompt: Prompt,
+    model: String,
+    dialect: Dialect,
+}
+
+/// Sends a request to a provider in the form that its path stands for. A provider without a key of its
+/// own uses the backend's.
 pub(super) async fn call(
     mut exchange: Exchange<'_>,
     provider: &Provider,
-    auth: Option<&Auth>,
+    backend_auth: Option<&Auth>,
 ) -> Result<Reply, Refusal> {
     exchange.record.is_llm = true;
     exchange.record.endpoint = Some(provider.origin.endpoint.clone());
@@ -28,91 +49,209 @@ pub(super) async fn call(
         exchange.path = path.clone();
     }
     let path = exchange.path.split('?').next().unwrap_or("");
-    let kind = provider.routes.of(path);
-    match kind {
+    let mut call = Call {
+        kind: provider.routes.of(path),
+        auth: provider.auth.as_ref().or(backend_auth),
+        exchange,
+        provider,
+    };
+    match call.kind {
         RouteType::Models => return Err(Refusal::models()),
-        RouteType::Passthrough => return exchange.relay(&provider.origin, auth).await,
+        RouteType::Passthrough => return call.pass().await,
         RouteType::Completions
         | RouteType::Messages
         | RouteType::Responses
         | RouteType::Embeddings
         | RouteType::AnthropicTokenCount => {}
     }
-    let path = upstream_path(&exchange, provider, kind);
-    let mut head = exchange.head(&provider.origin, auth, &path)?;
-    let prompt = prompt(exchange.body, provider, kind, exchange.record).await?;
-    // Embeddings cost a token limit nothing (facts 9.7).
-    let tokens = exchange.tokens.filter(|_| kind != RouteType::Embeddings);
-    if let Some(tokens) = &tokens {
-        tokens.check(Instant::now())?;
+    let body = call.body().await?;
+    let ready = call.prompt(&body)?;
+    let tokens = call.tokens()?;
+    let (dialect, is_stream) = (ready.dialect, ready.prompt.is_stream());
+    let answer = call.send(ready).await?;
+    call.reply(answer, dialect, is_stream, tokens).await
+}
+
+impl Call<'_> {
+    /// Passthrough: only the key is the provider's.
+    async fn pass(self) -> Result<Reply, Refusal> {
+        self.exchange.relay(&self.provider.origin, self.auth).await
     }
-    let is_stream = prompt.is_stream();
-    let body = match provider.kind {
-        ProviderKind::Openai => prompt.into_openai(),
-    };
-    let body = body
-        .map_err(|error| Refusal::processing(format_args!("failed to marshal request: {error}")))?;
-    head.headers.remove(header::CONTENT_LENGTH);
-    refuse_compression(&mut head.headers);
-    let request = Request::from_parts(head, AnyBody::whole(body));
-    let answer = exchange
-        .plane
-        .transport()
-        .send(&provider.origin, request)
-        .await?;
-    let (parts, body) = answer.into_parts();
-    let body = AnyBody::Incoming(body);
-    let is_encoded = parts.headers.contains_key(header::CONTENT_ENCODING);
-    match (parts.status.is_success(), is_stream || is_encoded) {
-        (true, false) => whole(kind, parts, body, tokens, exchange.record).await,
-        (true, true) => {
-            let body = ReplyBody::Passing(body, Some(Meter::new(tokens)));
-            Ok(Reply { parts, body })
+
+    /// The body as it came; overrides and defaults belong here, on the raw JSON (facts 9.5).
+    async fn body(&mut self) -> Result<Bytes, Refusal> {
+        let body = std::mem::replace(&mut self.exchange.body, AnyBody::whole(Bytes::new()));
+        match body::read(body, BODY_LIMIT).await {
+            Ok(bytes) => Ok(bytes),
+            Err(ReadError::TooLarge) => Err(Refusal::processing("request was too large")),
+            Err(ReadError::Broken(error)) => Err(unread(error)),
         }
-        // A provider's own error goes to the client as it is (facts 9.6).
-        (false, _) => Ok(Reply {
-            parts,
-            body: ReplyBody::Passing(body, None),
-        }),
+    }
+
+    /// The prompt in its form. First its model is settled (the provider's own always wins; aliases
+    /// belong after it, facts 9.5); enrichment and guards belong at the end.
+    fn prompt(&mut self, body: &Bytes) -> Result<Ready, Refusal> {
+        let mut prompt = read_prompt(self.kind, body).map_err(unread)?;
+        if let Some(own) = &self.provider.model {
+            *prompt.model_mut() = Some(own.clone());
+        }
+        let Some(model) = prompt.model().map(str::to_string) else {
+            return Err(Refusal::processing("missing field: model not specified"));
+        };
+        let name = self.provider.kind.name();
+        let Some(dialect) = self.provider.kind.dialect(self.kind, &model) else {
+            let what = self.kind.name();
+            return Err(Refusal::processing(format_args!(
+                "unsupported conversion to {what} from provider {name}"
+            )));
+        };
+        self.exchange.record.calls(self.kind, name, &model);
+        Ok(Ready {
+            prompt,
+            model,
+            dialect,
+        })
+    }
+
+    /// The token limit that the answer is taken from. Embeddings cost it nothing (facts 9.7).
+    fn tokens(&self) -> Result<Option<Arc<Bucket>>, Refusal> {
+        let counts = self.kind != RouteType::Embeddings;
+        let tokens = self.exchange.tokens.clone().filter(|_| counts);
+        if let Some(tokens) = &tokens {
+            tokens.check(Instant::now())?;
+        }
+        Ok(tokens)
+    }
+
+    async fn send(&mut self, ready: Ready) -> Result<Response<Incoming>, Refusal> {
+        let origin = &self.provider.origin;
+        let path = self.path(&ready.model, ready.prompt.is_stream());
+        let mut head = self.exchange.head(origin, self.auth, &path)?;
+        let body = ready.prompt.into_body(ready.dialect).map_err(|error| {
+            Refusal::processing(format_args!("failed to marshal request: {error}"))
+        })?;
+        head.headers.remove(header::CONTENT_LENGTH);
+        refuse_compression(&mut head.headers);
+        self.provider.kind.present_key(&mut head.headers);
+        let request = Request::from_parts(head, AnyBody::whole(body));
+        self.exchange.plane.transport().send(origin, request).await
+    }
+
+    /// The provider's own path, unless its host or its path is the person's (facts 9.3, 9.4).
+    fn path(&self, model: &str, is_stream: bool) -> String {
+        let provider = self.provider;
+        let query = self.exchange.parts.uri.query();
+        let own = provider.own_host || provider.path.is_some();
+        match provider
+            .kind
+            .path(self.kind, model, is_stream)
+            .filter(|_| !own)
+        {
+            None => with_query(&self.exchange.path, query),
+            Some(path) => with_query(&path, query.filter(|_| provider.kind.keeps_query())),
+        }
+    }
+
+    async fn reply(
+        self,
+        answer: Response<Incoming>,
+        dialect: Dialect,
+        is_stream: bool,
+        tokens: Option<Arc<Bucket>>,
+    ) -> Result<Reply, Refusal> {
+        let (parts, body) = answer.into_parts();
+        let body = AnyBody::Incoming(body);
+        let is_encoded = parts.headers.contains_key(header::CONTENT_ENCODING);
+        match (parts.status.is_success(), is_stream || is_encoded) {
+            (true, false) => self.whole(parts, body, dialect, tokens).await,
+            (true, true) => Ok(self.stream(parts, body, dialect, tokens)),
+            (false, _) => self.failed(parts, body, dialect).await,
+        }
+    }
+
+    /// A stream in the client's form. Only one that is OpenAI's own is charged for (facts 9.7).
+    fn stream(
+        self,
+        mut parts: response::Parts,
+        body: AnyBody,
+        dialect: Dialect,
+        tokens: Option<Arc<Bucket>>,
+    ) -> Reply {
+        let Some(translator) = translator(self.kind, dialect) else {
+            let meter = Meter::sniffing(tokens.filter(|_| dialect == Dialect::Openai));
+            let body = ReplyBody::Passing(body, Some(meter));
+            return Reply { parts, body };
+        };
+        let usage = Arc::default();
+        let meter = Meter::told(Arc::clone(&usage));
+        parts.headers.remove(header::CONTENT_LENGTH);
+        let events = HeaderValue::from_static("text/event-stream");
+        parts.headers.insert(header::CONTENT_TYPE, events);
+        let body = Translated::new(body, translator, usage);
+        let body = AnyBody::Made(UnsyncBoxBody::new(body));
+        let body = ReplyBody::Passing(body, Some(meter));
+        Reply { parts, body }
+    }
+
+    /// A provider's own error goes to the client as it is, another API's in the client's form (facts 9.6).
+    async fn failed(
+        self,
+        mut parts: response::Parts,
+        body: AnyBody,
+        dialect: Dialect,
+    ) -> Result<Reply, Refusal> {
+        if !is_foreign_error(self.kind, dialect) {
+            let body = ReplyBody::Passing(body, None);
+            return Ok(Reply { parts, body });
+        }
+        let body = read_error(self.kind, dialect, hold(body).await?).map_err(unwritten)?;
+        parts.headers.remove(header::CONTENT_LENGTH);
+        let body = ReplyBody::Whole(body);
+        Ok(Reply { parts, body })
+    }
+
+    /// A whole answer in its form; response guards belong between reading and writing it.
+    async fn whole(
+        self,
+        mut parts: response::Parts,
+        body: AnyBody,
+        dialect: Dialect,
+        tokens: Option<Arc<Bucket>>,
+    ) -> Result<Reply, Refusal> {
+        let bytes = hold(body).await?;
+        if parts.status == StatusCode::NO_CONTENT {
+            let body = ReplyBody::Whole(Bytes::new());
+            return Ok(Reply { parts, body });
+        }
+        let answer = read_answer(self.kind, dialect, bytes).map_err(|error| {
+            Refusal::processing(format_args!("failed to parse response: {error}"))
+        })?;
+        let usage = answer.usage();
+        if let Some(tokens) = tokens {
+            tokens.charge(usage.tokens());
+        }
+        self.exchange.record.used(usage);
+        parts.headers.remove(header::CONTENT_LENGTH);
+        let body = ReplyBody::Whole(answer.into_body().map_err(unwritten)?);
+        Ok(Reply { parts, body })
     }
 }
 
-/// The provider's own path, unless its host or its path is the person's (facts 9.3, 9.4).
-fn upstream_path(exchange: &Exchange<'_>, provider: &Provider, kind: RouteType) -> String {
-    let own = provider.own_host || provider.path.is_some();
-    let default = kind.default_path(provider.kind).filter(|_| !own);
-    with_query(
-        default.unwrap_or(&exchange.path),
-        exchange.parts.uri.query(),
-    )
+/// The provider's whole body.
+async fn hold(body: AnyBody) -> Result<Bytes, Refusal> {
+    match body::read(body, ANSWER_LIMIT).await {
+        Ok(bytes) => Ok(bytes),
+        Err(ReadError::TooLarge) => Err(Refusal::processing("response was too large")),
+        Err(ReadError::Broken(error)) => Err(Refusal::upstream(&format!("SendRequest: {error}"))),
+    }
 }
 
-async fn prompt(
-    body: AnyBody,
-    provider: &Provider,
-    kind: RouteType,
-    record: &mut Record,
-) -> Result<Prompt, Refusal> {
-    let unread =
-        |cause: String| Refusal::processing(format_args!("failed to parse request: {cause}"));
-    let bytes = match body::read(body, BODY_LIMIT).await {
-        Ok(bytes) => bytes,
-        Err(ReadError::TooLarge) => return Err(Refusal::processing("request was too large")),
-        Err(ReadError::Broken(error)) => return Err(unread(error.to_string())),
-    };
-    let mut prompt = read_prompt(kind, &bytes).map_err(|error| unread(error.to_string()))?;
-    let name = provider.kind.name();
-    let Some(model) = prompt.settle_model(provider.model.as_deref()) else {
-        return Err(Refusal::processing("missing field: model not specified"));
-    };
-    if !kind.is_taken_by(provider.kind) {
-        let what = kind.name();
-        return Err(Refusal::processing(format_args!(
-            "unsupported conversion to {what} from provider {name}"
-        )));
-    }
-    record.calls(kind, name, model);
-    Ok(prompt)
+fn unwritten(cause: impl std::fmt::Display) -> Refusal {
+    Refusal::processing(format_args!("failed to marshal response: {cause}"))
+}
+
+fn unread(cause: impl std::fmt::Display) -> Refusal {
+    Refusal::processing(format_args!("failed to parse request: {cause}"))
 }
 
 /// A compressed answer could not be read; a client that insists still gets one through Passthrough.
@@ -123,36 +262,4 @@ fn refuse_compression(headers: &mut HeaderMap) {
             HeaderValue::from_static("identity"),
         );
     }
-}
-
-async fn whole(
-    kind: RouteType,
-    mut parts: http::response::Parts,
-    body: AnyBody,
-    tokens: Option<Arc<Bucket>>,
-    record: &mut Record,
-) -> Result<Reply, Refusal> {
-    let bytes = match body::read(body, ANSWER_LIMIT).await {
-        Ok(bytes) => bytes,
-        Err(ReadError::TooLarge) => return Err(Refusal::processing("response was too large")),
-        Err(ReadError::Broken(error)) => {
-            return Err(Refusal::upstream(&format!("SendRequest: {error}")));
-        }
-    };
-    if parts.status == StatusCode::NO_CONTENT {
-        return Ok(Reply {
-            parts,
-            body: ReplyBody::Whole(Bytes::new()),
-        });
-    }
-    let answer = read_answer(kind, bytes);
-    let answer = answer
-        .map_err(|error| Refusal::processing(format_args!("failed to parse response: {error}")))?;
-    if let Some(tokens) = tokens {
-        tokens.charge(answer.usage.tokens());
-    }
-    record.used(answer.usage);
-    parts.headers.remove(header::CONTENT_LENGTH);
-    let body = ReplyBody::Whole(answer.body);
-    Ok(Reply { parts, body })
 }

@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 /// An answer without what each one has of its own.
 pub fn response(headers: &Value, body: &str) -> Value {
-    let id = Regex::new(r#""id":"chatcmpl-\d+""#).unwrap();
-    let time = Regex::new(r#""created":\d+"#).unwrap();
+    let id = Regex::new(r#""id": ?"(chatcmpl|bedrock)-\d+""#).unwrap();
+    let time = Regex::new(r#""created": ?\d+"#).unwrap();
     let mut headers = stripped(headers, &["date", "connection", "server"]);
     if id.is_match(body) {
         headers.remove("content-length");
@@ -17,6 +17,20 @@ pub fn response(headers: &Value, body: &str) -> Value {
     }
     let body = id.replace_all(body, "id");
     json!({"headers": headers, "body": time.replace_all(&body, "time")})
+}
+
+/// An answer without the time and the id that the proxy itself put in. The recorded upstream's own
+/// are fixed, and stay.
+pub fn made(mut body: Value) -> Value {
+    if let Some(created) = body.get_mut("created").filter(|c| **c != 1_700_000_000) {
+        *created = json!(created.is_u64());
+    }
+    if let Some(id) = body.get_mut("id")
+        && id.as_str().is_some_and(|id| id.starts_with("bedrock-"))
+    {
+        *id = json!(id.as_str().unwrap().len());
+    }
+    body
 }
 
 /// Requests as an upstream saw them, without what the clients themselves had in them and without keys.
@@ -35,6 +49,23 @@ pub fn requests(seen: &Value) -> Vec<String> {
         format!("{method} {path} {} {}", json!(headers), request["body"])
     })
     .collect()
+}
+
+/// What an upstream saw, without the time of an AWS signature and what depends on it.
+pub fn signature(mut seen: Value) -> Value {
+    let time = Regex::new(r"\d{8}T\d{6}Z").unwrap();
+    let date = Regex::new(r"/\d{8}/").unwrap();
+    let signature = Regex::new("Signature=[0-9a-f]{64}").unwrap();
+    for request in seen.as_array_mut().into_iter().flatten() {
+        for (_, value) in request["headers"].as_object_mut().unwrap() {
+            let text = time.replace_all(value.as_str().unwrap(), "time");
+            if text.starts_with("AWS4-HMAC-SHA256 ") || text == "time" {
+                let text = date.replace_all(&text, "/date/");
+                *value = json!(signature.replace_all(&text, "signature"));
+            }
+        }
+    }
+    seen
 }
 
 fn stripped(headers: &Value, names: &[&str]) -> Map<String, Value> {

@@ -41,6 +41,8 @@ pub enum Said {
     /// A status alone.
     Empty(u16),
     Events(Vec<Value>),
+    /// Events with names, as Anthropic sends them.
+    NamedEvents(Vec<Value>),
 }
 
 pub async fn start(script: Script, tls: Option<TlsAcceptor>, seen: Seen) -> SocketAddr {
@@ -99,23 +101,29 @@ async fn answer(
             return response.body(full(String::new())).unwrap();
         }
         Said::Events(events) => {
-            let done = "data: [DONE]\n\n".to_string();
             let data = events
                 .iter()
                 .map(|event| format!("data: {}\n\n", dumps(event)));
-            let frames: Vec<_> = data
-                .chain([done])
-                .map(|data| Ok(Frame::data(Bytes::from(data))))
-                .collect();
-            let body = StreamBody::new(futures::stream::iter(frames));
-            (200, "text/event-stream", BodyExt::boxed(body))
+            stream(data.chain(["data: [DONE]\n\n".to_string()]))
         }
+        Said::NamedEvents(events) => stream(events.iter().map(|event| {
+            let name = event["type"].as_str().unwrap();
+            format!("event: {name}\ndata: {}\n\n", dumps(event))
+        })),
     };
     Response::builder()
         .status(status)
         .header("content-type", kind)
         .body(body)
         .unwrap()
+}
+
+fn stream(pieces: impl Iterator<Item = String>) -> (u16, &'static str, BoxBody<Bytes, Infallible>) {
+    let frames: Vec<_> = pieces
+        .map(|piece| Ok(Frame::data(Bytes::from(piece))))
+        .collect();
+    let body = StreamBody::new(futures::stream::iter(frames));
+    (200, "text/event-stream", BodyExt::boxed(body))
 }
 
 fn full(text: String) -> BoxBody<Bytes, Infallible> {
@@ -155,6 +163,20 @@ pub fn recorded(path: &str, _: &HeaderMap, body: &Value) -> Said {
         answer["usage"] = usage;
         return Said::Json(200, answer);
     }
+    if path.ends_with("/messages") {
+        return anthropic(model, body["stream"] == true);
+    }
+    if path.ends_with("/messages/count_tokens") {
+        return Said::Json(200, json!({"input_tokens": 11}));
+    }
+    if path.ends_with("/converse") {
+        let message = json!({"role": "assistant", "content": [{"text": "pong"}]});
+        return Said::Json(
+            200,
+            json!({"output": {"message": message}, "stopReason": "end_turn",
+            "usage": {"inputTokens": 9, "outputTokens": 4, "totalTokens": 13}}),
+        );
+    }
     if path.ends_with("/responses") {
         let content = json!({"type": "output_text", "text": "pong", "annotations": []});
         let message = json!({"type": "message", "id": "m1", "role": "assistant", "status": "completed", "content": [content]});
@@ -179,4 +201,24 @@ pub fn recorded(path: &str, _: &HeaderMap, body: &Value) -> Said {
         404,
         json!({"error": {"message": format!("mock: no such path {path}")}}),
     )
+}
+
+/// Anthropic's answer, whole or in events.
+fn anthropic(model: &Value, is_stream: bool) -> Said {
+    let mut message = json!({"id": "msg_mock", "type": "message", "role": "assistant", "model": model, "content": [],
+        "stop_reason": null, "stop_sequence": null, "usage": {"input_tokens": 9, "output_tokens": 1}});
+    if is_stream {
+        return Said::NamedEvents(vec![
+            json!({"type": "message_start", "message": message}),
+            json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
+            json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "pong"}}),
+            json!({"type": "content_block_stop", "index": 0}),
+            json!({"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": null}, "usage": {"output_tokens": 4}}),
+            json!({"type": "message_stop"}),
+        ]);
+    }
+    message["content"] = json!([{"type": "text", "text": "pong"}]);
+    message["stop_reason"] = json!("end_turn");
+    message["usage"]["output_tokens"] = json!(4);
+    Said::Json(200, message)
 }

@@ -1,4 +1,4 @@
-//! The certificate of the stand-in for api.openai.com. The key is for tests only; nothing trusts it but they.
+//! The certificate of the stand-in for the providers' own hosts. The key is for tests only; nothing trusts it but they.
 
 use std::sync::Arc;
 
@@ -9,6 +9,16 @@ use rustls::{RootCertStore, ServerConfig};
 const CA: &[u8] = include_bytes!("../recordings/tls/ca.pem");
 const CERTIFICATE: &[u8] = include_bytes!("../recordings/tls/cert.pem");
 const KEY: &[u8] = include_bytes!("../recordings/tls/key.pem");
+
+/// The names that the certificate is for.
+pub const NAMES: [&str; 6] = [
+    "api.openai.com",
+    "api.anthropic.com",
+    "generativelanguage.googleapis.com",
+    "my-resource.openai.azure.com",
+    "us-east5-aiplatform.googleapis.com",
+    "bedrock-runtime.us-east-1.amazonaws.com",
+];
 
 pub fn roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();

@@ -3,37 +3,91 @@
 use serde_json::Value;
 
 use super::reference::origin;
-use crate::gateway::config::{Provider, ProviderKind, Tls};
-use crate::gateway::llm::RouteTypes;
-use crate::gateway::object::{World, dig, port, text};
+use crate::gateway::config::{Provider, Tls};
+use crate::gateway::llm::{Azure, Bedrock, Guardrail, ProviderKind, RouteTypes, Vertex};
+use crate::gateway::object::{World, dig, port, text, text_or};
 
 pub(super) fn read(world: &World, spec: &Value, tls: Option<Tls>) -> Result<Provider, String> {
-    let provider = dig(spec, &["ai", "provider"]);
-    if dig(provider, &["openai"]).is_null() {
-        return Err(
-            "exactly one of the fields in [ai static dynamicForwardProxy mcp] must be set"
-                .to_string(),
-        );
-    }
-    let given = |path: &[&str]| match text(provider, path) {
-        "" => None,
-        text => Some(text.to_string()),
-    };
-    let host = given(&["host"]);
+    let routes = RouteTypes::read(dig(spec, &["policies", "ai", "routes"]))?;
+    provider(world, dig(spec, &["ai", "provider"]), tls, routes)
+}
+
+/// One provider, alone or in a group, without a key of its own.
+pub(super) fn provider(
+    world: &World,
+    spec: &Value,
+    tls: Option<Tls>,
+    routes: RouteTypes,
+) -> Result<Provider, String> {
+    let (kind, model) = kind(spec).ok_or(
+        "exactly one of the fields in [openai azureopenai anthropic gemini vertexai bedrock] must be set",
+    )?;
+    let host = given(spec, &["host"]);
     let origin = match &host {
-        Some(host) => origin(world, host, port(provider, &["port"]), tls),
+        Some(host) => origin(world, host, port(spec, &["port"]), tls),
         // The provider's own address is always TLS (facts 9.3).
         None => {
             let tls = tls.unwrap_or(Tls { server_name: None });
-            origin(world, "api.openai.com", 443, Some(tls))
+            origin(world, &kind.host(), 443, Some(tls))
         }
     }?;
     Ok(Provider {
-        kind: ProviderKind::Openai,
+        kind,
         origin,
         own_host: host.is_some(),
-        path: given(&["path"]),
-        model: given(&["openai", "model"]),
-        routes: RouteTypes::read(dig(spec, &["policies", "ai", "routes"]))?,
+        path: given(spec, &["path"]),
+        model,
+        auth: None,
+        routes,
     })
+}
+
+/// Whose API it is, and the model that replaces the client's.
+fn kind(spec: &Value) -> Option<(ProviderKind, Option<String>)> {
+    let model = |field: &str| given(spec, &[field, "model"]);
+    let is = |field: &str| !dig(spec, &[field]).is_null();
+    Some(match () {
+        () if is("openai") => (ProviderKind::Openai, model("openai")),
+        () if is("anthropic") => (ProviderKind::Anthropic, model("anthropic")),
+        () if is("gemini") => (ProviderKind::Gemini, model("gemini")),
+        () if is("azureopenai") => {
+            let azure = dig(spec, &["azureopenai"]);
+            let kind = ProviderKind::Azureopenai(Azure {
+                endpoint: text(azure, &["endpoint"]).to_string(),
+                api_version: given(azure, &["apiVersion"]),
+            });
+            (kind, given(azure, &["deploymentName"]))
+        }
+        () if is("vertexai") => {
+            let vertex = dig(spec, &["vertexai"]);
+            let kind = ProviderKind::Vertexai(Vertex {
+                project: text(vertex, &["projectId"]).to_string(),
+                region: text(vertex, &["region"]).to_string(),
+            });
+            (kind, model("vertexai"))
+        }
+        () if is("bedrock") => {
+            let bedrock = dig(spec, &["bedrock"]);
+            let kind = ProviderKind::Bedrock(Bedrock {
+                region: text_or(bedrock, &["region"], "us-east-1").to_string(),
+                guardrail: guardrail(dig(bedrock, &["guardrail"])),
+            });
+            (kind, model("bedrock"))
+        }
+        () => return None,
+    })
+}
+
+fn guardrail(spec: &Value) -> Option<Guardrail> {
+    Some(Guardrail {
+        identifier: given(spec, &["identifier"])?,
+        version: given(spec, &["version"])?,
+    })
+}
+
+fn given(spec: &Value, path: &[&str]) -> Option<String> {
+    match text(spec, path) {
+        "" => None,
+        text => Some(text.to_string()),
+    }
 }

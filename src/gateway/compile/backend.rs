@@ -9,15 +9,6 @@ use crate::gateway::config::{Backend, BackendKind, Tls};
 use crate::gateway::duration;
 use crate::gateway::object::{World, dig, namespace, port, text};
 
-const PROVIDERS: [&str; 6] = [
-    "openai",
-    "azureopenai",
-    "anthropic",
-    "gemini",
-    "vertexai",
-    "bedrock",
-];
-
 /// Fields of `policies` that have an effect here, and those that have none in the real proxy either (`tcp`, facts 4.4).
 const POLICIES: [&str; 5] = ["auth", "tls", "http", "ai", "tcp"];
 
@@ -70,10 +61,8 @@ fn unsupported_parts(spec: &Value) -> Vec<String> {
         parts.push("ai.groups".to_string());
     }
     let provider = dig(spec, &["ai", "provider"]);
-    for kind in PROVIDERS.iter().filter(|kind| **kind != "openai") {
-        if !dig(provider, &[kind]).is_null() {
-            parts.push(format!("the provider {kind}"));
-        }
+    if !dig(provider, &["bedrock"]).is_null() {
+        parts.push("the provider bedrock".to_string());
     }
     let policies = dig(spec, &["policies"]);
     let mut others = |path: &[&str], known: &[&str]| {

@@ -5,51 +5,114 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{RouteType, Usage};
+use super::{Dialect, RouteType, Usage, anthropic};
 
-/// An answer that was understood, and its bytes for the client.
-pub struct Answer {
-    pub body: Bytes,
-    pub usage: Usage,
+/// An answer that was understood.
+pub enum Answer {
+    Completion(Completion),
+    Message(Message),
+    Response(Response),
+    /// Goes out byte for byte: embeddings and counts of tokens (facts 16.3).
+    Raw(Bytes, Usage),
+}
+
+impl Answer {
+    pub fn usage(&self) -> Usage {
+        match self {
+            Answer::Completion(answer) => Usage {
+                input: answer.usage.as_ref().map(|usage| usage.prompt_tokens),
+                output: answer.usage.as_ref().map(|usage| usage.completion_tokens),
+                model: Some(answer.model.clone()),
+            },
+            Answer::Message(answer) => Usage {
+                input: Some(answer.usage.input_tokens),
+                output: Some(answer.usage.output_tokens),
+                model: Some(answer.model.clone()),
+            },
+            Answer::Response(answer) => Usage {
+                input: answer.usage.as_ref().map(|usage| usage.input_tokens),
+                output: answer.usage.as_ref().map(|usage| usage.output_tokens),
+                model: Some(answer.model.clone()),
+            },
+            Answer::Raw(_, usage) => usage.clone(),
+        }
+    }
+
+    pub fn into_body(self) -> serde_json::Result<Bytes> {
+        match self {
+            Answer::Completion(answer) => serde_json::to_vec(&answer).map(Bytes::from),
+            Answer::Message(answer) => serde_json::to_vec(&answer).map(Bytes::from),
+            Answer::Response(answer) => serde_json::to_vec(&answer).map(Bytes::from),
+            Answer::Raw(body, _) => Ok(body),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
-struct Completion {
-    model: String,
+pub struct Completion {
+    pub model: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<CompletionUsage>,
+    pub usage: Option<CompletionUsage>,
     #[serde(default)]
-    choices: Vec<Choice>,
+    pub choices: Vec<Choice>,
     #[serde(flatten)]
-    rest: Map<String, Value>,
+    pub rest: Map<String, Value>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct CompletionUsage {
-    prompt_tokens: u64,
-    completion_tokens: u64,
-    total_tokens: u64,
+pub struct CompletionUsage {
+    pub prompt_tokens: u64,
+    pub completion_tokens: u64,
+    pub total_tokens: u64,
     #[serde(flatten)]
-    rest: Map<String, Value>,
+    pub rest: Map<String, Value>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Choice {
-    message: ChoiceMessage,
+pub struct Choice {
+    pub message: ChoiceMessage,
     #[serde(flatten)]
-    rest: Map<String, Value>,
+    pub rest: Map<String, Value>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct ChoiceMessage {
+pub struct ChoiceMessage {
     #[serde(skip_serializing_if = "Option::is_none")]
-    content: Option<String>,
+    pub content: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     #[serde(flatten)]
-    rest: Map<String, Value>,
+    pub rest: Map<String, Value>,
+}
+
+/// Anthropic's, in the order of recording `antroutes-messages`.
+#[derive(Serialize, Deserialize)]
+pub struct Message {
+    pub model: String,
+    pub usage: MessageUsage,
+    pub content: Vec<MessageContent>,
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Response {
+pub struct MessageUsage {
+    pub input_tokens: u64,
+    pub output_tokens: u64,
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct MessageContent {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    #[serde(flatten)]
+    pub rest: Map<String, Value>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub struct Response {
     id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<Value>,
@@ -62,7 +125,7 @@ struct Response {
 }
 
 #[derive(Serialize, Deserialize)]
-struct ResponseUsage {
+pub struct ResponseUsage {
     input_tokens: u64,
     output_tokens: u64,
     #[serde(flatten)]
@@ -82,40 +145,95 @@ struct EmbeddingUsage {
     prompt_tokens: u64,
 }
 
-/// Reads an answer of the form that was asked for. Embeddings go out byte for byte (facts 16.3).
-pub fn read(kind: RouteType, body: Bytes) -> serde_json::Result<Answer> {
-    match kind {
-        RouteType::Responses => response(&body),
-        RouteType::Embeddings => embeddings(body),
-        RouteType::Completions
-        | RouteType::Messages
-        | RouteType::AnthropicTokenCount
-        | RouteType::Models
-        | RouteType::Passthrough => completion(&body),
+impl Completion {
+    /// One that is translated from another API's answer; `created` in seconds since 1970.
+    pub fn made(
+        id: String,
+        created: u64,
+        model: String,
+        choice: Choice,
+        usage: CompletionUsage,
+    ) -> Completion {
+        let mut rest = Map::new();
+        rest.insert("id".to_string(), id.into());
+        rest.insert("created".to_string(), created.into());
+        rest.insert("object".to_string(), "chat.completion".into());
+        Completion {
+            model,
+            usage: Some(usage),
+            choices: vec![choice],
+            rest,
+        }
     }
 }
 
-fn completion(body: &Bytes) -> serde_json::Result<Answer> {
-    let answer: Completion = serde_json::from_slice(body)?;
-    let usage = Usage {
-        input: answer.usage.as_ref().map(|usage| usage.prompt_tokens),
-        output: answer.usage.as_ref().map(|usage| usage.completion_tokens),
-        model: Some(answer.model.clone()),
-    };
-    let body = serde_json::to_vec(&answer)?.into();
-    Ok(Answer { body, usage })
+impl Choice {
+    pub fn only(message: ChoiceMessage, finish_reason: Option<&str>) -> Choice {
+        let mut rest = Map::new();
+        rest.insert("index".to_string(), 0.into());
+        if let Some(reason) = finish_reason {
+            rest.insert("finish_reason".to_string(), reason.into());
+        }
+        Choice { message, rest }
+    }
 }
 
-fn response(body: &Bytes) -> serde_json::Result<Answer> {
+impl ChoiceMessage {
+    pub fn of_assistant(content: Option<String>) -> ChoiceMessage {
+        ChoiceMessage {
+            content,
+            role: Some("assistant".to_string()),
+            rest: Map::new(),
+        }
+    }
+}
+
+impl CompletionUsage {
+    /// Tokens that were read from or written to a cache are told where the provider told them.
+    pub fn counted(
+        input: u64,
+        output: u64,
+        cache_read: Option<u64>,
+        cache_written: Option<u64>,
+    ) -> CompletionUsage {
+        let mut rest = Map::new();
+        for (field, tokens) in [
+            ("cache_read_input_tokens", cache_read),
+            ("cache_creation_input_tokens", cache_written),
+        ] {
+            if let Some(tokens) = tokens {
+                rest.insert(field.to_string(), tokens.into());
+            }
+        }
+        CompletionUsage {
+            prompt_tokens: input,
+            completion_tokens: output,
+            total_tokens: input.saturating_add(output),
+            rest,
+        }
+    }
+}
+
+/// Reads a provider's answer in the form that the client asked for.
+pub fn read(kind: RouteType, dialect: Dialect, body: Bytes) -> serde_json::Result<Answer> {
+    match (kind, dialect) {
+        (RouteType::Completions, Dialect::Anthropic | Dialect::Vertex) => {
+            anthropic::read_answer(&body).map(Answer::Completion)
+        }
+        (RouteType::Messages, _) => serde_json::from_slice(&body).map(Answer::Message),
+        (RouteType::Responses, _) => response(&body),
+        (RouteType::Embeddings, _) => embeddings(body),
+        (RouteType::AnthropicTokenCount, _) => Ok(Answer::Raw(body, Usage::default())),
+        (RouteType::Completions | RouteType::Models | RouteType::Passthrough, _) => {
+            serde_json::from_slice(&body).map(Answer::Completion)
+        }
+    }
+}
+
+fn response(body: &[u8]) -> serde_json::Result<Answer> {
     let mut answer: Response = serde_json::from_slice(body)?;
     answer.output.iter_mut().for_each(complete);
-    let usage = Usage {
-        input: answer.usage.as_ref().map(|usage| usage.input_tokens),
-        output: answer.usage.as_ref().map(|usage| usage.output_tokens),
-        model: Some(answer.model.clone()),
-    };
-    let body = serde_json::to_vec(&answer)?.into();
-    Ok(Answer { body, usage })
+    Ok(Answer::Response(answer))
 }
 
 /// The real proxy's copy of an output item puts its type and content first, and has `logprobs` even
@@ -159,7 +277,7 @@ fn embeddings(body: Bytes) -> serde_json::Result<Answer> {
         input: answer.usage.map(|usage| usage.prompt_tokens),
         output: None,
     };
-    Ok(Answer { body, usage })
+    Ok(Answer::Raw(body, usage))
 }
 
 #[cfg(test)]
@@ -171,9 +289,10 @@ mod tests {
     #[test]
     fn a_completion_is_written_in_the_recorded_order() {
         let from = r#"{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"pong"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13}}"#;
-        let answer = read(RouteType::Completions, Bytes::from(from)).unwrap();
+        let answer = read(RouteType::Completions, Dialect::Openai, Bytes::from(from)).unwrap();
+        let usage = answer.usage();
         assert_eq!(
-            answer.body,
+            answer.into_body().unwrap(),
             r#"{"model":"m","usage":{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13},"choices":[{"message":{"content":"pong","role":"assistant"},"index":0,"finish_reason":"stop"}],"id":"c","object":"chat.completion","created":1}"#
         );
         let expected = Usage {
@@ -181,12 +300,12 @@ mod tests {
             input: Some(9),
             output: Some(4),
         };
-        assert_eq!(answer.usage, expected);
+        assert_eq!(usage, expected);
     }
 
     #[test]
     fn an_answer_of_another_form_is_told_in_serdes_words() {
-        let error = read(RouteType::Completions, Bytes::from("{}"))
+        let error = read(RouteType::Completions, Dialect::Openai, Bytes::from("{}"))
             .map(|_| ())
             .unwrap_err();
         assert_eq!(
@@ -199,7 +318,9 @@ mod tests {
         #[test]
         fn nothing_panics_on_any_bytes(bytes in vec(any::<u8>(), 0..200)) {
             for kind in RouteType::ALL {
-                let _ = read(kind, Bytes::from(bytes.clone()));
+                for dialect in Dialect::ALL {
+                    let _ = read(kind, dialect, Bytes::from(bytes.clone()));
+                }
             }
         }
     }

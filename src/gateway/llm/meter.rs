@@ -1,29 +1,52 @@
 //! What an answer costs: its usage is noted, and taken from a token limit.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Sniffer, Usage};
 use crate::gateway::policy::Bucket;
 
 /// Reads along with a streamed answer, and charges for it when it has ended, even if the client left.
-#[derive(Default)]
 pub struct Meter {
-    pub sniffer: Sniffer,
+    source: Source,
     tokens: Option<Arc<Bucket>>,
 }
 
+enum Source {
+    Sniffed(Sniffer),
+    /// Told by the one who translates the stream.
+    Told(Arc<Mutex<Usage>>),
+}
+
 impl Meter {
-    pub fn new(tokens: Option<Arc<Bucket>>) -> Meter {
+    /// For a stream that goes by as it is.
+    pub fn sniffing(tokens: Option<Arc<Bucket>>) -> Meter {
+        let source = Source::Sniffed(Sniffer::default());
+        Meter { source, tokens }
+    }
+
+    /// For a stream that is translated. It costs a token limit nothing (facts 9.7).
+    pub fn told(usage: Arc<Mutex<Usage>>) -> Meter {
         Meter {
-            sniffer: Sniffer::default(),
-            tokens,
+            source: Source::Told(usage),
+            tokens: None,
+        }
+    }
+
+    pub fn see(&mut self, data: &[u8]) {
+        match &mut self.source {
+            Source::Sniffed(sniffer) => sniffer.see(data),
+            Source::Told(_) => {}
         }
     }
 
     pub fn read(self) -> Usage {
+        let usage = match self.source {
+            Source::Sniffed(sniffer) => sniffer.usage,
+            Source::Told(usage) => usage.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        };
         if let Some(tokens) = self.tokens {
-            tokens.charge(self.sniffer.usage.tokens());
+            tokens.charge(usage.tokens());
         }
-        self.sniffer.usage
+        usage
     }
 }

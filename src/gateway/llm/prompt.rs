@@ -1,78 +1,24 @@
-//! A request to a model: read into its form, changed, and written again in the order of the real
-//! proxy's types (recordings: the upstream's body). Mistakes are told in serde_json's words, which
-//! the real proxy passes on.
+//! A request to a model: read into its form, changed, and written again for the provider. Mistakes are
+//! told in serde_json's words, which the real proxy passes on.
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
-use super::RouteType;
+use super::form::completions::Completions;
+use super::form::embeddings::Embeddings;
+use super::form::messages::Messages;
+use super::form::responses::Responses;
+use super::provider::claude;
+use super::{Dialect, RouteType, anthropic};
 
 /// A request that was understood.
 #[derive(Debug)]
 pub enum Prompt {
     Completions(Completions),
-    /// Anthropic's forms: read, so that a wrong one is refused in the right words.
-    Messages(Completions),
+    Messages(Messages),
+    /// Messages whose tokens are to be counted.
+    Count(Messages),
     Responses(Responses),
     Embeddings(Embeddings),
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Completions {
-    messages: Vec<Message>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    top_p: Option<f32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    temperature: Option<f32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stream: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stream_options: Option<StreamOptions>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_tokens: Option<u64>,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Message {
-    role: String,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
-}
-
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct StreamOptions {
-    #[serde(default)]
-    include_usage: bool,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Responses {
-    input: Value,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stream: Option<bool>,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
-}
-
-/// Gains `encoding_format: null` and `dimensions: null` on the way (facts 16.3).
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Embeddings {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<String>,
-    encoding_format: Option<String>,
-    dimensions: Option<u64>,
-    input: Value,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
 }
 
 /// Reads a body as a route type has it. Types that are not read (Models, Passthrough) never come here;
@@ -81,9 +27,8 @@ pub fn read(kind: RouteType, body: &Bytes) -> serde_json::Result<Prompt> {
     match kind {
         RouteType::Responses => serde_json::from_slice(body).map(Prompt::Responses),
         RouteType::Embeddings => serde_json::from_slice(body).map(Prompt::Embeddings),
-        RouteType::Messages | RouteType::AnthropicTokenCount => {
-            serde_json::from_slice(body).map(Prompt::Messages)
-        }
+        RouteType::Messages => serde_json::from_slice(body).map(Prompt::Messages),
+        RouteType::AnthropicTokenCount => serde_json::from_slice(body).map(Prompt::Count),
         RouteType::Completions | RouteType::Models | RouteType::Passthrough => {
             serde_json::from_slice(body).map(Prompt::Completions)
         }
@@ -91,43 +36,60 @@ pub fn read(kind: RouteType, body: &Bytes) -> serde_json::Result<Prompt> {
 }
 
 impl Prompt {
-    /// The model; the provider's own always wins (facts 9.5). `""` counts as given.
-    pub fn settle_model(&mut self, own: Option<&str>) -> Option<&str> {
-        let model = match self {
-            Prompt::Completions(request) | Prompt::Messages(request) => &mut request.model,
+    /// The model that is asked for; `""` counts as given (facts 9.5).
+    pub fn model_mut(&mut self) -> &mut Option<String> {
+        match self {
+            Prompt::Completions(request) => &mut request.model,
+            Prompt::Messages(request) | Prompt::Count(request) => &mut request.model,
             Prompt::Responses(request) => &mut request.model,
             Prompt::Embeddings(request) => &mut request.model,
-        };
-        if let Some(own) = own {
-            *model = Some(own.to_string());
         }
-        model.as_deref()
+    }
+
+    pub fn model(&self) -> Option<&str> {
+        match self {
+            Prompt::Completions(request) => request.model.as_deref(),
+            Prompt::Messages(request) | Prompt::Count(request) => request.model.as_deref(),
+            Prompt::Responses(request) => request.model.as_deref(),
+            Prompt::Embeddings(request) => request.model.as_deref(),
+        }
     }
 
     pub fn is_stream(&self) -> bool {
         match self {
-            Prompt::Completions(request) | Prompt::Messages(request) => {
-                request.stream == Some(true)
-            }
+            Prompt::Completions(request) => request.stream == Some(true),
+            Prompt::Messages(request) => request.stream == Some(true),
             Prompt::Responses(request) => request.stream == Some(true),
-            Prompt::Embeddings(_) => false,
+            Prompt::Count(_) | Prompt::Embeddings(_) => false,
         }
     }
 
-    /// The body for an upstream that speaks OpenAI's API. A stream is made to end with its usage
-    /// (facts 9.6).
-    pub fn into_openai(mut self) -> serde_json::Result<Vec<u8>> {
-        if let Prompt::Completions(request) = &mut self
-            && request.stream == Some(true)
-        {
-            request.stream_options.get_or_insert_default().include_usage = true;
-        }
-        match self {
-            Prompt::Completions(request) | Prompt::Messages(request) => {
+    /// The body for a provider of this dialect.
+    pub fn into_body(self, dialect: Dialect) -> serde_json::Result<Vec<u8>> {
+        match (self, dialect) {
+            (Prompt::Completions(mut request), Dialect::Openai | Dialect::Converse) => {
+                request.ask_for_usage();
                 serde_json::to_vec(&request)
             }
-            Prompt::Responses(request) => serde_json::to_vec(&request),
-            Prompt::Embeddings(request) => serde_json::to_vec(&request),
+            (Prompt::Completions(request), Dialect::Anthropic) => {
+                anthropic::from_completions(&request)
+            }
+            (Prompt::Completions(request), Dialect::Vertex) => {
+                anthropic::for_vertex(&anthropic::from_completions(&request)?)
+            }
+            (Prompt::Messages(request), Dialect::Vertex) => {
+                anthropic::for_vertex(&serde_json::to_vec(&request)?)
+            }
+            (Prompt::Count(mut request), Dialect::Vertex) => {
+                // The path names no model here.
+                request.model = request
+                    .model
+                    .map(|model| claude(&model).unwrap_or(&model).to_string());
+                serde_json::to_vec(&request)
+            }
+            (Prompt::Messages(request) | Prompt::Count(request), _) => serde_json::to_vec(&request),
+            (Prompt::Responses(request), _) => serde_json::to_vec(&request),
+            (Prompt::Embeddings(request), _) => serde_json::to_vec(&request),
         }
     }
 }
@@ -140,8 +102,10 @@ mod tests {
 
     fn sent(kind: RouteType, body: &str, model: Option<&str>) -> String {
         let mut prompt = read(kind, &Bytes::copy_from_slice(body.as_bytes())).unwrap();
-        prompt.settle_model(model);
-        String::from_utf8(prompt.into_openai().unwrap()).unwrap()
+        if let Some(model) = model {
+            *prompt.model_mut() = Some(model.to_string());
+        }
+        String::from_utf8(prompt.into_body(Dialect::Openai).unwrap()).unwrap()
     }
 
     #[test]
@@ -195,15 +159,19 @@ mod tests {
     }
 
     #[test]
-    fn without_an_own_model_the_clients_stays() {
-        let mut prompt = read(RouteType::Completions, &Bytes::from(r#"{"messages":[]}"#)).unwrap();
-        assert_eq!(prompt.settle_model(None), None);
-        let mut prompt = read(
-            RouteType::Responses,
-            &Bytes::from(r#"{"input":"x","model":""}"#),
-        )
-        .unwrap();
-        assert_eq!(prompt.settle_model(None), Some(""));
+    fn an_empty_model_counts_as_given() {
+        let table = [
+            (RouteType::Completions, r#"{"messages":[]}"#, None),
+            (
+                RouteType::Responses,
+                r#"{"input":"x","model":""}"#,
+                Some(""),
+            ),
+        ];
+        for (kind, body, expected) in table {
+            let prompt = read(kind, &Bytes::from(body)).unwrap();
+            assert_eq!(prompt.model(), expected);
+        }
     }
 
     proptest! {
@@ -211,8 +179,10 @@ mod tests {
         fn nothing_panics_on_any_bytes(bytes in vec(any::<u8>(), 0..200)) {
             let bytes = Bytes::from(bytes);
             for kind in RouteType::ALL {
-                if let Ok(prompt) = read(kind, &bytes) {
-                    prompt.into_openai().unwrap();
+                for dialect in Dialect::ALL {
+                    if let Ok(prompt) = read(kind, &bytes) {
+                        prompt.into_body(dialect).unwrap();
+                    }
                 }
             }
         }
@@ -226,8 +196,10 @@ mod tests {
             let cut = body.floor_char_boundary(cut.min(body.len()));
             for text in [&body[..], &body[..cut]] {
                 for kind in RouteType::ALL {
-                    if let Ok(prompt) = read(kind, &Bytes::copy_from_slice(text.as_bytes())) {
-                        prompt.into_openai().unwrap();
+                    for dialect in Dialect::ALL {
+                        if let Ok(prompt) = read(kind, &Bytes::copy_from_slice(text.as_bytes())) {
+                            prompt.into_body(dialect).unwrap();
+                        }
                     }
                 }
             }

@@ -45,7 +45,6 @@ fn backends_get_the_conditions_of_facts_4_4() {
 fn what_is_not_supported_is_named() {
     let ai = |provider: Value| backend(json!({"ai": {"provider": provider}}));
     let table = [
-        (ai(json!({"anthropic": {}})), "the provider anthropic"),
         (
             ai(json!({"bedrock": {"region": "x"}})),
             "the provider bedrock",

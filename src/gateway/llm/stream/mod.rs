@@ -1,0 +1,27 @@
+//! Streams that are translated on their way: pieces of the provider's in, pieces of the client's out.
+
+mod body;
+mod sse;
+
+pub use body::Translated;
+pub use sse::{Events, write_event};
+
+use super::{Dialect, RouteType, Usage, anthropic};
+
+/// Turns a provider's stream into a client's, piece by piece; a piece may end anywhere.
+pub trait Translator: Send {
+    /// Takes the next piece and adds what comes of it to `out`.
+    fn push(&mut self, piece: &[u8], out: &mut Vec<u8>);
+
+    /// What the stream has said of its cost so far.
+    fn usage(&self) -> &Usage;
+}
+
+/// What turns a stream into the client's form; none where it is in that form already. The real proxy
+/// lets Vertex AI's Claude through as it is (facts 9.6).
+pub fn translator(kind: RouteType, dialect: Dialect) -> Option<Box<dyn Translator>> {
+    match (kind, dialect) {
+        (RouteType::Completions, Dialect::Anthropic) => Some(Box::new(anthropic::Chunks::new())),
+        (_, Dialect::Openai | Dialect::Anthropic | Dialect::Vertex | Dialect::Converse) => None,
+    }
+}
