@@ -8,10 +8,10 @@ use http::Method;
 use http::header::{HeaderName, HeaderValue};
 use http::uri::Authority;
 use regex::Regex;
-use rustls::pki_types::ServerName;
 
 use super::llm::{ProviderKind, RouteTypes};
 use super::policy::{Limit, Traffic};
+use super::tls::Tls;
 
 /// The whole configuration at one moment.
 #[derive(Debug, Default)]
@@ -170,6 +170,8 @@ pub struct Origin {
     /// The Host header for a named upstream; the client's own is kept for an address (facts 16.1).
     pub host: Option<HeaderValue>,
     pub tls: Option<Tls>,
+    /// Whether HTTP/2 is spoken, without asking first over plain HTTP.
+    pub http2: bool,
 }
 
 /// Where a policy or a filter calls.
@@ -179,12 +181,6 @@ pub struct Callee {
     pub origin: Option<Origin>,
     pub auth: Option<Auth>,
     pub timeout: Option<Duration>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Tls {
-    /// The name to ask for and to verify, where it is not the dialled one.
-    pub server_name: Option<ServerName<'static>>,
 }
 
 #[derive(Debug, Clone)]

@@ -36,6 +36,7 @@ mod refusal;
 mod resolver;
 mod serve;
 mod state;
+mod tls;
 mod transport;
 
 pub use compile::{Compiled, compile};

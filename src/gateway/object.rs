@@ -18,9 +18,9 @@ const KINDS: [(&str, &str, bool); 11] = [
     ("agentgateway.dev", "AgentgatewayPolicy", true),
     ("agentgateway.dev", "AgentgatewayParameters", true),
     ("", "Secret", true),
+    ("", "ConfigMap", true),
     ("", "Service", true),
     ("discovery.k8s.io", "EndpointSlice", true),
-    ("", "ConfigMap", true),
     ("", "Namespace", false),
 ];
 

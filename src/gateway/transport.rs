@@ -1,28 +1,34 @@
-//! Calls to upstreams: one pool of connections for plain HTTP, one for each TLS setting, shared by all requests.
+//! Calls to upstreams: one pool of connections for plain HTTP, one for each TLS setting, one for each
+//! address that speaks HTTP/2, shared by all requests.
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::uri::{PathAndQuery, Scheme};
+use http::header::HOST;
+use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper_rustls::{
-    ConfigBuilderExt, FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder,
+    DefaultServerNameResolver, FixedServerNameResolver, HttpsConnector, ResolveServerName,
 };
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::RootCertStore;
+use rustls::pki_types::ServerName;
 use tokio::sync::OnceCell;
+use tower_service::Service;
 
 use super::body::AnyBody;
-use super::config::{Origin, Tls};
+use super::config::Origin;
 use super::grpc::GrpcClient;
 use super::refusal::Refusal;
 use super::resolver::{Resolver, Unresolved};
+use super::tls::Tls;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -30,14 +36,16 @@ const IDLE_CONNECTIONS: usize = 128;
 
 type PlainClient = Client<HttpConnector<Resolver>, AnyBody>;
 type SecureClient = Client<HttpsConnector<HttpConnector<Resolver>>, AnyBody>;
+type MultiplexedClient = Client<HttpsConnector<Dial>, AnyBody>;
 
 pub(super) struct Transport {
     plain: PlainClient,
     connector: HttpConnector<Resolver>,
     grpc: GrpcClient,
     secure: Mutex<HashMap<Tls, SecureClient>>,
+    multiplexed: Mutex<HashMap<(Option<Tls>, Authority), MultiplexedClient>>,
     /// Loaded when the first TLS call is made: reading the system's roots takes time and memory.
-    tls: OnceCell<ClientConfig>,
+    system: OnceCell<RootCertStore>,
     roots: Option<RootCertStore>,
 }
 
@@ -53,7 +61,8 @@ impl Transport {
             grpc: pool().http2_only(true).build(connector.clone()),
             connector,
             secure: Mutex::default(),
-            tls: OnceCell::new(),
+            multiplexed: Mutex::default(),
+            system: OnceCell::new(),
             roots,
         }
     }
@@ -72,20 +81,33 @@ impl Transport {
         let Some(dial) = pick(&origin.dial) else {
             return Err(Refusal::no_healthy_backends());
         };
-        let scheme = if origin.tls.is_some() {
-            Scheme::HTTPS
-        } else {
-            Scheme::HTTP
+        let host = request.headers().get(HOST);
+        let named = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
+        // In HTTP/2 the authority is what HTTP/1 says in Host.
+        let authority = match named {
+            Some(named) if origin.http2 => {
+                request.headers_mut().remove(HOST);
+                named
+            }
+            _ => dial.clone(),
+        };
+        let scheme = match origin.tls {
+            Some(_) => Scheme::HTTPS,
+            None => Scheme::HTTP,
         };
         let path = request.uri().path_and_query().cloned();
         let uri = Uri::builder()
             .scheme(scheme)
-            .authority(dial.clone())
+            .authority(authority)
             .path_and_query(path.unwrap_or(PathAndQuery::from_static("/")));
         *request.uri_mut() = uri.build().map_err(Refusal::invalid)?;
-        let answer = match &origin.tls {
-            None => self.plain.request(request).await,
-            Some(tls) => self.secure(tls).await?.request(request).await,
+        let answer = match (&origin.tls, origin.http2) {
+            (None, false) => self.plain.request(request).await,
+            (Some(tls), false) => self.secure(tls).await?.request(request).await,
+            (tls, true) => {
+                let client = self.multiplexed(tls.as_ref(), dial).await?;
+                client.request(request).await
+            }
         };
         answer.map_err(|error| failure(&error))
     }
@@ -95,25 +117,92 @@ impl Transport {
         if let Some(client) = lock().get(tls) {
             return Ok(client.clone());
         }
-        let roots = self.roots.clone();
-        let load = || async move {
-            let loaded = tokio::task::spawn_blocking(move || tls_config(roots)).await;
-            loaded.map_err(io::Error::other)?
+        let names: Arc<dyn ResolveServerName + Send + Sync> = match &tls.server_name {
+            Some(name) => Arc::new(FixedServerNameResolver::new(name.clone())),
+            None => Arc::new(DefaultServerNameResolver::default()),
         };
-        let config = self.tls.get_or_try_init(load).await;
-        let config = config.map_err(|error| Refusal::upstream(&format!("Connect: {error}")))?;
-        let builder = HttpsConnectorBuilder::new()
-            .with_tls_config(config.clone())
-            .https_only();
-        let builder = match &tls.server_name {
-            None => builder.enable_http1(),
-            Some(name) => builder
-                .with_server_name_resolver(FixedServerNameResolver::new(name.clone()))
-                .enable_http1(),
-        };
-        let client = pool().build(builder.wrap_connector(self.connector.clone()));
+        let config = self.config(tls, b"http/1.1").await?;
+        let connector = HttpsConnector::new(self.connector.clone(), config, true, names);
+        let client = pool().build(connector);
         Ok(lock().entry(tls.clone()).or_insert(client).clone())
     }
+
+    async fn multiplexed(
+        &self,
+        tls: Option<&Tls>,
+        dial: &Authority,
+    ) -> Result<MultiplexedClient, Refusal> {
+        let key = (tls.cloned(), dial.clone());
+        let lock = || {
+            let clients = self.multiplexed.lock();
+            clients.unwrap_or_else(PoisonError::into_inner)
+        };
+        if let Some(client) = lock().get(&key) {
+            return Ok(client.clone());
+        }
+        let to = Uri::builder()
+            .scheme(if tls.is_some() { "https" } else { "http" })
+            .authority(dial.clone())
+            .path_and_query("/");
+        let http = Dial {
+            connector: self.connector.clone(),
+            to: to.build().map_err(Refusal::invalid)?,
+        };
+        let dialled = dial.host().trim_matches(['[', ']']).to_string();
+        // Plain HTTP never looks at these, so they must not cost reading the roots.
+        let unused = Tls::unverified();
+        let tls = tls.unwrap_or(&unused);
+        let name = match &tls.server_name {
+            Some(name) => name.clone(),
+            None => ServerName::try_from(dialled).map_err(Refusal::invalid)?,
+        };
+        let config = self.config(tls, b"h2").await?;
+        let names = Arc::new(FixedServerNameResolver::new(name));
+        let connector = HttpsConnector::new(http, config, false, names);
+        let client = pool().http2_only(true).build(connector);
+        Ok(lock().entry(key).or_insert(client).clone())
+    }
+
+    async fn config(&self, tls: &Tls, protocol: &[u8]) -> Result<rustls::ClientConfig, Refusal> {
+        let system = match tls.needs_system_roots() {
+            false => RootCertStore::empty(),
+            true => {
+                let roots = self.roots.clone();
+                let load = || async move {
+                    let loaded = tokio::task::spawn_blocking(move || system_roots(roots)).await;
+                    loaded.map_err(io::Error::other)?
+                };
+                let system = self.system.get_or_try_init(load).await;
+                system.map_err(broken)?.clone()
+            }
+        };
+        tls.config(system, protocol).map_err(broken)
+    }
+}
+
+/// Connects to one address, whatever the request's authority says.
+#[derive(Clone)]
+struct Dial {
+    connector: HttpConnector<Resolver>,
+    to: Uri,
+}
+
+impl Service<Uri> for Dial {
+    type Response = <HttpConnector<Resolver> as Service<Uri>>::Response;
+    type Error = <HttpConnector<Resolver> as Service<Uri>>::Error;
+    type Future = <HttpConnector<Resolver> as Service<Uri>>::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.connector.poll_ready(context)
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        self.connector.call(self.to.clone())
+    }
+}
+
+fn broken(error: io::Error) -> Refusal {
+    Refusal::upstream(&format!("Connect: {error}"))
 }
 
 fn pool() -> hyper_util::client::legacy::Builder {
@@ -134,14 +223,16 @@ pub(super) fn pick<T>(items: &[T]) -> Option<&T> {
     }
 }
 
-fn tls_config(roots: Option<RootCertStore>) -> io::Result<ClientConfig> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?;
-    match roots {
-        Some(roots) => Ok(config.with_root_certificates(roots).with_no_client_auth()),
-        None => Ok(config.with_native_roots()?.with_no_client_auth()),
+fn system_roots(instead: Option<RootCertStore>) -> io::Result<RootCertStore> {
+    if let Some(roots) = instead {
+        return Ok(roots);
+    }
+    let loaded = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    let (valid, _) = roots.add_parsable_certificates(loaded.certs);
+    match valid {
+        0 => Err(io::Error::other("this system has no root certificates")),
+        _ => Ok(roots),
     }
 }
 

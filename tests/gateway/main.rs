@@ -8,5 +8,6 @@ mod refusal;
 mod stream;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
 mod traffic;
 mod world;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
-const CA: &[u8] = include_bytes!("../recordings/tls/ca.pem");
-const CERTIFICATE: &[u8] = include_bytes!("../recordings/tls/cert.pem");
-const KEY: &[u8] = include_bytes!("../recordings/tls/key.pem");
+pub const CA: &[u8] = include_bytes!("../recordings/tls/ca.pem");
+pub const CERTIFICATE: &[u8] = include_bytes!("../recordings/tls/cert.pem");
+pub const KEY: &[u8] = include_bytes!("../recordings/tls/key.pem");
 
 /// The names that the certificate is for.
 pub const NAMES: [&str; 6] = [
@@ -29,14 +30,21 @@ pub fn roots() -> RootCertStore {
 }
 
 pub fn acceptor() -> tokio_rustls::TlsAcceptor {
+    server(None).into()
+}
+
+/// A server's configuration; `clients` says whose certificates it asks for.
+pub fn server(clients: Option<Arc<dyn ClientCertVerifier>>) -> Arc<ServerConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let certificate = CertificateDer::from_pem_slice(CERTIFICATE).unwrap();
     let key = PrivateKeyDer::from_pem_slice(KEY).unwrap();
-    let config = ServerConfig::builder_with_provider(provider)
+    let builder = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
         .unwrap();
-    Arc::new(config).into()
+    let builder = match clients {
+        None => builder.with_no_client_auth(),
+        Some(clients) => builder.with_client_cert_verifier(clients),
+    };
+    let config = builder.with_single_cert(vec![certificate], key);
+    Arc::new(config.unwrap())
 }

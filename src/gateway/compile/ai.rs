@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::reference::origin;
-use crate::gateway::config::{Provider, Tls};
+use crate::gateway::config::Provider;
 use crate::gateway::llm::{Azure, Bedrock, Guardrail, ProviderKind, RouteTypes, Vertex};
 use crate::gateway::object::{World, dig, port, text, text_or};
+use crate::gateway::tls::Tls;
 
 pub(super) fn read(world: &World, spec: &Value, tls: Option<Tls>) -> Result<Provider, String> {
     let routes = RouteTypes::read(dig(spec, &["policies", "ai", "routes"]))?;
@@ -27,7 +28,7 @@ pub(super) fn provider(
         Some(host) => origin(world, host, port(spec, &["port"]), tls),
         // The provider's own address is always TLS (facts 9.3).
         None => {
-            let tls = tls.unwrap_or(Tls { server_name: None });
+            let tls = tls.unwrap_or_default();
             origin(world, &kind.host(), 443, Some(tls))
         }
     }?;

@@ -2,15 +2,25 @@
 
 use serde_json::Value;
 
-use super::reference::{named_tls, origin};
+use super::reference::origin;
 use super::status::{Problem, UNSUPPORTED, unsupported};
-use super::{ai, auth};
-use crate::gateway::config::{Backend, BackendKind, Tls};
+use super::{ai, auth, tls};
+use crate::gateway::config::{Backend, BackendKind, Origin, Provider};
 use crate::gateway::duration;
 use crate::gateway::object::{World, dig, namespace, port, text};
+use crate::gateway::tls::Tls;
 
 /// Fields of `policies` that have an effect here, and those that have none in the real proxy either (`tcp`, facts 4.4).
 const POLICIES: [&str; 5] = ["auth", "tls", "http", "ai", "tcp"];
+
+const TLS: [&str; 6] = [
+    "sni",
+    "verifySubjectAltNames",
+    "insecureSkipVerify",
+    "caCertificateRefs",
+    "mtlsCertificateRef",
+    "alpnProtocols",
+];
 
 /// The backend, or the condition that says why there is none.
 pub(super) fn translate(world: &World, object: &Value) -> Result<Backend, Problem> {
@@ -28,13 +38,12 @@ pub(super) fn translate(world: &World, object: &Value) -> Result<Backend, Proble
         &mut causes,
     )
     .flatten();
-    let kind = keep(
-        tls(policies).and_then(|tls| kind(world, spec, tls)),
-        &mut causes,
-    );
+    let place = namespace(object);
+    let tls = tls::read(world, place, dig(policies, &["tls"]));
+    let kind = keep(tls.and_then(|tls| kind(world, spec, tls)), &mut causes);
     match (kind, causes.is_empty()) {
         (Some(kind), true) => Ok(Backend {
-            kind,
+            kind: with_version(kind, text(policies, &["http", "version"])),
             auth,
             request_timeout: duration::parse(text(policies, &["http", "requestTimeout"])),
         }),
@@ -42,6 +51,20 @@ pub(super) fn translate(world: &World, object: &Value) -> Result<Backend, Proble
             let message = format!("failed to translate backend: {}", causes.join("\n"));
             Err(Problem::soft("TranslationError", message))
         }
+    }
+}
+
+fn with_version(kind: BackendKind, version: &str) -> BackendKind {
+    let http2 = version == "HTTP2";
+    match kind {
+        BackendKind::Static(origin) => BackendKind::Static(Origin { http2, ..origin }),
+        BackendKind::Ai(provider) => BackendKind::Ai(Provider {
+            origin: Origin {
+                http2,
+                ..provider.origin
+            },
+            ..provider
+        }),
     }
 }
 
@@ -79,22 +102,10 @@ fn unsupported_parts(spec: &Value) -> Vec<String> {
     };
     others(&[], &POLICIES);
     others(&["auth"], &["key", "secretRef", "passthrough"]);
-    others(&["tls"], &["sni"]);
+    others(&["tls"], &TLS);
     others(&["http"], &["requestTimeout", "version"]);
     others(&["ai"], &["routes"]);
-    if text(policies, &["http", "version"]) == "HTTP2" {
-        parts.push("policies.http.version HTTP2".to_string());
-    }
     parts
-}
-
-fn tls(policies: &Value) -> Result<Option<Tls>, String> {
-    let tls = dig(policies, &["tls"]);
-    match (tls.is_null(), text(tls, &["sni"])) {
-        (true, _) => Ok(None),
-        (false, "") => Ok(Some(Tls { server_name: None })),
-        (false, name) => named_tls(name).map(Some),
-    }
 }
 
 fn kind(world: &World, spec: &Value, tls: Option<Tls>) -> Result<BackendKind, String> {

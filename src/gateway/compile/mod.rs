@@ -11,6 +11,7 @@ mod reference;
 mod route;
 mod rule;
 mod status;
+mod tls;
 mod traffic;
 
 use std::collections::BTreeMap;

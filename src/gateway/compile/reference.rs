@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use http::header::HeaderValue;
 use http::uri::Authority;
-use rustls::pki_types::ServerName;
 use serde_json::Value;
 
-use crate::gateway::config::{Origin, Tls};
+use super::tls::server_name;
+use crate::gateway::config::Origin;
 use crate::gateway::object::{World, dig, list, name, namespace, port, text, texts};
+use crate::gateway::tls::Tls;
 
 /// The origin of a host and port. A name of the form `service.namespace.svc[.cluster.local]` is
 /// looked up among the Services that were given, since there is no cluster DNS here (facts 15.9).
@@ -33,11 +34,14 @@ pub(super) fn origin(
             dial,
             host: named,
             tls,
+            http2: false,
         });
     };
     let tls = match tls {
-        None => None,
-        Some(Tls { server_name: None }) => Some(named_tls(host)?),
+        Some(tls) if tls.server_name.is_none() => Some(Tls {
+            server_name: Some(server_name(host)?),
+            ..tls
+        }),
         named => named,
     };
     let dial = ready(world, service, number)?;
@@ -46,15 +50,7 @@ pub(super) fn origin(
         dial,
         host: named,
         tls,
-    })
-}
-
-/// TLS that asks for this name.
-pub(super) fn named_tls(name: &str) -> Result<Tls, String> {
-    let server_name = ServerName::try_from(name.to_string())
-        .map_err(|_| format!("invalid server name {name:?}"))?;
-    Ok(Tls {
-        server_name: Some(server_name),
+        http2: false,
     })
 }
 
@@ -66,6 +62,7 @@ pub(super) fn service(world: &World, service: &Value, number: u16) -> Result<Ori
         dial: ready(world, service, number)?,
         host: None,
         tls: None,
+        http2: false,
     })
 }
 

@@ -28,6 +28,26 @@ fn backends_get_the_conditions_of_facts_4_4() {
             "Accepted=True Accepted Backend successfully accepted".to_string(),
         ),
         (
+            vec![openai(
+                json!({"tls": {"caCertificateRefs": [{"name": "s"}]}}),
+            )],
+            format!("{failed} ConfigMap ns/s not found"),
+        ),
+        (
+            vec![
+                openai(json!({"tls": {"mtlsCertificateRef": [{"name": "s"}]}})),
+                secret("tls.crt", "x"),
+            ],
+            format!("{failed} secret ns/s contains invalid certificate: no certificate in it"),
+        ),
+        (
+            vec![openai(json!({"auth": {"secretRef": {"name": "s"}},
+                "tls": {"insecureSkipVerify": "All", "verifySubjectAltNames": ["x"]}}))],
+            format!(
+                "{failed} secret ns/s not found\ninsecureSkipVerify and verifySubjectAltNames may not be set together"
+            ),
+        ),
+        (
             vec![openai(json!({"auth": {"key": "a\nb"}}))],
             format!("{failed} the key has characters that no header can carry"),
         ),
@@ -59,15 +79,7 @@ fn what_is_not_supported_is_named() {
             openai(json!({"ai": {"promptGuard": {}}})),
             "policies.ai.promptGuard",
         ),
-        (
-            openai(json!({"tls": {"insecureSkipVerify": "All"}})),
-            "policies.tls.insecureSkipVerify",
-        ),
         (openai(json!({"auth": {"aws": {}}})), "policies.auth.aws"),
-        (
-            openai(json!({"http": {"version": "HTTP2"}})),
-            "policies.http.version HTTP2",
-        ),
         (openai(json!({"mcp": {}})), "policies.mcp"),
     ];
     for (object, part) in table {
