@@ -43,7 +43,7 @@ impl Mock {
     }
 
     /// What is said to a request whose body is there, or was too long or broke off.
-    fn say(&self, parts: &Parts, body: Option<&Bytes>) -> (Answer, Fault) {
+    pub(super) fn say(&self, parts: &Parts, body: Option<&Bytes>) -> (Answer, Fault) {
         let place = match Place::of(&parts.method, parts.uri.path(), &parts.headers) {
             Ok(place) => place,
             Err(dialect) => {

@@ -142,8 +142,11 @@ fn read_content(content: &Value) -> Vec<Turn> {
             let response = result.get("response").unwrap_or(&Value::Null);
             let inner = ["result", "output"]
                 .iter()
-                .find_map(|name| response.get(name)?.as_str());
-            let text = inner.map_or_else(|| response.to_string(), str::to_string);
+                .find_map(|name| response.get(name));
+            let text = match inner.unwrap_or(response) {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
             Turn {
                 who: Who::Tool,
                 text,

@@ -116,3 +116,6 @@ impl Mock {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
