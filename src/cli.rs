@@ -119,6 +119,11 @@ pub enum Command {
     Gateway {
         #[arg(long)]
         socket: PathBuf,
+        /// Where log lines go; without it, to stderr
+        #[arg(long)]
+        log: Option<PathBuf>,
+        #[command(flatten)]
+        doors: Doors,
     },
     /// The relay's process
     #[command(hide = true)]
@@ -161,6 +166,35 @@ pub struct Mock {
     /// Ask for no key, whatever GW_MOCK_KEYS says
     #[arg(long, conflicts_with = "keys")]
     pub keyless: bool,
+}
+
+/// Ports for tools of operation, on loopback; a taken one is no failure, another is taken.
+#[derive(Debug, Clone, Args)]
+pub struct Doors {
+    /// Port that tells whether the gateway is ready (/healthz/ready)
+    #[arg(
+        long,
+        env = "GW_READY_PORT",
+        default_value_t = 15021,
+        value_name = "PORT"
+    )]
+    pub ready_port: u16,
+    /// Port of the counts for Prometheus (/metrics)
+    #[arg(
+        long,
+        env = "GW_METRICS_PORT",
+        default_value_t = 15020,
+        value_name = "PORT"
+    )]
+    pub metrics_port: u16,
+    /// Port of the configuration without its keys (/config_dump)
+    #[arg(
+        long,
+        env = "GW_CONFIG_PORT",
+        default_value_t = 15000,
+        value_name = "PORT"
+    )]
+    pub config_port: u16,
 }
 
 /// What is to be made true: shared by `up` and `plan`.
@@ -235,6 +269,8 @@ pub struct Serve {
     /// Keep the objects of the start when the files change
     #[arg(long)]
     pub no_watch: bool,
+    #[command(flatten)]
+    pub doors: Doors,
 }
 
 #[derive(Debug, Clone, Args)]

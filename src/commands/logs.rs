@@ -6,6 +6,7 @@ use crate::apply::record::Record;
 use crate::cli::Logs;
 use crate::cluster::{client, log};
 use crate::error::{Error, Result};
+use crate::gateway::before;
 use crate::profile::TargetKind;
 use std::fs;
 
@@ -67,11 +68,18 @@ async fn from_pods(
 /// Logs of background processes, of all roles that begin so.
 fn from_files(session: &Session, role: &str, count: usize) -> Result<Vec<String>> {
     let folder = session.environment().folder().to_path_buf();
-    let mut lines = Vec::new();
+    let mut logs = Vec::new();
     for file in fs::read_dir(&folder).into_iter().flatten().flatten() {
         let name = file.file_name().to_string_lossy().into_owned();
         if name.starts_with(role) && name.ends_with(".log") {
-            let text = fs::read_to_string(file.path()).unwrap_or_default();
+            logs.push(file.path());
+        }
+    }
+    logs.sort();
+    let mut lines = Vec::new();
+    for log in &logs {
+        for part in [&before(log), log] {
+            let text = fs::read_to_string(part).unwrap_or_default();
             lines.extend(text.lines().map(str::to_string));
         }
     }

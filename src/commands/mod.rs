@@ -37,7 +37,7 @@ pub async fn run(cli: Cli) -> u8 {
             Command::Plan(options) => plan::run(&session, &options).await,
             Command::Serve(options) => serve::run(&session, &options).await,
             Command::Profile(options) => profile::run(&session, &options),
-            Command::Gateway { socket } => service::gateway(socket).await,
+            Command::Gateway { socket, log, doors } => service::gateway(socket, log, &doors).await,
             Command::Relay { listen, to, allow } => service::relay(listen, to, &allow).await,
             Command::Mock(options) => mock::run(&options).await,
         }

@@ -1,15 +1,19 @@
 //! `gw serve -f FILE...`: the objects of files, served in the foreground until a signal ends it.
 
 use super::Outcome;
+use super::service::ports;
 use super::session::Session;
 use crate::cli::Serve;
 use crate::error::{Error, Result};
 use crate::gateway::input::{Input, Stamp, Weight, load};
-use crate::gateway::{Gateway, ListenerAt, Options, Ports, Rejection, World, compile};
+use crate::gateway::{
+    Doors, Gateway, ListenerAt, Options, Ports, Rejection, World, compile, raise_files,
+};
 use crate::report::document::Document;
 use crate::report::serve;
 use serde_json::Value;
 use std::io::{Read, Write};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -27,11 +31,15 @@ pub async fn run(session: &Session, options: &Serve) -> Outcome {
     work.warn(&input);
     if options.dry_run {
         let objects = checked(&input)?;
-        work.answer(&input, &objects, &[]);
+        work.answer(&input, &objects, &[], None);
         return Ok(None);
     }
-    let gateway = work.start(&input).await?;
-    work.answer(&input, &gateway.objects().await, &gateway.listeners().await);
+    raise_files();
+    let gateway = Arc::new(work.start(&input).await?);
+    let doors = Doors::open(&gateway, ports(&options.doors)).await;
+    let doors = doors.map_err(|e| work.broken(&e))?;
+    let (objects, listeners) = (gateway.objects().await, gateway.listeners().await);
+    work.answer(&input, &objects, &listeners, Some(&doors.urls()));
     let mut ends = Ends::new()?;
     tokio::select! {
         () = ends.next() => {}
@@ -111,12 +119,14 @@ impl Work<'_> {
         if let Some(port) = self.options.port {
             options.ports = Ports::Only(port);
         }
-        let gateway = Gateway::start(options).map_err(|e| {
-            Error::new("the gateway can't start", self.again("--dry-run")).because(&e)
-        })?;
+        let gateway = Gateway::start(options).map_err(|e| self.broken(&e))?;
         let replaced = gateway.replace(input.values()).await;
         replaced.map_err(|rejection| self.rejected(rejection))?;
         Ok(gateway)
+    }
+
+    fn broken(&self, error: &std::io::Error) -> Error {
+        Error::new("the gateway can't start", self.again("--dry-run")).because(error)
     }
 
     fn rejected(&self, rejection: Rejection) -> Error {
@@ -129,16 +139,26 @@ impl Work<'_> {
         }
     }
 
-    fn answer(&self, input: &Input, objects: &[Value], listeners: &[ListenerAt]) {
+    fn answer(
+        &self,
+        input: &Input,
+        objects: &[Value],
+        listeners: &[ListenerAt],
+        urls: Option<&Value>,
+    ) {
         let session = self.session;
         if session.is_json() {
             let document = Document::new("serve", &session.global.env)
                 .set("listeners", serve::listeners(listeners))
+                .set("urls", urls.cloned().unwrap_or(Value::Null))
                 .set("warnings", serve::told(input))
                 .set("objects", objects.to_vec());
             return session.write(&document.text());
         }
         session.write(&serve::screen(objects, listeners, session.out));
+        if let Some(urls) = urls.filter(|_| !session.global.quiet) {
+            session.talk(&serve::doors(urls));
+        }
     }
 
     /// Takes every new version of the files; a bad one is told, and the old one goes on.

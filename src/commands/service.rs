@@ -2,23 +2,40 @@
 //! writes its log to stderr.
 
 use super::Outcome;
+use crate::cli::Doors;
 use crate::cluster::relay::Relay;
 use crate::error::{Error, Result};
-use crate::gateway::{ServeOptions, serve};
+use crate::gateway::{DoorPorts, RotatingFile, ServeOptions, serve};
 use std::io::Write;
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
 
-pub async fn gateway(socket: PathBuf) -> Outcome {
+pub async fn gateway(socket: PathBuf, log: Option<PathBuf>, doors: &Doors) -> Outcome {
     let said = socket.to_string_lossy().into_owned();
+    let log: Box<dyn Write + Send> = match log {
+        None => Box::new(std::io::stderr()),
+        Some(path) => Box::new(RotatingFile::open(&path).map_err(|e| {
+            let what = format!("the log {} can't be opened", path.display());
+            Error::new(what, "gw status").because(&e)
+        })?),
+    };
     let options = ServeOptions {
         socket,
-        log: Box::new(std::io::stderr()),
+        log,
+        doors: ports(doors),
         // Nobody waiting is no reason to end: the gateway is there for its callers.
         ready: Box::new(move || drop(ready(&said))),
     };
     serve(options).await?;
     Ok(None)
+}
+
+pub fn ports(doors: &Doors) -> DoorPorts {
+    DoorPorts {
+        ready: doors.ready_port,
+        metrics: doors.metrics_port,
+        config: doors.config_port,
+    }
 }
 
 pub async fn relay(listen: SocketAddrV4, to: SocketAddrV4, allow: &str) -> Outcome {

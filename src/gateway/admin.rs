@@ -22,16 +22,22 @@ use super::state::{Gateway, Rejection};
 const OBJECT_LIMIT: usize = 4 << 20;
 
 /// Serves until it is dropped. `stop` is notified by `POST /stop`.
-pub(super) async fn serve(listener: UnixListener, gateway: Arc<Gateway>, stop: Arc<Notify>) {
+/// `urls` are where tools of operation ask.
+pub(super) async fn serve(
+    listener: UnixListener,
+    gateway: Arc<Gateway>,
+    urls: Value,
+    stop: Arc<Notify>,
+) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             continue;
         };
-        let (gateway, stop) = (gateway.clone(), stop.clone());
+        let (gateway, urls, stop) = (gateway.clone(), urls.clone(), stop.clone());
         let service = service_fn(move |request| {
-            let (gateway, stop) = (gateway.clone(), stop.clone());
-            async move { Ok::<_, Infallible>(answer(&gateway, &stop, request).await) }
+            let (gateway, urls, stop) = (gateway.clone(), urls.clone(), stop.clone());
+            async move { Ok::<_, Infallible>(answer(&gateway, urls, &stop, request).await) }
         });
         tokio::spawn(async move {
             // A caller that hangs up is the caller's affair.
@@ -46,12 +52,13 @@ type Answer = (StatusCode, Value);
 
 async fn answer(
     gateway: &Gateway,
+    urls: Value,
     stop: &Notify,
     request: Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     let (status, value) = match (&parts.method, parts.uri.path()) {
-        (&Method::GET, "/healthz") => health(gateway).await,
+        (&Method::GET, "/healthz") => health(gateway, urls).await,
         (&Method::GET, "/objects") => (StatusCode::OK, json!({"objects": gateway.objects().await})),
         (&Method::POST, "/apply") => match object(body).await {
             Ok(object) => apply(gateway, object).await,
@@ -103,13 +110,15 @@ async fn object(body: Incoming) -> Result<Value, Answer> {
     })
 }
 
-async fn health(gateway: &Gateway) -> Answer {
+async fn health(gateway: &Gateway, urls: Value) -> Answer {
     let addresses = gateway.addresses().await;
     let listeners: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     let health = json!({
         "pid": std::process::id(),
         "version": env!("CARGO_PKG_VERSION"),
         "listeners": listeners,
+        "urls": urls,
+        "drainSeconds": gateway.drain().as_secs(),
     });
     (StatusCode::OK, health)
 }

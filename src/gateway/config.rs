@@ -8,6 +8,7 @@ use http::Method;
 use http::header::{HeaderName, HeaderValue};
 use http::uri::Authority;
 use regex::Regex;
+use rustls::sign::CertifiedKey;
 
 use super::llm::{ProviderKind, RouteTypes};
 use super::policy::{Limit, Traffic};
@@ -21,6 +22,21 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether clients of a port speak TLS; with listeners of both sorts, all do (facts 4.2).
+    pub fn is_tls(&self, port: u16) -> bool {
+        let listeners = self.listeners.get(&port).into_iter().flatten();
+        listeners
+            .into_iter()
+            .any(|listener| listener.certificate.is_some())
+    }
+
+    /// How long answers of a port may go on when it is closed.
+    pub fn drain(&self, port: u16) -> Duration {
+        let listeners = self.listeners.get(&port).into_iter().flatten();
+        let longest = listeners.map(|listener| listener.drain).max();
+        longest.unwrap_or_default()
+    }
+
     /// Every rate limit that some rule has, some more than once.
     pub fn limits(&self) -> impl Iterator<Item = &Limit> {
         let listeners = self.listeners.values().flatten();
@@ -37,8 +53,21 @@ pub struct Listener {
     /// Empty takes every host; a leading `*.` takes every name below.
     pub hostname: String,
     pub port: u16,
+    /// What TLS shows to clients; none speaks plain HTTP.
+    pub certificate: Option<Arc<CertifiedKey>>,
+    pub logging: Logging,
+    /// How long running answers may go on when the port is closed.
+    pub drain: Duration,
     /// Most specific first, so that the first match is the right one.
     pub candidates: Vec<Candidate>,
+}
+
+/// How a Gateway's requests are told in the access log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Logging {
+    /// One JSON object a line, instead of words.
+    pub is_json: bool,
+    pub is_silent: bool,
 }
 
 /// One match of one rule for one hostname of its route.

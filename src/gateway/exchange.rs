@@ -59,7 +59,7 @@ pub(super) async fn answer(
     let (parts, body) = request.into_parts();
     let authority = host::authority(&parts).to_string();
     let host = host::host_only(&authority);
-    let mut record = Record::new(plane.log(), peer, &parts, &host);
+    let mut record = Record::new(plane, port, peer, &parts, &host);
     let mut changes: Vec<Cow<HeaderChange>> = Vec::new();
     let mut talk = None;
     let result = match choose_rule(&config, port, &host, &parts, &mut record) {
@@ -132,7 +132,10 @@ fn choose_rule<'a>(
         return Err(Refusal::foreign_host(host));
     }
     let listeners = config.listeners.get(&port).map_or(&[][..], Vec::as_slice);
-    record.gateway = listeners.first().map(|listener| listener.gateway.clone());
+    if let Some(first) = listeners.first() {
+        record.gateway = Some(first.gateway.clone());
+        record.logging = first.logging;
+    }
     let listener = choose::listener(listeners, host).ok_or_else(Refusal::listener_not_found)?;
     record.listener = Some(listener.name.clone());
     let asked = Asked {

@@ -57,13 +57,16 @@ pub(super) fn specificity(pattern: &str) -> (u8, usize) {
     }
 }
 
+/// Whether a host can't be a name of somebody else's.
+pub(super) fn is_local(host: &str) -> bool {
+    host == "localhost" || host.ends_with(".localhost") || host.parse::<IpAddr>().is_ok()
+}
+
 /// Whether the gateway answers to this host at all. A page from anywhere can point its own name at
 /// 127.0.0.1 and read what a local server answers (DNS rebinding), so only names that can't be
 /// anyone else's, or that a listener or a route of this port claims, are answered.
 pub(super) fn is_ours(config: &Config, port: u16, host: &str) -> bool {
-    let local =
-        host == "localhost" || host.ends_with(".localhost") || host.parse::<IpAddr>().is_ok();
-    local
+    is_local(host)
         || config
             .listeners
             .get(&port)

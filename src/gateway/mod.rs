@@ -5,6 +5,7 @@
 //! `exchange` that goes through `choose`, policies and filters to a `model` or a plain upstream
 //! (`transport`), and leaves a `record`. `state` ties both together, `admin` and `serve` drive it.
 
+mod acceptor;
 mod admin;
 mod admit;
 mod bind;
@@ -13,6 +14,8 @@ mod choose;
 mod clock;
 mod compile;
 mod config;
+mod connection;
+mod doors;
 mod duration;
 mod envoy;
 mod exchange;
@@ -21,8 +24,10 @@ mod grpc;
 mod header;
 mod host;
 pub mod input;
+mod limits;
 mod llm;
 mod log;
+mod metrics;
 pub mod mock;
 mod model;
 mod object;
@@ -34,12 +39,16 @@ mod record;
 mod redirect;
 mod refusal;
 mod resolver;
+mod rotate;
 mod serve;
 mod state;
 mod tls;
 mod transport;
 
 pub use compile::{Compiled, compile};
+pub use doors::{DoorPorts, Doors};
+pub use limits::raise_files;
 pub use object::{Id, World};
+pub use rotate::{RotatingFile, before};
 pub use serve::{ServeOptions, serve};
 pub use state::{Change, Gateway, ListenerAt, Options, Ports, Rejection};

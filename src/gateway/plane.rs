@@ -5,17 +5,17 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Semaphore;
 
 use super::config::Config;
+use super::limits;
 use super::log::Log;
+use super::metrics::Metrics;
 use super::policy::{Bucket, Buckets, Limit};
 use super::transport::Transport;
-
-/// Connections that are served at once; more wait to be accepted.
-const CONNECTIONS: usize = 1024;
 
 pub(super) struct Plane {
     config: RwLock<Arc<Config>>,
     transport: Transport,
     log: Log,
+    metrics: Arc<Metrics>,
     buckets: Buckets,
     pub connections: Arc<Semaphore>,
 }
@@ -26,8 +26,9 @@ impl Plane {
             config: RwLock::default(),
             transport,
             log,
+            metrics: Arc::default(),
             buckets: Buckets::default(),
-            connections: Arc::new(Semaphore::new(CONNECTIONS)),
+            connections: Arc::new(Semaphore::new(limits::connections())),
         }
     }
 
@@ -55,5 +56,9 @@ impl Plane {
 
     pub fn log(&self) -> Log {
         self.log.clone()
+    }
+
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 }

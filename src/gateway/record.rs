@@ -6,14 +6,21 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use http::{Method, StatusCode, Version};
+use serde_json::Value;
 
 use super::clock;
+use super::config::Logging;
 use super::llm::{RouteType, Usage};
 use super::log::Log;
+use super::metrics::{Metrics, ModelKey, RequestKey, Way};
+use super::plane::Plane;
 
 /// What is known of a request so far. Written when it is dropped, so a request that the client gave up has its line too.
 pub(super) struct Record {
     log: Log,
+    metrics: Arc<Metrics>,
+    pub logging: Logging,
+    port: u16,
     start: Instant,
     peer: SocketAddr,
     method: Method,
@@ -38,9 +45,18 @@ struct ModelCall {
 }
 
 impl Record {
-    pub fn new(log: Log, peer: SocketAddr, parts: &http::request::Parts, host: &str) -> Record {
+    pub fn new(
+        plane: &Plane,
+        port: u16,
+        peer: SocketAddr,
+        parts: &http::request::Parts,
+        host: &str,
+    ) -> Record {
         Record {
-            log,
+            log: plane.log(),
+            metrics: plane.metrics().clone(),
+            logging: Logging::default(),
+            port,
             start: Instant::now(),
             peer,
             method: parts.method.clone(),
@@ -82,35 +98,81 @@ impl Record {
     }
 
     fn line(&self) -> String {
-        let mut line = Line(format!(
-            "{}\tinfo\trequest",
-            clock::precise(SystemTime::now())
-        ));
+        let now = clock::precise(SystemTime::now());
+        let mut line = Line::new(self.logging.is_json, now);
         line.text("gateway", self.gateway.as_deref());
         line.text("listener", self.listener.as_deref());
         line.text("route", self.route.as_deref());
         line.text("endpoint", self.endpoint.as_deref());
-        line.add("src.addr", self.peer);
+        line.text("src.addr", Some(&self.peer.to_string()));
         line.text("http.method", Some(self.method.as_str()));
         line.text("http.host", Some(&self.host));
         line.text("http.path", Some(&self.path));
-        line.add("http.version", format_args!("{:?}", self.version));
+        line.text("http.version", Some(&format!("{:?}", self.version)));
         if let Some(status) = self.status {
-            line.add("http.status", status.as_u16());
+            line.number("http.status", u64::from(status.as_u16()));
         }
-        line.add("protocol", if self.is_llm { "llm" } else { "http" });
+        line.text("protocol", Some(self.protocol()));
         if let Some(call) = &self.model {
             line.call(call);
         }
         if let Some((reason, error)) = &self.failure {
-            line.add("error", format_args!("{error:?}"));
+            line.quoted("error", error);
             line.text("reason", Some(reason));
         }
-        line.add(
+        line.text(
             "duration",
-            format_args!("{}ms\n", self.start.elapsed().as_millis()),
+            Some(&format!("{}ms", self.start.elapsed().as_millis())),
         );
-        line.0
+        line.end()
+    }
+
+    fn protocol(&self) -> &'static str {
+        if self.is_llm { "llm" } else { "http" }
+    }
+
+    fn count(&self) {
+        let took = self.start.elapsed();
+        let way = Way {
+            port: self.port,
+            gateway: self.gateway.clone(),
+            listener: self.listener.clone(),
+            route: self.route.clone(),
+        };
+        if let Some(call) = &self.model {
+            let key = ModelKey {
+                way: way.clone(),
+                operation: call.kind.operation(),
+                provider: call.provider,
+                asked: call.model.clone(),
+                answered: call.usage.model.clone(),
+            };
+            self.metrics
+                .model(key, took, call.usage.input, call.usage.output);
+        }
+        let key = RequestKey {
+            way,
+            backend: self.endpoint.clone(),
+            protocol: self.protocol(),
+            method: method_name(&self.method),
+            status: self.status.map_or(0, |status| status.as_u16()),
+            reason: self.failure.as_ref().map_or("", |(reason, _)| reason),
+        };
+        self.metrics.request(key, took);
+    }
+}
+
+/// Methods of one's own are counted together: there is no end to them.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
     }
 }
 
@@ -122,41 +184,72 @@ impl Drop for Record {
                 "the client closed the connection before an answer".to_string(),
             );
         }
-        self.log.line(self.line());
+        self.count();
+        if !self.logging.is_silent {
+            self.log.line(self.line());
+        }
     }
 }
 
-struct Line(String);
+/// A line in one of the real proxy's two formats.
+struct Line {
+    text: String,
+    is_json: bool,
+}
 
 impl Line {
+    fn new(is_json: bool, time: String) -> Line {
+        let text = match is_json {
+            true => format!(r#"{{"level":"info","time":"{time}","scope":"request""#),
+            false => format!("{time}\tinfo\trequest"),
+        };
+        Line { text, is_json }
+    }
+
+    fn end(mut self) -> String {
+        self.text.push_str(if self.is_json { "}\n" } else { "\n" });
+        self.text
+    }
+
     fn add(&mut self, key: &str, value: impl Display) {
         // Writing to a String can't fail.
-        let _ = write!(self.0, " {key}={value}");
+        let _ = match self.is_json {
+            true => write!(self.text, ",\"{key}\":{value}"),
+            false => write!(self.text, " {key}={value}"),
+        };
+    }
+
+    fn number(&mut self, key: &str, value: u64) {
+        self.add(key, value);
+    }
+
+    fn quoted(&mut self, key: &str, value: &str) {
+        match self.is_json {
+            true => self.add(key, Value::from(value)),
+            false => self.add(key, format_args!("{value:?}")),
+        }
     }
 
     /// A value that came from outside is quoted where it would break the line apart.
     fn text(&mut self, key: &str, value: Option<&str>) {
+        let breaks = |c: char| c.is_whitespace() || c.is_control() || c == '"';
         match value {
             None | Some("") => {}
-            Some(value)
-                if value.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"') =>
-            {
-                self.add(key, format_args!("{value:?}"));
-            }
+            Some(value) if self.is_json || value.contains(breaks) => self.quoted(key, value),
             Some(value) => self.add(key, value),
         }
     }
 
     fn call(&mut self, call: &ModelCall) {
-        self.add("gen_ai.operation.name", call.kind.operation());
-        self.add("gen_ai.provider.name", call.provider);
+        self.text("gen_ai.operation.name", Some(call.kind.operation()));
+        self.text("gen_ai.provider.name", Some(call.provider));
         self.text("gen_ai.request.model", Some(&call.model));
         self.text("gen_ai.response.model", call.usage.model.as_deref());
         if let Some(tokens) = call.usage.input {
-            self.add("gen_ai.usage.input_tokens", tokens);
+            self.number("gen_ai.usage.input_tokens", tokens);
         }
         if let Some(tokens) = call.usage.output {
-            self.add("gen_ai.usage.output_tokens", tokens);
+            self.number("gen_ai.usage.output_tokens", tokens);
         }
     }
 }

@@ -23,7 +23,11 @@ impl Exchange<'_> {
         let Some(path) = path else {
             return Refusal::filter();
         };
-        let scheme = redirect.scheme.as_deref().unwrap_or("http");
+        let own = match self.plane.config().is_tls(port) {
+            true => "https",
+            false => "http",
+        };
+        let scheme = redirect.scheme.as_deref().unwrap_or(own);
         let host = redirect
             .hostname
             .clone()

@@ -12,6 +12,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
 use super::admin;
+use super::doors::{DoorPorts, Doors};
+use super::limits::raise_files;
 use super::state::{Gateway, Options};
 use crate::error::{Error, Result};
 
@@ -20,13 +22,20 @@ pub struct ServeOptions {
     pub socket: PathBuf,
     /// Where access log lines go.
     pub log: Box<dyn Write + Send>,
+    /// Ports that the doors for tools of operation try first.
+    pub doors: DoorPorts,
     /// Called once, when the admin socket answers.
     pub ready: Box<dyn FnOnce() + Send>,
 }
 
 /// Runs a gateway until `POST /stop`, SIGTERM or SIGINT.
 pub async fn serve(options: ServeOptions) -> Result<()> {
-    let ServeOptions { socket, log, ready } = options;
+    let ServeOptions {
+        socket,
+        log,
+        doors,
+        ready,
+    } = options;
     let failed = |error: io::Error| {
         Error::new("the embedded gateway can't start", "gw status")
             .fact(format!("admin socket {}", socket.display()))
@@ -34,10 +43,13 @@ pub async fn serve(options: ServeOptions) -> Result<()> {
     };
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    raise_files();
     let gateway = Arc::new(Gateway::start(Options::new(log)).map_err(failed)?);
     let listener = listen(&socket).map_err(failed)?;
     let stop = Arc::new(Notify::new());
-    let admin = tokio::spawn(admin::serve(listener, gateway.clone(), stop.clone()));
+    let doors = Doors::open(&gateway, doors).await.map_err(failed)?;
+    let urls = doors.urls();
+    let admin = tokio::spawn(admin::serve(listener, gateway.clone(), urls, stop.clone()));
     ready();
     tokio::select! {
         () = stop.notified() => {}

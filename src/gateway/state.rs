@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rustls::RootCertStore;
 use serde_json::{Value, json};
@@ -109,6 +109,7 @@ struct State {
     world: World,
     status: BTreeMap<Id, Value>,
     binds: BTreeMap<u16, Bind>,
+    is_stopping: bool,
     /// Ports that are closed and still have running answers.
     closing: Vec<tokio::task::JoinHandle<()>>,
 }
@@ -168,6 +169,27 @@ impl Gateway {
         state.world.shown(&state.status)
     }
 
+    /// Whether it has objects to serve, and goes on serving them.
+    pub async fn is_ready(&self) -> bool {
+        let state = self.state.lock().await;
+        !state.is_stopping && state.world.iter().next().is_some()
+    }
+
+    /// The longest time that running answers are given when it stops.
+    pub fn drain(&self) -> Duration {
+        let config = self.plane.config();
+        let ports = config.listeners.keys();
+        ports
+            .map(|port| config.drain(*port))
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// Its counts in Prometheus' text format.
+    pub fn metrics(&self) -> String {
+        self.plane.metrics().text()
+    }
+
     /// Every address that is being listened on.
     pub async fn addresses(&self) -> Vec<SocketAddr> {
         let state = self.state.lock().await;
@@ -189,7 +211,7 @@ impl Gateway {
                 hostname: listener.hostname.clone(),
                 port: *port,
                 address: bind.address,
-                is_tls: false,
+                is_tls: listener.certificate.is_some(),
             }));
         }
         open
@@ -203,11 +225,16 @@ impl Gateway {
 
     /// Closes every port, lets running answers end for a while, and writes the log out.
     pub async fn stop(&self) {
-        let mut state = self.state.lock().await;
-        for bind in std::mem::take(&mut state.binds).into_values() {
-            state.closing.push(bind.close().await);
-        }
-        for task in std::mem::take(&mut state.closing) {
+        let closing = {
+            let mut state = self.state.lock().await;
+            state.is_stopping = true;
+            let config = self.plane.config();
+            for (port, bind) in std::mem::take(&mut state.binds) {
+                state.closing.push(bind.close(config.drain(port)).await);
+            }
+            std::mem::take(&mut state.closing)
+        };
+        for task in closing {
             // A task that panicked has ended too.
             let _ = task.await;
         }
@@ -257,12 +284,13 @@ impl Gateway {
             .filter(|port| !config.listeners.contains_key(port))
             .copied()
             .collect();
+        let before = self.plane.config();
         self.plane.replace(config);
         state.binds.extend(opened);
         state.closing.retain(|task| !task.is_finished());
         for port in gone {
             if let Some(bind) = state.binds.remove(&port) {
-                state.closing.push(bind.close().await);
+                state.closing.push(bind.close(before.drain(port)).await);
             }
         }
         state.world = world;

@@ -103,6 +103,21 @@ pub fn warnings(lines: &[String], look: Look) -> String {
     out
 }
 
+/// Where tools of operation ask.
+pub fn doors(urls: &Value) -> String {
+    let url = |name: &str| urls[name].as_str().unwrap_or("").to_string();
+    let rows = [
+        ("ready", "ready"),
+        ("metrics", "metrics"),
+        ("config", "configDump"),
+    ];
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|(title, name)| vec!["  ".to_string(), title.to_string(), url(name)])
+        .collect();
+    text::table(&rows).join("\n") + "\n"
+}
+
 /// A new version of the files is served.
 pub fn reloaded(objects: &[Value], look: Look) -> String {
     format!("{} reloaded: {}\n", look.good(), counts(objects))

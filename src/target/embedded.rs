@@ -6,7 +6,7 @@ use crate::host::paths::{EnvironmentPaths, Paths};
 use crate::host::process::{Background, Identity};
 use crate::host::{port, web};
 use crate::plan::outcome::{Change, Context, Outcome, Undone, Wire};
-use crate::plan::survey::{Survey, object_state};
+use crate::plan::survey::{Part, Survey, object_state};
 use crate::plan::thing::Thing;
 use crate::plan::{Action, HostService, Step};
 use crate::provider::Provider;
@@ -110,9 +110,16 @@ impl Embedded {
             role: ROLE.to_string(),
         })?;
         let socket = self.paths.socket().to_string_lossy().into_owned();
+        let log = self.paths.log(ROLE).to_string_lossy().into_owned();
         let _ = std::fs::remove_file(&socket);
         let identity = process
-            .start(&["gateway".to_string(), "--socket".to_string(), socket])
+            .start(&[
+                "gateway".to_string(),
+                "--socket".to_string(),
+                socket,
+                "--log".to_string(),
+                log,
+            ])
             .await?;
         Ok(Outcome::new(
             Change::Created,
@@ -258,10 +265,28 @@ impl Embedded {
                 health["version"].as_str().unwrap_or("?"),
                 identity.pid
             ),
-            parts: process_parts(&self.paths),
+            parts: [process_parts(&self.paths), doors(&health)].concat(),
             objects,
         })
     }
+}
+
+/// Where tools of operation ask, as parts of a survey.
+fn doors(health: &Value) -> Vec<Part> {
+    let doors = [
+        ("ready", "ready"),
+        ("metrics", "metrics"),
+        ("configDump", "config dump"),
+    ];
+    let part = |(name, title): (&str, &str)| {
+        Some(Part {
+            sort: "door",
+            name: health["urls"][name].as_str()?.to_string(),
+            version: title.to_string(),
+            state: "running".to_string(),
+        })
+    };
+    doors.into_iter().filter_map(part).collect()
 }
 
 fn is_current(health: &Value) -> bool {

@@ -5,7 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use bytes::Bytes;
-use gatewright::gateway::{Change, Gateway, Id, Options, Rejection, ServeOptions, serve};
+use gatewright::gateway::{
+    Change, DoorPorts, Gateway, Id, Options, Rejection, ServeOptions, serve,
+};
 use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
@@ -15,6 +17,13 @@ use tokio::time::timeout;
 use crate::support::client::call;
 use crate::support::log::Lines;
 use crate::world::{LOCAL, SOON};
+
+/// Ports of no meaning: tests run beside each other.
+const ANY: DoorPorts = DoorPorts {
+    ready: 0,
+    metrics: 0,
+    config: 0,
+};
 
 fn gateway_object(name: &str, port: u16) -> Value {
     json!({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": name, "namespace": "ns"},
@@ -112,6 +121,7 @@ async fn the_admin_socket() {
     let options = ServeOptions {
         socket: socket.clone(),
         log: Box::new(log.clone()),
+        doors: ANY,
         ready: Box::new(move || ready.send(()).unwrap()),
     };
     let server = tokio::spawn(serve(options));
@@ -124,6 +134,10 @@ async fn the_admin_socket() {
         (status, &health["pid"], &health["listeners"]),
         (200, &json!(std::process::id()), &json!([]))
     );
+    for door in ["ready", "metrics", "configDump"] {
+        let url = health["urls"][door].as_str().unwrap();
+        assert!(url.starts_with("http://127.0.0.1:"), "{health}");
+    }
     let key = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "ns"}, "stringData": {"Authorization": "sk-very-secret"}});
     for change in ["created", "unchanged"] {
         let (status, answer) = admin(&socket, "POST", "/apply", &key).await;
@@ -171,6 +185,7 @@ async fn the_admin_socket() {
     let second = ServeOptions {
         socket: socket.clone(),
         log: Box::new(std::io::sink()),
+        doors: ANY,
         ready: Box::new(|| ()),
     };
     assert!(

@@ -3,8 +3,11 @@
 
 mod admin;
 mod ext_proc;
+mod https;
 mod processor;
 mod refusal;
+mod reload;
+mod service;
 mod stream;
 #[path = "../support/mod.rs"]
 mod support;

@@ -56,12 +56,23 @@ spec:
     yaml::objects(&text)
 }
 
-pub async fn start(upstream: SocketAddr, more: &str) -> (Gateway, SocketAddr, Lines) {
+/// A PEM text as it stands in a block of YAML.
+pub fn indented(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| format!("    {line}")).collect();
+    lines.join("\n")
+}
+
+/// A gateway without objects.
+pub fn empty() -> (Gateway, Lines) {
     let log = Lines::default();
     let mut options = Options::new(Box::new(log.clone()));
     options.ports = Ports::Free;
     options.resolve = HashMap::new();
-    let gateway = Gateway::start(options).unwrap();
+    (Gateway::start(options).unwrap(), log)
+}
+
+pub async fn start(upstream: SocketAddr, more: &str) -> (Gateway, SocketAddr, Lines) {
+    let (gateway, log) = empty();
     for object in objects(upstream, more) {
         gateway.apply(object).await.unwrap();
     }

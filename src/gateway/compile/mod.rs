@@ -4,8 +4,10 @@ mod ai;
 mod auth;
 mod backend;
 mod callee;
+mod certificate;
 mod filter;
 mod gateway;
+mod parameters;
 mod policy;
 mod reference;
 mod route;
@@ -62,7 +64,7 @@ pub fn compile(world: &World) -> Compiled {
         status.insert(id(object), route.attach(object, &mut listeners));
     }
     for object in world.all("Gateway") {
-        status.insert(id(object), gateway::status(object, &listeners));
+        status.insert(id(object), gateway::status(world, object, &listeners));
     }
     Compiled {
         config: configured(listeners),
@@ -88,6 +90,9 @@ fn configured(listeners: Vec<gateway::Open>) -> Config {
             name: open.name,
             hostname: open.hostname,
             port: open.port,
+            certificate: open.certificate,
+            logging: open.parameters.logging,
+            drain: open.parameters.drain,
             candidates: open.candidates,
         };
         config

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::tls::server_name;
 use crate::gateway::config::Origin;
-use crate::gateway::object::{World, dig, list, name, namespace, port, text, texts};
+use crate::gateway::object::{World, dig, list, name, namespace, port, text, text_or, texts};
 use crate::gateway::tls::Tls;
 
 /// The origin of a host and port. A name of the form `service.namespace.svc[.cluster.local]` is
@@ -112,4 +112,23 @@ fn authority(host: &str, port: Option<u16>) -> Result<Authority, String> {
         None => host.clone(),
     };
     text.parse().map_err(|_| format!("invalid host {host:?}"))
+}
+
+/// Whether a ReferenceGrant lets objects of a kind of Gateway API and a namespace use a core object of another.
+pub(super) fn granted(world: &World, from: (&str, &str), to: (&str, &str), object: &str) -> bool {
+    let grants = world.all("ReferenceGrant").into_iter();
+    grants
+        .filter(|grant| namespace(grant) == to.1)
+        .any(|grant| {
+            let from = list(grant, &["spec", "from"]).iter().any(|f| {
+                text(f, &["group"]) == "gateway.networking.k8s.io"
+                    && (text(f, &["kind"]), text(f, &["namespace"])) == from
+            });
+            let to = list(grant, &["spec", "to"]).iter().any(|t| {
+                text(t, &["group"]).is_empty()
+                    && text(t, &["kind"]) == to.0
+                    && text_or(t, &["name"], object) == object
+            });
+            from && to
+        })
 }

@@ -128,7 +128,8 @@ impl Compiler<'_> {
             || kinds
                 .iter()
                 .any(|kind| text(kind, &["kind"]) == "HTTPRoute");
-        if text(listener, &["protocol"]) != "HTTP" || !takes_http {
+        let is_web = matches!(text(listener, &["protocol"]), "HTTP" | "HTTPS");
+        if !is_web || !takes_http {
             return denied(format!("kind {GATEWAY}/v1, Kind=HTTPRoute is not allowed"));
         }
         let parent = text(listener, &["hostname"]);

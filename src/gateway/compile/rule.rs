@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::Backends;
 use super::filter;
-use super::reference;
+use super::reference::{self, granted};
 use super::status::{Problem, unsupported};
 use crate::gateway::config::{Destination, Matcher, PathMatch, Rule, ValueMatch, WeightedBackend};
 use crate::gateway::duration;
@@ -200,7 +200,7 @@ fn destination(
             spec,
             name,
             place,
-            place == home || granted(world, home, place, name),
+            place == home || granted(world, ("HTTPRoute", home), ("Service", place), name),
             forbidden,
         ),
         _ => {
@@ -242,25 +242,4 @@ fn service(
     origin
         .map(|origin| Destination::Service(Arc::new(origin)))
         .map_err(|message| Problem::hard("UnsupportedValue", message))
-}
-
-/// Whether a ReferenceGrant lets routes of one namespace use a Service of another.
-fn granted(world: &World, from: &str, to: &str, service: &str) -> bool {
-    let grants = world
-        .all("ReferenceGrant")
-        .into_iter()
-        .filter(|g| namespace(g) == to);
-    grants.into_iter().any(|grant| {
-        let from = list(grant, &["spec", "from"]).iter().any(|f| {
-            text(f, &["group"]) == "gateway.networking.k8s.io"
-                && text(f, &["kind"]) == "HTTPRoute"
-                && text(f, &["namespace"]) == from
-        });
-        let to = list(grant, &["spec", "to"]).iter().any(|t| {
-            text(t, &["group"]).is_empty()
-                && text(t, &["kind"]) == "Service"
-                && text_or(t, &["name"], service) == service
-        });
-        from && to
-    })
 }

@@ -1,6 +1,7 @@
 //! Objects and the conditions that facts 4 says they get.
 
 mod backend;
+mod gateway;
 mod route;
 
 use serde_json::{Value, json};

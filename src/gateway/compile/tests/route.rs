@@ -183,8 +183,8 @@ fn gateways_get_the_conditions_of_facts_4_1() {
             "protocol \"http\" is unsupported. hint: \"HTTP\" (uppercase) may be supported",
         ),
         (
-            "HTTPS",
-            "protocol \"HTTPS\" is not supported by the embedded gateway, which serves HTTP on 127.0.0.1 only",
+            "TLS",
+            "protocol \"TLS\" is not supported by the embedded gateway, which serves HTTP and HTTPS on 127.0.0.1 only",
         ),
     ];
     for (protocol, message) in table {
