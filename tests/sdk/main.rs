@@ -1,11 +1,9 @@
 //! Real SDKs, as applications use them, against the mock and through the gateway.
 
 mod place;
-#[path = "../support/mod.rs"]
-mod support;
 mod world;
 
-use place::{Mock, check};
+use place::{Gw, check};
 use serde_json::Value;
 use world::KEY;
 
@@ -15,8 +13,8 @@ const WRONG: &str = "mock-key-2";
 #[tokio::test]
 #[ignore = "needs python3 with PyPI and node with the npm registry"]
 async fn the_mock_is_openai_to_its_sdks() {
-    let mock = Mock::start(KEY).await;
-    let base = format!("http://{}/v1", mock.address);
+    let (_mock, address) = Gw::mock(KEY).await;
+    let base = format!("http://{}/v1", address);
     let checks = [
         "chat",
         "parts",
@@ -52,7 +50,7 @@ async fn the_mock_is_openai_to_its_sdks() {
     ];
     check("openai.mjs", &[&base, KEY], &checks).await;
     check("openai.mjs", &[&base, WRONG], &["unauthorized"]).await;
-    let compatible = format!("http://{}/v1beta/openai", mock.address);
+    let compatible = format!("http://{}/v1beta/openai", address);
     check(
         "openai_checks.py",
         &[&compatible, KEY],
@@ -64,8 +62,8 @@ async fn the_mock_is_openai_to_its_sdks() {
 #[tokio::test]
 #[ignore = "needs python3 with PyPI and node with the npm registry"]
 async fn the_mock_is_anthropic_to_its_sdks() {
-    let mock = Mock::start(KEY).await;
-    let base = format!("http://{}", mock.address);
+    let (_mock, address) = Gw::mock(KEY).await;
+    let base = format!("http://{}", address);
     let checks = [
         "message",
         "blocks",
@@ -98,8 +96,8 @@ async fn the_mock_is_anthropic_to_its_sdks() {
 #[tokio::test]
 #[ignore = "needs python3 with PyPI"]
 async fn the_mock_is_gemini_and_bedrock_to_their_sdks() {
-    let mock = Mock::start(KEY).await;
-    let base = format!("http://{}", mock.address);
+    let (_mock, address) = Gw::mock(KEY).await;
+    let base = format!("http://{}", address);
     let checks = [
         "generate",
         "stream",
@@ -125,9 +123,9 @@ async fn the_mock_is_gemini_and_bedrock_to_their_sdks() {
 #[tokio::test]
 #[ignore = "needs python3 with PyPI and node with the npm registry"]
 async fn the_mock_is_an_mcp_server_to_both_sdks() {
-    let mock = Mock::start(KEY).await;
+    let (_mock, address) = Gw::mock(KEY).await;
     for (path, transport) in [("mcp", "http"), ("sse", "sse")] {
-        let url = format!("http://{}/{path}", mock.address);
+        let url = format!("http://{}/{path}", address);
         let checks = ["named", "tools", "resources", "prompts", "errors", "ping"];
         check("mcp_checks.py", &[&url, transport, ""], &checks).await;
         check(
@@ -142,8 +140,8 @@ async fn the_mock_is_an_mcp_server_to_both_sdks() {
 #[tokio::test]
 #[ignore = "needs python3 with PyPI and node with the npm registry"]
 async fn openais_sdks_talk_through_the_gateway() {
-    let mock = Mock::start(KEY).await;
-    let (_gateway, address, _) = world::gateway(mock.address).await;
+    let world = world::start().await;
+    let address = world.gateway;
     let base = |route: &str| format!("http://{address}/{route}/v1");
     let checks = [
         "chat",
@@ -195,7 +193,7 @@ async fn openais_sdks_talk_through_the_gateway() {
     )
     .await;
     // What reached the mock had the backend's key in place of the client's, and never the client's.
-    let seen = reqwest(&format!("http://{}/mock/requests", mock.address)).await;
+    let seen = reqwest(&format!("http://{}/mock/requests", world.mock)).await;
     let keys = seen["requests"]
         .as_array()
         .unwrap()
@@ -214,8 +212,8 @@ async fn openais_sdks_talk_through_the_gateway() {
 #[tokio::test]
 #[ignore = "needs python3 with PyPI and node with the npm registry"]
 async fn anthropics_sdks_talk_through_the_gateway() {
-    let mock = Mock::start(KEY).await;
-    let (_gateway, address, _) = world::gateway(mock.address).await;
+    let world = world::start().await;
+    let address = world.gateway;
     let base = |route: &str| format!("http://{address}/{route}");
     let checks = [
         "message",
@@ -263,8 +261,8 @@ async fn anthropics_sdks_talk_through_the_gateway() {
 #[tokio::test]
 #[ignore = "needs python3 with PyPI and node with the npm registry"]
 async fn openais_sdks_talk_to_anthropic_through_the_gateway() {
-    let mock = Mock::start(KEY).await;
-    let (_gateway, address, _) = world::gateway(mock.address).await;
+    let world = world::start().await;
+    let address = world.gateway;
     let base = |route: &str| format!("http://{address}/{route}/v1");
     check(
         "openai_checks.py",
@@ -289,21 +287,22 @@ async fn openais_sdks_talk_to_anthropic_through_the_gateway() {
 #[tokio::test]
 #[ignore = "needs python3 with PyPI and node with the npm registry"]
 async fn mcp_clients_talk_through_the_gateway() {
-    let mock = Mock::start(KEY).await;
-    let (_gateway, address, _) = world::gateway(mock.address).await;
-    for upstream in ["mcp-http", "mcp-sse"] {
-        for (path, transport) in [("mcp", "http"), ("sse", "sse")] {
-            let url = format!("http://{address}/{upstream}/{path}");
+    let world = world::start().await;
+    let url = |backend: &str, path: &str| format!("http://{}/{backend}/{path}", world.gateway);
+    for (path, transport) in [("mcp", "http"), ("sse", "sse")] {
+        for backend in ["mcp-http", "mcp-sse"] {
+            let given = [&*url(backend, path), transport, ""];
             let checks = ["named", "tools", "resources", "prompts", "errors", "ping"];
-            check("mcp_checks.py", &[&url, transport, ""], &checks).await;
-            check(
-                "mcp.mjs",
-                &[&url, transport, ""],
-                &["tools", "resources", "prompts", "errors", "end"],
-            )
-            .await;
+            check("mcp_checks.py", &given, &checks).await;
+            let checks = ["tools", "resources", "prompts", "errors", "end"];
+            check("mcp.mjs", &given, &checks).await;
         }
+        let given = [&*url("mcp-both", path), transport, ""];
+        check("mcp_checks.py", &given, &["several"]).await;
+        check("mcp.mjs", &given, &["several", "end"]).await;
     }
+    let given = [&*url("mcp-http", "mcp"), "http", ""];
+    check("mcp_checks.py", &given, &["modern"]).await;
 }
 
 async fn reqwest(url: &str) -> Value {

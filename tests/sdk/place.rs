@@ -124,18 +124,18 @@ pub async fn check(script: &str, given: &[&str], checks: &[&str]) {
     );
 }
 
-/// `gw mock` as a process of its own, ended with this value.
-pub struct Mock {
-    pub address: SocketAddr,
+/// `gw` as a process of its own, ended with this value.
+pub struct Gw {
+    /// The first line it said.
+    pub line: String,
     _process: Child,
 }
 
-impl Mock {
-    /// Asks for these keys, or for none.
-    pub async fn start(keys: &str) -> Mock {
+impl Gw {
+    pub async fn start(args: &[&str], environment: &[(&str, &str)]) -> Gw {
         let mut process = AsyncCommand::new(env!("CARGO_BIN_EXE_gw"))
-            .args(["mock", "--listen", "127.0.0.1:0"])
-            .env("GW_MOCK_KEYS", keys)
+            .args(args)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -143,13 +143,19 @@ impl Mock {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let line = timeout(CHECKS, lines.next_line())
-            .await
-            .expect("it says where it listens");
-        let address = line.unwrap().unwrap().parse().unwrap();
-        Mock {
-            address,
+        let line = timeout(CHECKS, lines.next_line()).await;
+        let line = line.expect("it says that it is ready").unwrap();
+        Gw {
+            line: line.unwrap_or_else(|| panic!("gw {args:?} ended")),
             _process: process,
         }
+    }
+
+    /// A mock that takes one key.
+    pub async fn mock(key: &str) -> (Gw, SocketAddr) {
+        let args = ["mock", "--listen", "127.0.0.1:0"];
+        let mock = Gw::start(&args, &[("GW_MOCK_KEYS", key)]).await;
+        let address = mock.line.parse().unwrap();
+        (mock, address)
     }
 }

@@ -1,25 +1,45 @@
-//! A gateway in this process with every kind of backend before the mock.
+//! A gateway of its own with every kind of backend before the mock.
 
 use std::net::SocketAddr;
 
-use gatewright::gateway::{Gateway, Options, Ports};
-
-use crate::support::log::Lines;
-use crate::support::yaml;
+use crate::place::Gw;
 
 /// The one key that the mock takes.
 pub const KEY: &str = "mock-key-1";
 
-pub async fn gateway(mock: SocketAddr) -> (Gateway, SocketAddr, Lines) {
-    let log = Lines::default();
-    let mut options = Options::new(Box::new(log.clone()));
-    options.ports = Ports::Free;
-    let gateway = Gateway::start(options).unwrap();
-    for object in yaml::objects(&objects(mock)) {
-        gateway.apply(object).await.unwrap();
+/// `gw serve` with all objects; ends with the first value.
+pub struct World {
+    pub gateway: SocketAddr,
+    pub mock: SocketAddr,
+    _processes: [Gw; 2],
+    _folder: tempfile::TempDir,
+}
+
+pub async fn start() -> World {
+    let (mock_process, mock) = Gw::mock(KEY).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("objects.yaml");
+    std::fs::write(&file, objects(mock)).unwrap();
+    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let gateway = free.local_addr().unwrap();
+    drop(free);
+    let port = gateway.port().to_string();
+    let args = [
+        "serve",
+        "--quiet",
+        "--file",
+        &file.to_string_lossy(),
+        "--port",
+        &port,
+    ];
+    let serve = Gw::start(&args, &[]).await;
+    assert!(serve.line.contains(&gateway.to_string()), "{}", serve.line);
+    World {
+        gateway,
+        mock,
+        _processes: [mock_process, serve],
+        _folder: folder,
     }
-    let address = gateway.address(8080).await.unwrap();
-    (gateway, address, log)
 }
 
 fn objects(mock: SocketAddr) -> String {

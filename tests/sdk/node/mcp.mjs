@@ -17,6 +17,14 @@ const checks = {
     const sum = await client.callTool({ name: `${prefix}add`, arguments: { a: 2, b: 3 } });
     assert.deepEqual(sum.structuredContent, { sum: 5 });
   },
+  async several(client) {
+    const names = (await client.listTools()).tools.map((tool) => tool.name).sort();
+    assert.deepEqual(names, ["http_add", "http_echo", "sse_add", "sse_echo"]);
+    for (const name of ["http_echo", "sse_echo"]) {
+      const said = await client.callTool({ name, arguments: { message: name } });
+      assert.equal(said.content[0].text, `mock: ${name}`);
+    }
+  },
   async resources(client) {
     const { resources } = await client.listResources();
     assert.deepEqual(resources.map((one) => one.uri), ["mock://about"]);

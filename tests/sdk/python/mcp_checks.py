@@ -50,6 +50,20 @@ async def named(opened):
     same(opened.greeting["serverInfo"]["name"], "gatewright-mock")
 
 
+async def several(opened):
+    """Two servers behind one address: their names stand before those of their tools."""
+    listed = [tool["name"] for tool in plain(await opened.list_tools())["tools"]]
+    same(sorted(listed), ["http_add", "http_echo", "sse_add", "sse_echo"])
+    for name in ("http_echo", "sse_echo"):
+        same(plain(await opened.call_tool(name, {"message": name}))["content"][0]["text"], f"mock: {name}")
+
+
+async def modern(_):
+    """The SDK's own client of version 2, which first asks for the protocol without a handshake."""
+    async with mcp.Client(url) as opened:
+        same(plain(await opened.call_tool(f"{prefix}echo", {"message": "hi"}))["content"][0]["text"], "mock: hi")
+
+
 async def errors(opened):
     try:
         result = plain(await opened.call_tool(f"{prefix}nothing", {}))
