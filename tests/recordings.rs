@@ -215,8 +215,8 @@ async fn traffic_is_the_real_proxys() {
     assert_eq!((replayed, skipped), (REPLAYED, SKIPPED));
 }
 
-const REPLAYED: usize = 75;
-const SKIPPED: usize = 15;
+const REPLAYED: usize = 76;
+const SKIPPED: usize = 14;
 
 /// The Ollama of the recorded cluster.
 fn ollama(path: &str, headers: &HeaderMap, _: &Value) -> Said {

@@ -22,6 +22,12 @@ pub(super) fn unix() -> u64 {
     since.map_or(0, |since| since.as_secs())
 }
 
+/// Milliseconds since 1970, now.
+pub(super) fn unix_millis() -> u128 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis())
+}
+
 fn parts(seconds: u64) -> (String, String) {
     let (year, month, day) = civil(seconds / 86_400);
     let rest = seconds % 86_400;

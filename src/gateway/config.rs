@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_credential_types::Credentials;
 use http::Method;
 use http::header::{HeaderName, HeaderValue};
 use http::uri::Authority;
 use regex::Regex;
 use rustls::sign::CertifiedKey;
 
-use super::llm::{ProviderKind, RouteTypes};
+use super::llm::{ProviderKind, RouteTypes, google};
 use super::policy::{Limit, Traffic};
 use super::tls::Tls;
 
@@ -186,6 +187,8 @@ pub struct Provider {
     pub model: Option<String>,
     /// The provider's own key; where it has none the backend's is used.
     pub auth: Option<Auth>,
+    /// What is used where no policy says anything: what the vendor's own tools would (facts 5).
+    pub usual_auth: Option<Auth>,
     pub routes: RouteTypes,
 }
 
@@ -217,4 +220,20 @@ pub enum Auth {
     /// The whole Authorization header, marked sensitive so that it can't be printed.
     Bearer(HeaderValue),
     Passthrough,
+    /// The request is signed with these keys.
+    Aws(Credentials),
+    /// The request is signed with the keys that AWS's own tools find.
+    UsualAws,
+    /// An access token for the account that Google's own tools find.
+    UsualGoogle(Arc<google::Account>),
+}
+
+impl Auth {
+    /// Whether it is more than a header that is known beforehand.
+    pub fn is_made_for_each_request(&self) -> bool {
+        match self {
+            Auth::Bearer(_) | Auth::Passthrough => false,
+            Auth::Aws(_) | Auth::UsualAws | Auth::UsualGoogle(_) => true,
+        }
+    }
 }

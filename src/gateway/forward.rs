@@ -57,7 +57,9 @@ impl Exchange<'_> {
             Some(Auth::Bearer(value)) => {
                 head.headers.insert(header::AUTHORIZATION, value.clone());
             }
-            Some(Auth::Passthrough) | None => {}
+            // What is made for each request is added when the rest is there.
+            Some(Auth::Passthrough | Auth::Aws(_) | Auth::UsualAws | Auth::UsualGoogle(_))
+            | None => {}
         }
         Ok(head)
     }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
+use http::request::Parts;
 use http::{Request, Response, StatusCode, response};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
@@ -15,8 +16,8 @@ use super::config::{Auth, Provider};
 use super::exchange::{Exchange, Reply, ReplyBody};
 use super::forward::with_query;
 use super::llm::{
-    ANSWER_LIMIT, BODY_LIMIT, Dialect, Meter, Prompt, RouteType, Translated, is_foreign_error,
-    read_answer, read_error, read_prompt, translator,
+    ANSWER_LIMIT, BODY_LIMIT, Context, Dialect, Meter, Prompt, RouteType, Translated, authorise,
+    is_foreign_error, read_answer, read_error, read_prompt, signing_region, translator,
 };
 use super::policy::Bucket;
 use super::refusal::Refusal;
@@ -36,6 +37,15 @@ struct Ready {
     dialect: Dialect,
 }
 
+/// What must be known of a request to understand its answer.
+struct Asked {
+    model: String,
+    dialect: Dialect,
+    is_stream: bool,
+    /// The limit that the answer's tokens are taken from.
+    tokens: Option<Arc<Bucket>>,
+}
+
 /// Sends a request to a provider in the form that its path stands for. A provider without a key of its
 /// own uses the backend's.
 pub(super) async fn call(
@@ -51,7 +61,11 @@ pub(super) async fn call(
     let path = exchange.path.split('?').next().unwrap_or("");
     let mut call = Call {
         kind: provider.routes.of(path),
-        auth: provider.auth.as_ref().or(backend_auth),
+        auth: provider
+            .auth
+            .as_ref()
+            .or(backend_auth)
+            .or(provider.usual_auth.as_ref()),
         exchange,
         provider,
     };
@@ -67,15 +81,41 @@ pub(super) async fn call(
     let body = call.body().await?;
     let ready = call.prompt(&body)?;
     let tokens = call.tokens()?;
-    let (dialect, is_stream) = (ready.dialect, ready.prompt.is_stream());
+    let asked = Asked {
+        model: ready.model.clone(),
+        dialect: ready.dialect,
+        is_stream: ready.prompt.is_stream(),
+        tokens,
+    };
     let answer = call.send(ready).await?;
-    call.reply(answer, dialect, is_stream, tokens).await
+    call.reply(answer, asked).await
 }
 
 impl Call<'_> {
     /// Passthrough: only the key is the provider's.
-    async fn pass(self) -> Result<Reply, Refusal> {
-        self.exchange.relay(&self.provider.origin, self.auth).await
+    async fn pass(mut self) -> Result<Reply, Refusal> {
+        let origin = &self.provider.origin;
+        let path = with_query(&self.exchange.path, self.exchange.parts.uri.query());
+        let mut head = self.exchange.head(origin, self.auth, &path)?;
+        self.provider.kind.present_key(&mut head.headers);
+        let body = match self.auth.is_some_and(Auth::is_made_for_each_request) {
+            false => std::mem::replace(&mut self.exchange.body, AnyBody::whole(Bytes::new())),
+            true => {
+                let body = self.body().await?;
+                self.authorise(&mut head, &body).await?;
+                AnyBody::whole(body)
+            }
+        };
+        let request = Request::from_parts(head, body);
+        let answer = self
+            .exchange
+            .plane
+            .transport()
+            .send(origin, request)
+            .await?;
+        let (parts, body) = answer.into_parts();
+        let body = ReplyBody::Passing(AnyBody::Incoming(body), None);
+        Ok(Reply { parts, body })
     }
 
     /// The body as it came; overrides and defaults belong here, on the raw JSON (facts 9.5).
@@ -127,14 +167,31 @@ impl Call<'_> {
         let origin = &self.provider.origin;
         let path = self.path(&ready.model, ready.prompt.is_stream());
         let mut head = self.exchange.head(origin, self.auth, &path)?;
-        let body = ready.prompt.into_body(ready.dialect).map_err(|error| {
+        let context = Context {
+            guardrail: self.provider.kind.guardrail(),
+            headers: &head.headers,
+        };
+        let body = ready.prompt.into_body(ready.dialect, &context);
+        let body = body.map_err(|error| {
             Refusal::processing(format_args!("failed to marshal request: {error}"))
         })?;
         head.headers.remove(header::CONTENT_LENGTH);
         refuse_compression(&mut head.headers);
         self.provider.kind.present_key(&mut head.headers);
+        self.authorise(&mut head, &body).await?;
         let request = Request::from_parts(head, AnyBody::whole(body));
         self.exchange.plane.transport().send(origin, request).await
+    }
+
+    /// Adds a key that is made for this request (facts 5).
+    async fn authorise(&mut self, head: &mut Parts, body: &[u8]) -> Result<(), Refusal> {
+        let Some(auth) = self.auth.filter(|auth| auth.is_made_for_each_request()) else {
+            return Ok(());
+        };
+        let region = signing_region(self.provider.kind.region(), self.provider.own_host);
+        let transport = self.exchange.plane.transport();
+        let made = authorise(auth, &region, transport, head, body).await;
+        made.map_err(|cause| Refusal::backend_auth(&cause))
     }
 
     /// The provider's own path, unless its host or its path is the person's (facts 9.3, 9.4).
@@ -152,33 +209,27 @@ impl Call<'_> {
         }
     }
 
-    async fn reply(
-        self,
-        answer: Response<Incoming>,
-        dialect: Dialect,
-        is_stream: bool,
-        tokens: Option<Arc<Bucket>>,
-    ) -> Result<Reply, Refusal> {
+    async fn reply(self, answer: Response<Incoming>, asked: Asked) -> Result<Reply, Refusal> {
         let (parts, body) = answer.into_parts();
         let body = AnyBody::Incoming(body);
         let is_encoded = parts.headers.contains_key(header::CONTENT_ENCODING);
-        match (parts.status.is_success(), is_stream || is_encoded) {
-            (true, false) => self.whole(parts, body, dialect, tokens).await,
-            (true, true) => Ok(self.stream(parts, body, dialect, tokens)),
-            (false, _) => self.failed(parts, body, dialect).await,
+        match (parts.status.is_success(), asked.is_stream || is_encoded) {
+            (true, false) => self.whole(parts, body, asked).await,
+            (true, true) => Ok(self.stream(parts, body, asked)),
+            (false, _) => self.failed(parts, body, asked.dialect).await,
         }
     }
 
     /// A stream in the client's form. Only one that is OpenAI's own is charged for (facts 9.7).
-    fn stream(
-        self,
-        mut parts: response::Parts,
-        body: AnyBody,
-        dialect: Dialect,
-        tokens: Option<Arc<Bucket>>,
-    ) -> Reply {
-        let Some(translator) = translator(self.kind, dialect) else {
-            let meter = Meter::sniffing(tokens.filter(|_| dialect == Dialect::Openai));
+    fn stream(self, mut parts: response::Parts, body: AnyBody, asked: Asked) -> Reply {
+        let dialect = asked.dialect;
+        let id = parts
+            .headers
+            .get("x-amzn-requestid")
+            .and_then(|id| id.to_str().ok());
+        let Some(translator) = translator(self.kind, dialect, &asked.model, id) else {
+            let tokens = asked.tokens.filter(|_| dialect == Dialect::Openai);
+            let meter = Meter::sniffing(tokens);
             let body = ReplyBody::Passing(body, Some(meter));
             return Reply { parts, body };
         };
@@ -215,19 +266,19 @@ impl Call<'_> {
         self,
         mut parts: response::Parts,
         body: AnyBody,
-        dialect: Dialect,
-        tokens: Option<Arc<Bucket>>,
+        asked: Asked,
     ) -> Result<Reply, Refusal> {
         let bytes = hold(body).await?;
         if parts.status == StatusCode::NO_CONTENT {
             let body = ReplyBody::Whole(Bytes::new());
             return Ok(Reply { parts, body });
         }
-        let answer = read_answer(self.kind, dialect, bytes).map_err(|error| {
-            Refusal::processing(format_args!("failed to parse response: {error}"))
-        })?;
+        let answer =
+            read_answer(self.kind, asked.dialect, &asked.model, bytes).map_err(|error| {
+                Refusal::processing(format_args!("failed to parse response: {error}"))
+            })?;
         let usage = answer.usage();
-        if let Some(tokens) = tokens {
+        if let Some(tokens) = asked.tokens {
             tokens.charge(usage.tokens());
         }
         self.exchange.record.used(usage);

@@ -139,6 +139,12 @@ impl Refusal {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "ExtProc", body)
     }
 
+    /// A key that could not be had or made (facts 5).
+    pub fn backend_auth(cause: &str) -> Refusal {
+        let body = format!("backend authentication failed: {cause}");
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "BackendAuth", body)
+    }
+
     pub fn preflight(headers: Vec<(HeaderName, HeaderValue)>) -> Refusal {
         Refusal {
             headers,

@@ -1,9 +1,11 @@
 //! The `ai` section of an AgentgatewayBackend: whose API it is and where (facts 6, 9.3-9.5).
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::reference::origin;
-use crate::gateway::config::Provider;
+use crate::gateway::config::{Auth, Provider};
 use crate::gateway::llm::{Azure, Bedrock, Guardrail, ProviderKind, RouteTypes, Vertex};
 use crate::gateway::object::{World, dig, port, text, text_or};
 use crate::gateway::tls::Tls;
@@ -33,6 +35,7 @@ pub(super) fn provider(
         }
     }?;
     Ok(Provider {
+        usual_auth: usual_auth(&kind).filter(|_| host.is_none()),
         kind,
         origin,
         own_host: host.is_some(),
@@ -41,6 +44,18 @@ pub(super) fn provider(
         auth: None,
         routes,
     })
+}
+
+/// Where the vendor's own tools find a key, so does the gateway, unless the host is a person's (facts 5, 9.4).
+fn usual_auth(kind: &ProviderKind) -> Option<Auth> {
+    match kind {
+        ProviderKind::Vertexai(_) => Some(Auth::UsualGoogle(Arc::default())),
+        ProviderKind::Bedrock(_) => Some(Auth::UsualAws),
+        ProviderKind::Openai
+        | ProviderKind::Azureopenai(_)
+        | ProviderKind::Anthropic
+        | ProviderKind::Gemini => None,
+    }
 }
 
 /// Whose API it is, and the model that replaces the client's.

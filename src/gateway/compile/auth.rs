@@ -1,5 +1,6 @@
 //! `policies.auth` of a backend or a provider: the key that a call upstream carries (facts 5).
 
+use aws_credential_types::Credentials;
 use http::header::HeaderValue;
 use serde_json::Value;
 
@@ -18,6 +19,10 @@ pub(super) fn read(world: &World, namespace: &str, spec: &Value) -> Result<Optio
     if !inline.is_empty() {
         return bearer(inline).map(Some);
     }
+    if !dig(spec, &["aws"]).is_null() {
+        let name = text(spec, &["aws", "secretRef", "name"]);
+        return aws(world, namespace, name).map(Some);
+    }
     let name = text(spec, &["secretRef", "name"]);
     let Some(secret) = world.secret(namespace, name) else {
         return Err(format!("secret {namespace}/{name} not found"));
@@ -28,6 +33,33 @@ pub(super) fn read(world: &World, namespace: &str, spec: &Value) -> Result<Optio
             "secret {namespace}/{name} missing Authorization value"
         )),
         key => bearer(key).map(Some),
+    }
+}
+
+fn aws(world: &World, namespace: &str, name: &str) -> Result<Auth, String> {
+    let Some(secret) = world.secret(namespace, name) else {
+        return Err(format!("secret {namespace}/{name} not found"));
+    };
+    let value = |key: &str| {
+        let value = secret.get(key).map_or("", |value| value.trim());
+        Some(value.to_string()).filter(|value| !value.is_empty())
+    };
+    match (value("accessKey"), value("secretKey")) {
+        (Some(id), Some(key)) => Ok(Auth::Aws(Credentials::new(
+            id,
+            key,
+            value("sessionToken"),
+            None,
+            "secret",
+        ))),
+        (id, key) => {
+            let missing = [("accessKey", id), ("secretKey", key)];
+            let missing = missing.into_iter().filter(|(_, value)| value.is_none());
+            let causes: Vec<String> = missing
+                .map(|(key, _)| format!("{key} is missing or not a valid string"))
+                .collect();
+            Err(causes.join("\n"))
+        }
     }
 }
 

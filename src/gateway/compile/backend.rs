@@ -83,10 +83,6 @@ fn unsupported_parts(spec: &Value) -> Vec<String> {
     if !dig(spec, &["ai", "groups"]).is_null() {
         parts.push("ai.groups".to_string());
     }
-    let provider = dig(spec, &["ai", "provider"]);
-    if !dig(provider, &["bedrock"]).is_null() {
-        parts.push("the provider bedrock".to_string());
-    }
     let policies = dig(spec, &["policies"]);
     let mut others = |path: &[&str], known: &[&str]| {
         let fields = dig(policies, path).as_object();
@@ -101,10 +97,14 @@ fn unsupported_parts(spec: &Value) -> Vec<String> {
         }
     };
     others(&[], &POLICIES);
-    others(&["auth"], &["key", "secretRef", "passthrough"]);
+    others(&["auth"], &["key", "secretRef", "passthrough", "aws"]);
     others(&["tls"], &TLS);
     others(&["http"], &["requestTimeout", "version"]);
     others(&["ai"], &["routes"]);
+    // What is signed must be held first; only a model's requests are.
+    if !dig(policies, &["auth", "aws"]).is_null() && dig(spec, &["ai"]).is_null() {
+        parts.push("policies.auth.aws of a backend that is no model".to_string());
+    }
     parts
 }
 

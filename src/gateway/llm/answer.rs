@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Dialect, RouteType, Usage, anthropic};
+use super::{Dialect, RouteType, Usage, anthropic, converse};
 
 /// An answer that was understood.
 pub enum Answer {
@@ -113,23 +113,23 @@ pub struct MessageContent {
 
 #[derive(Serialize, Deserialize)]
 pub struct Response {
-    id: String,
+    pub id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<Value>,
-    output: Vec<Value>,
-    model: String,
+    pub status: Option<Value>,
+    pub output: Vec<Value>,
+    pub model: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<ResponseUsage>,
+    pub usage: Option<ResponseUsage>,
     #[serde(flatten)]
-    rest: Map<String, Value>,
+    pub rest: Map<String, Value>,
 }
 
 #[derive(Serialize, Deserialize)]
 pub struct ResponseUsage {
-    input_tokens: u64,
-    output_tokens: u64,
+    pub input_tokens: u64,
+    pub output_tokens: u64,
     #[serde(flatten)]
-    rest: Map<String, Value>,
+    pub rest: Map<String, Value>,
 }
 
 #[derive(Deserialize)]
@@ -214,9 +214,18 @@ impl CompletionUsage {
     }
 }
 
-/// Reads a provider's answer in the form that the client asked for.
-pub fn read(kind: RouteType, dialect: Dialect, body: Bytes) -> serde_json::Result<Answer> {
+/// Reads a provider's answer in the form that the client asked for; `model` is what it was asked of.
+pub fn read(
+    kind: RouteType,
+    dialect: Dialect,
+    model: &str,
+    body: Bytes,
+) -> serde_json::Result<Answer> {
     match (kind, dialect) {
+        (RouteType::AnthropicTokenCount, Dialect::Converse) => {
+            converse::read_count(&body).map(|body| Answer::Raw(body, Usage::default()))
+        }
+        (_, Dialect::Converse) => converse::read_answer(kind, &body, model),
         (RouteType::Completions, Dialect::Anthropic | Dialect::Vertex) => {
             anthropic::read_answer(&body).map(Answer::Completion)
         }
@@ -289,7 +298,13 @@ mod tests {
     #[test]
     fn a_completion_is_written_in_the_recorded_order() {
         let from = r#"{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"pong"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13}}"#;
-        let answer = read(RouteType::Completions, Dialect::Openai, Bytes::from(from)).unwrap();
+        let answer = read(
+            RouteType::Completions,
+            Dialect::Openai,
+            "m",
+            Bytes::from(from),
+        )
+        .unwrap();
         let usage = answer.usage();
         assert_eq!(
             answer.into_body().unwrap(),
@@ -305,9 +320,14 @@ mod tests {
 
     #[test]
     fn an_answer_of_another_form_is_told_in_serdes_words() {
-        let error = read(RouteType::Completions, Dialect::Openai, Bytes::from("{}"))
-            .map(|_| ())
-            .unwrap_err();
+        let error = read(
+            RouteType::Completions,
+            Dialect::Openai,
+            "m",
+            Bytes::from("{}"),
+        )
+        .map(|_| ())
+        .unwrap_err();
         assert_eq!(
             error.to_string(),
             "missing field `model` at line 1 column 2"
@@ -319,7 +339,7 @@ mod tests {
         fn nothing_panics_on_any_bytes(bytes in vec(any::<u8>(), 0..200)) {
             for kind in RouteType::ALL {
                 for dialect in Dialect::ALL {
-                    let _ = read(kind, dialect, Bytes::from(bytes.clone()));
+                    let _ = read(kind, dialect, "m", Bytes::from(bytes.clone()));
                 }
             }
         }

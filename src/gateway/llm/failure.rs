@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use serde::Serialize;
+use serde_json::json;
 
-use super::{Dialect, RouteType, anthropic};
+use super::{Dialect, RouteType, anthropic, converse};
 
 /// An error of OpenAI's form, always of the same type (facts 9.6).
 #[derive(Serialize)]
@@ -40,10 +41,17 @@ pub fn is_foreign(kind: RouteType, dialect: Dialect) -> bool {
     }
 }
 
+/// An error as Anthropic would write it.
+pub fn anthropic(message: &str) -> Bytes {
+    let error = json!({"type": "invalid_request_error", "message": message});
+    json!({"type": "error", "error": error}).to_string().into()
+}
+
 /// Translates an error of a provider to the client's form.
-pub fn read(_kind: RouteType, dialect: Dialect, body: Bytes) -> serde_json::Result<Bytes> {
+pub fn read(kind: RouteType, dialect: Dialect, body: Bytes) -> serde_json::Result<Bytes> {
     match dialect {
         Dialect::Anthropic | Dialect::Vertex => anthropic::read_error(&body),
-        Dialect::Openai | Dialect::Converse => Ok(body),
+        Dialect::Converse => converse::read_error(kind, &body),
+        Dialect::Openai => Ok(body),
     }
 }

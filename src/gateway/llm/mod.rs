@@ -4,6 +4,8 @@
 mod answer;
 mod anthropic;
 mod chunk;
+mod converse;
+mod credential;
 mod failure;
 mod form;
 mod meter;
@@ -15,6 +17,8 @@ mod stream;
 mod usage;
 
 pub(super) use answer::read as read_answer;
+pub(super) use converse::Context;
+pub(super) use credential::{authorise, google, signing_region};
 pub(super) use failure::{is_foreign as is_foreign_error, read as read_error};
 pub(super) use meter::Meter;
 pub(super) use prompt::{Prompt, read as read_prompt};

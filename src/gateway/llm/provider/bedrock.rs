@@ -3,6 +3,8 @@
 use super::{Dialect, RouteType};
 
 pub const NAME: &str = "aws.bedrock";
+/// Where it is unless something else is said (facts 6).
+pub const REGION: &str = "us-east-1";
 
 /// `bedrock` of a provider.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -110,6 +110,30 @@ impl ProviderKind {
         }
     }
 
+    /// The region that a signature names, where the provider has one.
+    pub fn region(&self) -> &str {
+        match self {
+            ProviderKind::Bedrock(bedrock) => &bedrock.region,
+            ProviderKind::Openai
+            | ProviderKind::Azureopenai(_)
+            | ProviderKind::Anthropic
+            | ProviderKind::Gemini
+            | ProviderKind::Vertexai(_) => bedrock::REGION,
+        }
+    }
+
+    /// The guardrail that the provider itself applies.
+    pub fn guardrail(&self) -> Option<&Guardrail> {
+        match self {
+            ProviderKind::Bedrock(bedrock) => bedrock.guardrail.as_ref(),
+            ProviderKind::Openai
+            | ProviderKind::Azureopenai(_)
+            | ProviderKind::Anthropic
+            | ProviderKind::Gemini
+            | ProviderKind::Vertexai(_) => None,
+        }
+    }
+
     /// Gives the key the form that the provider wants it in.
     pub fn present_key(&self, headers: &mut HeaderMap) {
         if *self == ProviderKind::Anthropic {
