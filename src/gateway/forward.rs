@@ -57,7 +57,13 @@ impl Exchange<'_> {
             Some(Auth::Bearer(value)) => {
                 head.headers.insert(header::AUTHORIZATION, value.clone());
             }
-            Some(Auth::Passthrough) | None => {}
+            // A token that authentication took is given back (facts 5).
+            Some(Auth::Passthrough) => {
+                if let Some(token) = self.caller.token() {
+                    head.headers.insert(header::AUTHORIZATION, token.clone());
+                }
+            }
+            None => {}
         }
         Ok(head)
     }

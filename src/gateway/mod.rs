@@ -7,8 +7,10 @@
 
 mod admin;
 mod admit;
+mod ask;
 mod bind;
 mod body;
+mod cel;
 mod choose;
 mod clock;
 mod compile;
@@ -37,6 +39,7 @@ mod resolver;
 mod serve;
 mod state;
 mod tls;
+mod transform;
 mod transport;
 
 pub use compile::{Compiled, compile};
