@@ -5,8 +5,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
+use futures::{StreamExt, stream};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Either, Full};
+use http_body_util::{BodyExt, BodyStream, Either, Full, StreamBody};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::llm::Meter;
@@ -151,6 +152,41 @@ pub(super) async fn read(mut body: AnyBody, limit: usize) -> Result<Bytes, ReadE
         true => Ok(first),
         false => Ok(more.freeze()),
     }
+}
+
+/// Looks at a body of at most `limit` bytes, and gives it back to be sent on. A longer or broken one is
+/// given back alone, as it came.
+pub(super) async fn peek(mut body: AnyBody, limit: usize) -> (Option<Bytes>, AnyBody) {
+    let mut seen: Vec<Result<Frame<Bytes>, BoxError>> = Vec::new();
+    let mut length = 0;
+    let mut is_plain = true;
+    while length <= limit {
+        let Some(frame) = body.frame().await else {
+            let mut data = seen.iter().flatten().filter_map(Frame::data_ref);
+            let whole = match seen.len() {
+                1 => data.next().cloned().unwrap_or_default(),
+                _ => data.flatten().copied().collect(),
+            };
+            return match is_plain {
+                true => (Some(whole.clone()), AnyBody::whole(whole)),
+                false => (Some(whole), replayed(seen, body)),
+            };
+        };
+        let is_broken = frame.is_err();
+        let data = frame.as_ref().ok().map(Frame::data_ref);
+        is_plain &= data.is_some_and(|data| data.is_some());
+        length += data.flatten().map_or(0, Bytes::len);
+        seen.push(frame);
+        if is_broken {
+            break;
+        }
+    }
+    (None, replayed(seen, body))
+}
+
+fn replayed(seen: Vec<Result<Frame<Bytes>, BoxError>>, rest: AnyBody) -> AnyBody {
+    let frames = stream::iter(seen).chain(BodyStream::new(rest));
+    AnyBody::Made(StreamBody::new(frames).boxed_unsync())
 }
 
 /// Reads on for a while, so that a client still sending gets to read why it was refused.

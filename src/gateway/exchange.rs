@@ -19,9 +19,10 @@ use super::header::remove_hop_by_hop;
 use super::host;
 use super::llm::Meter;
 use super::plane::Plane;
-use super::policy::{Bucket, Talk};
+use super::policy::{Bucket, Caller};
 use super::record::Record;
 use super::refusal::Refusal;
+use super::transform::After;
 
 /// An upstream's answer, on its way back.
 pub(super) struct Reply {
@@ -41,6 +42,12 @@ pub(super) struct Exchange<'a> {
     /// Path after rewrites, without the query.
     pub path: String,
     pub body: AnyBody,
+    /// The body, where an expression had to see it.
+    pub held: Option<Bytes>,
+    pub peer: SocketAddr,
+    pub caller: Caller,
+    /// What is still to be done to the answer.
+    pub after: &'a mut After,
     pub record: &'a mut Record,
     /// A hostname that a filter set wins over the backend's own.
     pub hostname: Option<HeaderValue>,
@@ -62,7 +69,8 @@ pub(super) async fn answer(
     let mut record = Record::new(plane, port, peer, &parts, &host);
     let mut changes: Vec<Cow<HeaderChange>> = Vec::new();
     let mut talk = None;
-    let result = match choose_rule(&config, port, &host, &parts, &mut record) {
+    let mut after = After::default();
+    let mut result = match choose_rule(&config, port, &host, &parts, &mut record) {
         Err(refusal) => Err(refusal),
         Ok(candidate) => {
             let exchange = Exchange {
@@ -70,6 +78,10 @@ pub(super) async fn answer(
                 path: parts.uri.path().to_string(),
                 parts,
                 body: AnyBody::Incoming(body),
+                held: None,
+                peer,
+                caller: Caller::default(),
+                after: &mut after,
                 record: &mut record,
                 hostname: None,
                 tokens: None,
@@ -86,25 +98,18 @@ pub(super) async fn answer(
             .await
         }
     };
-    let result = match talk {
-        None => result,
-        Some(talk) => shown(talk, result, &mut changes).await,
-    };
-    finish(result, &changes, record)
-}
-
-/// Shows an upstream's answer to the processor that saw its request, after all header changes (facts 9.1).
-async fn shown(
-    talk: Talk,
-    mut result: Result<Reply, Refusal>,
-    changes: &mut Vec<Cow<'_, HeaderChange>>,
-) -> Result<Reply, Refusal> {
+    // The processor that saw the request sees the answer last, as all else has changed it (facts 9.1).
     if let Ok(reply) = &mut result {
         for change in changes.drain(..) {
             change.apply(&mut reply.parts.headers);
         }
+        after.reply(reply, &mut record).await;
     }
-    talk.answer(result).await
+    let result = match talk {
+        None => result,
+        Some(talk) => talk.answer(result).await,
+    };
+    finish(result, &changes, &after, record)
 }
 
 /// Runs something with a time limit, if there is one.
@@ -153,15 +158,22 @@ fn choose_rule<'a>(
 fn finish(
     result: Result<Reply, Refusal>,
     changes: &[Cow<HeaderChange>],
+    after: &After,
     mut record: Record,
 ) -> Response<AnswerBody> {
-    let mut response = match result {
+    match result {
         Err(refusal) => {
             record.status = Some(refusal.status);
             if !refusal.reason.is_empty() {
                 record.fail(refusal.reason, refusal.body.clone());
             }
-            refusal.into_response()
+            let (mut parts, mut body) = refusal.into_response().into_parts();
+            for change in changes {
+                change.apply(&mut parts.headers);
+            }
+            after.own(&mut parts, &mut body, &record);
+            record.status = Some(parts.status);
+            Response::from_parts(parts, Either::Left(Full::new(body)))
         }
         Ok(Reply { mut parts, body }) => {
             record.status = Some(parts.status);
@@ -176,9 +188,5 @@ fn finish(
             };
             Response::from_parts(parts, body)
         }
-    };
-    for change in changes {
-        change.apply(response.headers_mut());
     }
-    response
 }

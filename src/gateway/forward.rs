@@ -57,9 +57,14 @@ impl Exchange<'_> {
             Some(Auth::Bearer(value)) => {
                 head.headers.insert(header::AUTHORIZATION, value.clone());
             }
+            // A token that authentication took is given back (facts 5).
+            Some(Auth::Passthrough) => {
+                if let Some(token) = self.caller.token() {
+                    head.headers.insert(header::AUTHORIZATION, token.clone());
+                }
+            }
             // What is made for each request is added when the rest is there.
-            Some(Auth::Passthrough | Auth::Aws(_) | Auth::UsualAws | Auth::UsualGoogle(_))
-            | None => {}
+            Some(Auth::Aws(_) | Auth::UsualAws | Auth::UsualGoogle(_)) | None => {}
         }
         Ok(head)
     }

@@ -8,8 +8,10 @@
 mod acceptor;
 mod admin;
 mod admit;
+mod ask;
 mod bind;
 mod body;
+mod cel;
 mod choose;
 mod clock;
 mod compile;
@@ -43,6 +45,7 @@ mod rotate;
 mod serve;
 mod state;
 mod tls;
+mod transform;
 mod transport;
 
 pub use compile::{Compiled, compile};

@@ -22,11 +22,19 @@ impl<'a> Exchange<'a> {
         if let Some(what) = &rule.traffic.refused {
             return Err(Refusal::unsupported(what));
         }
+        if let Some(transformation) = &rule.traffic.transformation {
+            self.plan(transformation).await;
+        }
         if let Some(basic) = &rule.traffic.basic {
             basic.check(&mut self.parts.headers).await?;
         }
         if let Some(keys) = &rule.traffic.api_keys {
             keys.check(&mut self.parts.headers)?;
+        }
+        self.after.caller = self.caller.clone();
+        if let Some(authorization) = &rule.traffic.authorization {
+            self.hold(authorization.needs()).await;
+            authorization.check(&self.facts(&[]))?;
         }
         if let Some(limit) = &rule.traffic.limit {
             let bucket = self.plane.bucket(limit);
@@ -40,6 +48,12 @@ impl<'a> Exchange<'a> {
                 Processed::Goes(open) => *talk = Some(open),
                 Processed::Answered(reply) => return Ok(*reply),
             }
+            // It may have changed the body.
+            self.held = None;
+        }
+        let transformation = rule.traffic.transformation.as_ref();
+        if let Some(change) = transformation.and_then(|t| t.request.as_ref()) {
+            self.transform(change).await;
         }
         if let Some(csrf) = &rule.traffic.csrf
             && !csrf.allows(&self.parts.method, authority, &self.parts.headers)

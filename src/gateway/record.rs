@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use http::{Method, StatusCode, Version};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::clock;
 use super::config::Logging;
@@ -76,6 +76,31 @@ impl Record {
             model: None,
             failure: None,
         }
+    }
+
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// What expressions call `llm`.
+    pub fn llm(&self) -> Option<Value> {
+        let call = self.model.as_ref()?;
+        let usage = &call.usage;
+        let mut known = json!({"provider": call.provider, "requestModel": call.model});
+        let mut tell = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                known[name] = value;
+            }
+        };
+        tell("responseModel", usage.model.as_deref().map(Value::from));
+        tell("inputTokens", usage.input.map(Value::from));
+        tell("outputTokens", usage.output.map(Value::from));
+        let both = usage.input.zip(usage.output);
+        tell(
+            "totalTokens",
+            both.map(|(input, output)| Value::from(input + output)),
+        );
+        Some(known)
     }
 
     pub fn calls(&mut self, kind: RouteType, provider: &'static str, model: &str) {

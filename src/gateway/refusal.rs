@@ -3,9 +3,6 @@
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
-use http_body_util::{Either, Full};
-
-use super::body::AnswerBody;
 
 /// Why a request was not passed on, or what came back instead of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,6 +142,11 @@ impl Refusal {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "BackendAuth", body)
     }
 
+    pub fn authorization() -> Refusal {
+        let status = StatusCode::FORBIDDEN;
+        Refusal::new(status, "Authorization", "authorization failed")
+    }
+
     pub fn preflight(headers: Vec<(HeaderName, HeaderValue)>) -> Refusal {
         Refusal {
             headers,
@@ -193,10 +195,10 @@ impl Refusal {
         Refusal::new(status, "Unsupported", what)
     }
 
-    pub fn into_response(self) -> Response<AnswerBody> {
+    pub fn into_response(self) -> Response<Bytes> {
         let body = Bytes::from(self.body);
         let content = self.content.filter(|_| !body.is_empty());
-        let mut response = Response::new(Either::Left(Full::new(body)));
+        let mut response = Response::new(body);
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.extend(self.headers);

@@ -2,6 +2,7 @@
 //! socket, what a browser may do.
 
 mod admin;
+mod expression;
 mod ext_proc;
 mod https;
 mod processor;

@@ -9,11 +9,12 @@ use super::status::unsupported;
 use crate::gateway::duration;
 use crate::gateway::object::{World, dig, list, namespace, text};
 use crate::gateway::policy::{
-    ApiKeys, Basic, Cors, Csrf, Direct, ExtProc, Limit, Traffic, read_headers,
+    ApiKeys, Authorization, Basic, Cors, Csrf, Direct, ExtProc, Limit, Traffic, Transformation,
+    read_headers,
 };
 
 /// Traffic fields that decide who may call. A route they cover fails closed while they are not here.
-const ACCESS_CONTROL: [&str; 3] = ["jwtAuthentication", "extAuth", "authorization"];
+const ACCESS_CONTROL: [&str; 2] = ["jwtAuthentication", "extAuth"];
 
 /// What a policy's fields came to.
 #[derive(Default)]
@@ -72,6 +73,16 @@ impl Outcome {
             }
             "basicAuthentication" => {
                 self.traffic.basic = self.access(Basic::read(world, place, spec));
+            }
+            "transformation" => {
+                let (transformation, failures) = Transformation::read(spec);
+                self.has_effect |= transformation.is_some();
+                self.traffic.transformation = transformation.map(Arc::new);
+                self.failures.extend(failures);
+            }
+            "phase" => {}
+            "authorization" => {
+                self.traffic.authorization = self.access(Authorization::read(spec));
             }
             other => {
                 let what = format!("traffic.{other}");

@@ -1,7 +1,9 @@
 //! What AgentgatewayPolicies ask of requests, one file a policy: how it is read and what it does (facts 7.2).
 
 mod api_key;
+mod authorization;
 mod basic;
+mod caller;
 mod cors;
 mod csrf;
 mod direct;
@@ -9,6 +11,7 @@ mod ext_proc;
 mod headers;
 mod htpasswd;
 mod limit;
+mod transformation;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +20,9 @@ use http::header::{AUTHORIZATION, HeaderMap};
 
 use super::config::HeaderChange;
 pub use api_key::ApiKeys;
+pub use authorization::Authorization;
 pub use basic::Basic;
+pub use caller::Caller;
 pub use cors::Cors;
 pub use csrf::Csrf;
 pub use direct::Direct;
@@ -26,6 +31,7 @@ pub(super) use ext_proc::{Processed, Talk};
 pub(super) use headers::read as read_headers;
 pub(super) use limit::{Bucket, Buckets};
 pub use limit::{Counts, Limit};
+pub use transformation::{Change, Effect, Transformation};
 
 /// Every field of `traffic`; the most specific level wins field by field (facts 7.1).
 #[derive(Debug, Clone, Default)]
@@ -35,6 +41,9 @@ pub struct Traffic {
     pub cors: Option<Arc<Cors>>,
     pub api_keys: Option<Arc<ApiKeys>>,
     pub basic: Option<Arc<Basic>>,
+    /// The rules of every level together: they add up.
+    pub authorization: Option<Arc<Authorization>>,
+    pub transformation: Option<Arc<Transformation>>,
     pub request_headers: Option<Arc<HeaderChange>>,
     pub response_headers: Option<Arc<HeaderChange>>,
     pub direct: Option<Arc<Direct>>,
@@ -53,6 +62,11 @@ impl Traffic {
             cors: self.cors.or_else(|| less.cors.clone()),
             api_keys: self.api_keys.or_else(|| less.api_keys.clone()),
             basic: self.basic.or_else(|| less.basic.clone()),
+            authorization: match (self.authorization, &less.authorization) {
+                (Some(more), Some(less)) => Some(Arc::new(Authorization::clone(&more).and(less))),
+                (more, less) => more.or_else(|| less.clone()),
+            },
+            transformation: self.transformation.or_else(|| less.transformation.clone()),
             request_headers: self
                 .request_headers
                 .or_else(|| less.request_headers.clone()),
