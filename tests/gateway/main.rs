@@ -4,6 +4,7 @@
 mod admin;
 mod ext_proc;
 mod processor;
+mod provider;
 mod refusal;
 mod stream;
 #[path = "../support/mod.rs"]
