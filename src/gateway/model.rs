@@ -16,8 +16,9 @@ use super::config::{Auth, Provider};
 use super::exchange::{Exchange, Reply, ReplyBody};
 use super::forward::with_query;
 use super::llm::{
-    ANSWER_LIMIT, BODY_LIMIT, Context, Dialect, Meter, Prompt, RouteType, Translated, authorise,
-    is_foreign_error, read_answer, read_error, read_prompt, signing_region, translator,
+    ANSWER_LIMIT, BODY_LIMIT, Coding, Context, Dialect, Meter, Prompt, RouteType, Translated,
+    authorise, is_foreign_error, read_answer, read_error, read_prompt, signing_region, translator,
+    unpack,
 };
 use super::policy::Bucket;
 use super::refusal::Refusal;
@@ -212,8 +213,12 @@ impl Call<'_> {
     async fn reply(self, answer: Response<Incoming>, asked: Asked) -> Result<Reply, Refusal> {
         let (parts, body) = answer.into_parts();
         let body = AnyBody::Incoming(body);
-        let is_encoded = parts.headers.contains_key(header::CONTENT_ENCODING);
-        match (parts.status.is_success(), asked.is_stream || is_encoded) {
+        // What can't be unpacked can only go by, and only to a client of the same API.
+        let goes_by = Coding::of(&parts.headers) == Coding::Other;
+        if goes_by && is_foreign_error(self.kind, asked.dialect) {
+            return Err(unread_answer("its content-encoding is not supported"));
+        }
+        match (parts.status.is_success(), asked.is_stream || goes_by) {
             (true, false) => self.whole(parts, body, asked).await,
             (true, true) => Ok(self.stream(parts, body, asked)),
             (false, _) => self.failed(parts, body, asked.dialect).await,
@@ -238,7 +243,9 @@ impl Call<'_> {
         parts.headers.remove(header::CONTENT_LENGTH);
         let events = HeaderValue::from_static("text/event-stream");
         parts.headers.insert(header::CONTENT_TYPE, events);
-        let body = Translated::new(body, translator, usage);
+        let coding = Coding::of(&parts.headers);
+        parts.headers.remove(header::CONTENT_ENCODING);
+        let body = Translated::new(body, translator, coding, usage);
         let body = AnyBody::Made(UnsyncBoxBody::new(body));
         let body = ReplyBody::Passing(body, Some(meter));
         Reply { parts, body }
@@ -255,8 +262,8 @@ impl Call<'_> {
             let body = ReplyBody::Passing(body, None);
             return Ok(Reply { parts, body });
         }
-        let body = read_error(self.kind, dialect, hold(body).await?).map_err(unwritten)?;
-        parts.headers.remove(header::CONTENT_LENGTH);
+        let body = read_error(self.kind, dialect, hold(&mut parts, body).await?);
+        let body = body.map_err(unwritten)?;
         let body = ReplyBody::Whole(body);
         Ok(Reply { parts, body })
     }
@@ -268,33 +275,43 @@ impl Call<'_> {
         body: AnyBody,
         asked: Asked,
     ) -> Result<Reply, Refusal> {
-        let bytes = hold(body).await?;
+        let bytes = hold(&mut parts, body).await?;
         if parts.status == StatusCode::NO_CONTENT {
             let body = ReplyBody::Whole(Bytes::new());
             return Ok(Reply { parts, body });
         }
         let answer =
-            read_answer(self.kind, asked.dialect, &asked.model, bytes).map_err(|error| {
-                Refusal::processing(format_args!("failed to parse response: {error}"))
-            })?;
+            read_answer(self.kind, asked.dialect, &asked.model, bytes).map_err(unread_answer)?;
         let usage = answer.usage();
         if let Some(tokens) = asked.tokens {
             tokens.charge(usage.tokens());
         }
         self.exchange.record.used(usage);
-        parts.headers.remove(header::CONTENT_LENGTH);
         let body = ReplyBody::Whole(answer.into_body().map_err(unwritten)?);
         Ok(Reply { parts, body })
     }
 }
 
-/// The provider's whole body.
-async fn hold(body: AnyBody) -> Result<Bytes, Refusal> {
-    match body::read(body, ANSWER_LIMIT).await {
-        Ok(bytes) => Ok(bytes),
-        Err(ReadError::TooLarge) => Err(Refusal::processing("response was too large")),
-        Err(ReadError::Broken(error)) => Err(Refusal::upstream(&format!("SendRequest: {error}"))),
+/// The provider's whole body, unpacked; headers that say how long and how packed it was are removed.
+async fn hold(parts: &mut response::Parts, body: AnyBody) -> Result<Bytes, Refusal> {
+    let bytes = match body::read(body, ANSWER_LIMIT).await {
+        Ok(bytes) => bytes,
+        Err(ReadError::TooLarge) => return Err(Refusal::processing("response was too large")),
+        Err(ReadError::Broken(error)) => {
+            return Err(Refusal::upstream(&format!("SendRequest: {error}")));
+        }
+    };
+    let coding = Coding::of(&parts.headers);
+    parts.headers.remove(header::CONTENT_LENGTH);
+    if coding != Coding::Gzip {
+        return Ok(bytes);
     }
+    parts.headers.remove(header::CONTENT_ENCODING);
+    unpack(&bytes, ANSWER_LIMIT).map_err(unread_answer)
+}
+
+fn unread_answer(cause: impl std::fmt::Display) -> Refusal {
+    Refusal::processing(format_args!("failed to parse response: {cause}"))
 }
 
 fn unwritten(cause: impl std::fmt::Display) -> Refusal {
@@ -305,7 +322,8 @@ fn unread(cause: impl std::fmt::Display) -> Refusal {
     Refusal::processing(format_args!("failed to parse request: {cause}"))
 }
 
-/// A compressed answer could not be read; a client that insists still gets one through Passthrough.
+/// Nothing is won by it on the way from a provider, and an answer that is passed on as it is could not be
+/// read along with. A client that insists still gets one through Passthrough.
 fn refuse_compression(headers: &mut HeaderMap) {
     if headers.contains_key(header::ACCEPT_ENCODING) {
         headers.insert(

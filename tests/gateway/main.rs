@@ -6,6 +6,7 @@ mod expression;
 mod ext_proc;
 mod https;
 mod processor;
+mod provider;
 mod refusal;
 mod reload;
 mod service;

@@ -4,6 +4,7 @@
 mod answer;
 mod anthropic;
 mod chunk;
+mod coding;
 mod converse;
 mod credential;
 mod failure;
@@ -17,6 +18,7 @@ mod stream;
 mod usage;
 
 pub(super) use answer::read as read_answer;
+pub(super) use coding::{Coding, unpack};
 pub(super) use converse::Context;
 pub(super) use credential::{authorise, google, signing_region};
 pub(super) use failure::{is_foreign as is_foreign_error, read as read_error};

@@ -18,6 +18,8 @@ pub struct Sniffer {
 struct Event {
     model: Option<String>,
     usage: Option<Tokens>,
+    /// Anthropic's first event has its `message` where OpenAI's have their `response`.
+    #[serde(alias = "message")]
     response: Option<Inner>,
 }
 
@@ -119,6 +121,19 @@ mod tests {
             model: Some("m".into()),
             input: Some(1),
             output: Some(2),
+        };
+        assert_eq!(sniffer.usage, expected);
+    }
+
+    #[test]
+    fn anthropics_events_are_understood_too() {
+        let mut sniffer = Sniffer::default();
+        sniffer.see(b"data: {\"type\":\"message_start\",\"message\":{\"model\":\"m\",\"usage\":{\"input_tokens\":9,\"output_tokens\":1}}}\n\n");
+        sniffer.see(b"data: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":4}}\n\n");
+        let expected = Usage {
+            model: Some("m".into()),
+            input: Some(9),
+            output: Some(4),
         };
         assert_eq!(sniffer.usage, expected);
     }

@@ -10,11 +10,14 @@ use hyper::body::{Body, Frame};
 use super::Translator;
 use crate::gateway::body::{AnyBody, BoxError};
 use crate::gateway::llm::Usage;
+use crate::gateway::llm::coding::{Coding, Unpacker};
 
 /// Ends when the provider's body ends; what has come of it until then is not held back.
 pub struct Translated {
     inner: AnyBody,
     translator: Box<dyn Translator>,
+    /// For a stream that came compressed.
+    unpacker: Option<Unpacker>,
     /// Where the meter finds what the stream has cost.
     usage: Arc<Mutex<Usage>>,
 }
@@ -23,11 +26,13 @@ impl Translated {
     pub fn new(
         inner: AnyBody,
         translator: Box<dyn Translator>,
+        coding: Coding,
         usage: Arc<Mutex<Usage>>,
     ) -> Translated {
         Translated {
             inner,
             translator,
+            unpacker: (coding == Coding::Gzip).then(Unpacker::new),
             usage,
         }
     }
@@ -52,7 +57,13 @@ impl Body for Translated {
                 continue;
             };
             let mut out = Vec::new();
-            this.translator.push(&piece, &mut out);
+            match &mut this.unpacker {
+                None => this.translator.push(&piece, &mut out),
+                Some(unpacker) => match unpacker.push(&piece) {
+                    Ok(plain) => this.translator.push(&plain, &mut out),
+                    Err(error) => return Poll::Ready(Some(Err(error.into()))),
+                },
+            }
             if !out.is_empty() {
                 let mut usage = this.usage.lock().unwrap_or_else(PoisonError::into_inner);
                 usage.clone_from(this.translator.usage());
