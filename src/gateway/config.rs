@@ -171,8 +171,8 @@ pub struct Backend {
 
 #[derive(Debug)]
 pub enum BackendKind {
-    Static(Origin),
-    Ai(Provider),
+    Static(Box<Origin>),
+    Ai(Box<Provider>),
 }
 
 /// One model provider behind an `ai` backend.

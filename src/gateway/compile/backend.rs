@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::reference::origin;
 use super::status::{Problem, UNSUPPORTED, unsupported};
 use super::{ai, auth, tls};
-use crate::gateway::config::{Backend, BackendKind, Origin, Provider};
+use crate::gateway::config::{Backend, BackendKind};
 use crate::gateway::duration;
 use crate::gateway::object::{World, dig, namespace, port, text};
 use crate::gateway::tls::Tls;
@@ -57,14 +57,14 @@ pub(super) fn translate(world: &World, object: &Value) -> Result<Backend, Proble
 fn with_version(kind: BackendKind, version: &str) -> BackendKind {
     let http2 = version == "HTTP2";
     match kind {
-        BackendKind::Static(origin) => BackendKind::Static(Origin { http2, ..origin }),
-        BackendKind::Ai(provider) => BackendKind::Ai(Provider {
-            origin: Origin {
-                http2,
-                ..provider.origin
-            },
-            ..provider
-        }),
+        BackendKind::Static(mut origin) => {
+            origin.http2 = http2;
+            BackendKind::Static(origin)
+        }
+        BackendKind::Ai(mut provider) => {
+            provider.origin.http2 = http2;
+            BackendKind::Ai(provider)
+        }
     }
 }
 
@@ -111,7 +111,8 @@ fn unsupported_parts(spec: &Value) -> Vec<String> {
 fn kind(world: &World, spec: &Value, tls: Option<Tls>) -> Result<BackendKind, String> {
     if let Some(fixed) = spec.get("static") {
         let host = text(fixed, &["host"]);
-        return origin(world, host, port(fixed, &["port"]), tls).map(BackendKind::Static);
+        return origin(world, host, port(fixed, &["port"]), tls)
+            .map(|origin| BackendKind::Static(Box::new(origin)));
     }
-    ai::read(world, spec, tls).map(BackendKind::Ai)
+    ai::read(world, spec, tls).map(|provider| BackendKind::Ai(Box::new(provider)))
 }

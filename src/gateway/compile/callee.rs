@@ -46,7 +46,7 @@ fn called(world: &World, object: &Value) -> Callee {
     match backend::translate(world, object) {
         Ok(backend) => Callee {
             origin: match backend.kind {
-                BackendKind::Static(origin) => Some(origin),
+                BackendKind::Static(origin) => Some(*origin),
                 _ => None,
             },
             auth: backend.auth,

@@ -87,7 +87,8 @@ mod tests {
         fs::create_dir(folder.path().join(".aws")).unwrap();
         fs::write(folder.path().join(".aws/credentials"), FILE).unwrap();
         let home = folder.path().to_str().unwrap().to_string();
-        let cases: [(&[(&str, &str)], [Option<&str>; 3]); 3] = [
+        type Case<'a> = (&'a [(&'a str, &'a str)], [Option<&'a str>; 3]);
+        let cases: [Case; 3] = [
             (&[], [Some("A"), Some("B"), None]),
             (
                 &[("AWS_PROFILE", "work")],
