@@ -1,16 +1,16 @@
 //! Converse's whole answers in the form that the client asked for.
 
-use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::Error as _;
 use serde_json::{Map, Value, json};
 
+use super::reason::StopReason;
+use super::tokens::{NOTHING, Tokens};
 use crate::gateway::clock;
+use crate::gateway::llm::RouteType;
 use crate::gateway::llm::answer::{
-    Answer, Choice, ChoiceMessage, Completion, CompletionUsage, Message, MessageContent,
-    MessageUsage, Response, ResponseUsage,
+    Answer, Choice, ChoiceMessage, Completion, Message, MessageContent, Response, ResponseUsage,
 };
-use crate::gateway::llm::{RouteType, failure};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -60,117 +60,6 @@ struct ReasoningText {
     text: String,
     signature: Option<String>,
 }
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Tokens {
-    #[serde(rename = "inputTokens")]
-    pub input: u64,
-    #[serde(rename = "outputTokens")]
-    pub output: u64,
-    #[serde(rename = "totalTokens")]
-    pub total: u64,
-    #[serde(rename = "cacheReadInputTokens")]
-    pub cache_read: Option<u64>,
-    #[serde(rename = "cacheWriteInputTokens")]
-    pub cache_written: Option<u64>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StopReason {
-    ContentFiltered,
-    EndTurn,
-    GuardrailIntervened,
-    MaxTokens,
-    ModelContextWindowExceeded,
-    StopSequence,
-    ToolUse,
-}
-
-impl StopReason {
-    /// In OpenAI's words.
-    pub fn finish(self) -> &'static str {
-        match self {
-            StopReason::EndTurn | StopReason::StopSequence => "stop",
-            StopReason::MaxTokens | StopReason::ModelContextWindowExceeded => "length",
-            StopReason::ContentFiltered | StopReason::GuardrailIntervened => "content_filter",
-            StopReason::ToolUse => "tool_calls",
-        }
-    }
-
-    /// In Anthropic's words.
-    pub fn anthropic(self) -> &'static str {
-        match self {
-            StopReason::EndTurn => "end_turn",
-            StopReason::MaxTokens => "max_tokens",
-            StopReason::ModelContextWindowExceeded => "model_context_window_exceeded",
-            StopReason::StopSequence => "stop_sequence",
-            StopReason::ToolUse => "tool_use",
-            StopReason::ContentFiltered | StopReason::GuardrailIntervened => "refusal",
-        }
-    }
-
-    /// How a response of OpenAI's has ended: its status, and the field that says why.
-    pub fn status(self) -> (&'static str, Option<(&'static str, Value)>) {
-        match self {
-            StopReason::EndTurn | StopReason::StopSequence | StopReason::ToolUse => {
-                ("completed", None)
-            }
-            StopReason::MaxTokens | StopReason::ModelContextWindowExceeded => {
-                let why = json!({"reason": "max_output_tokens"});
-                ("incomplete", Some(("incomplete_details", why)))
-            }
-            StopReason::ContentFiltered | StopReason::GuardrailIntervened => {
-                let why =
-                    json!({"code": "content_filter", "message": "Content filtered by guardrails"});
-                ("failed", Some(("error", why)))
-            }
-        }
-    }
-}
-
-impl Tokens {
-    pub fn completion(self) -> CompletionUsage {
-        let usage =
-            CompletionUsage::counted(self.input, self.output, self.cache_read, self.cache_written);
-        CompletionUsage {
-            total_tokens: self.total,
-            ..usage
-        }
-    }
-
-    pub fn message(self) -> MessageUsage {
-        let mut rest = Map::new();
-        for (field, tokens) in [
-            ("cache_creation_input_tokens", self.cache_written),
-            ("cache_read_input_tokens", self.cache_read),
-        ] {
-            rest.extend(tokens.map(|tokens| (field.to_string(), tokens.into())));
-        }
-        MessageUsage {
-            input_tokens: self.input,
-            output_tokens: self.output,
-            rest,
-        }
-    }
-
-    /// In the order of OpenAI's own types.
-    pub fn response(self) -> Value {
-        json!({"input_tokens": self.input, "input_tokens_details": {"cached_tokens": self.cache_read.unwrap_or(0)},
-            "output_tokens": self.output, "output_tokens_details": {"reasoning_tokens": 0},
-            "total_tokens": self.input.saturating_add(self.output)})
-    }
-}
-
-/// Where Bedrock counts nothing.
-const NOTHING: Tokens = Tokens {
-    input: 0,
-    output: 0,
-    total: 0,
-    cache_read: None,
-    cache_written: None,
-};
 
 /// Reads an answer; `model` is the one that was asked for, since Converse does not say.
 pub fn read(kind: RouteType, body: &[u8], model: &str) -> serde_json::Result<Answer> {
@@ -324,23 +213,6 @@ fn response(content: Vec<Block>, reason: StopReason, usage: Tokens, model: &str)
     }
 }
 
-#[derive(Deserialize)]
-struct Failure {
-    #[serde(alias = "Message")]
-    message: String,
-}
-
-/// Reads an error of Bedrock's in the form of the client's API.
-pub fn read_error(kind: RouteType, body: &[u8]) -> serde_json::Result<Bytes> {
-    let failure: Failure = serde_json::from_slice(body)?;
-    match kind {
-        RouteType::Messages | RouteType::AnthropicTokenCount => {
-            Ok(failure::anthropic(&failure.message))
-        }
-        _ => failure::openai(&failure.message),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::collection::vec;
@@ -421,30 +293,10 @@ mod tests {
         }
     }
 
-    #[test]
-    fn an_error_is_in_the_clients_form() {
-        let body = br#"{"message":"no access"}"#;
-        let table = [
-            (
-                RouteType::Completions,
-                r#"{"event_id":null,"error":{"type":"invalid_request_error","message":"no access"}}"#,
-            ),
-            (
-                RouteType::Messages,
-                r#"{"type":"error","error":{"type":"invalid_request_error","message":"no access"}}"#,
-            ),
-        ];
-        for (kind, expected) in table {
-            assert_eq!(read_error(kind, body).unwrap(), expected);
-        }
-        assert!(read_error(RouteType::Completions, b"<html>").is_err());
-    }
-
     proptest! {
         #[test]
         fn nothing_panics_on_any_bytes(bytes in vec(any::<u8>(), 0..200)) {
             let _ = read(RouteType::Messages, &bytes, "m");
-            let _ = read_error(RouteType::Messages, &bytes);
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
-use super::answer::{StopReason, Tokens};
 use super::frame::Frame;
+use super::reason::StopReason;
+use super::tokens::Tokens;
 
 #[derive(Debug)]
 pub enum Event {

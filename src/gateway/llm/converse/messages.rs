@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::answer::{StopReason, Tokens, message_id};
+use super::answer::message_id;
 use super::event::{Delta, Event, Start};
 use super::frame::Frames;
+use super::reason::StopReason;
+use super::tokens::Tokens;
 use crate::gateway::llm::Usage;
 use crate::gateway::llm::stream::{Translator, write_event};
 

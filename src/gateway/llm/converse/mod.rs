@@ -5,19 +5,23 @@ mod answer;
 mod chunks;
 mod count;
 mod event;
+mod failure;
 mod frame;
 mod from_completions;
 mod from_messages;
 mod from_responses;
 mod messages;
+mod reason;
 mod request;
 mod responses;
+mod tokens;
 
 use http::header::HeaderMap;
 
-pub use answer::{read as read_answer, read_error};
+pub use answer::read as read_answer;
 pub use chunks::Chunks;
 pub use count::{from_messages as count_tokens, read as read_count};
+pub use failure::read as read_error;
 pub use from_completions::translate as from_completions;
 pub use from_messages::translate as from_messages;
 pub use from_responses::translate as from_responses;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::answer::{StopReason, Tokens};
 use super::event::{Delta, Event, Start};
 use super::frame::Frames;
+use super::reason::StopReason;
+use super::tokens::Tokens;
 use crate::gateway::clock;
 use crate::gateway::llm::Usage;
 use crate::gateway::llm::stream::{Translator, write_event};
