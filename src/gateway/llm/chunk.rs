@@ -39,17 +39,20 @@ pub struct Delta {
 
 #[derive(Debug, Serialize)]
 pub struct ToolCall {
-    pub index: u64,
-    /// Only the first piece of a call has an id, a type and a name.
+    pub index: usize,
+    /// Only the first piece of a call has an id, a type and a name: clients take a null for a new one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub r#type: Option<&'static str>,
     pub function: Function,
 }
 
 #[derive(Debug, Serialize)]
 pub struct Function {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    pub arguments: Option<String>,
+    pub arguments: String,
 }
 
 impl<'a> Chunk<'a> {

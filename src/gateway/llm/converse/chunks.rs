@@ -17,6 +17,8 @@ struct State {
     id: String,
     model: String,
     created: u64,
+    /// Blocks that are calls of tools, in order: OpenAI's clients count these alone.
+    calls: Vec<u64>,
     usage: Usage,
 }
 
@@ -29,6 +31,7 @@ impl Chunks {
                 id,
                 model: model.to_string(),
                 created: clock::unix(),
+                calls: Vec::new(),
                 usage: Usage::default(),
             },
         }
@@ -70,10 +73,14 @@ impl State {
                 index,
                 start: Start::Tool { id, name },
             } => {
-                let call = tool_call(index, Some((id, name)), None);
+                self.calls.push(index);
+                let call = tool_call(self.calls.len() - 1, Some((id, name)), String::new());
                 chunk.with(call, None).write(out);
             }
-            Event::BlockDelta { index, delta } => chunk.with(change(index, delta), None).write(out),
+            Event::BlockDelta { index, delta } => {
+                let call = self.calls.iter().position(|block| *block == index);
+                chunk.with(change(call, delta), None).write(out);
+            }
             Event::MessageStop(reason) => chunk
                 .with(Delta::default(), Some(reason.finish()))
                 .write(out),
@@ -87,7 +94,7 @@ impl State {
     }
 }
 
-fn change(index: u64, delta: Change) -> Delta {
+fn change(call: Option<usize>, delta: Change) -> Delta {
     match delta {
         Change::Text(text) => Delta {
             content: Some(text),
@@ -97,12 +104,14 @@ fn change(index: u64, delta: Change) -> Delta {
             reasoning_content: Some(text),
             ..Delta::default()
         },
-        Change::ToolInput(input) => tool_call(index, None, Some(input)),
+        Change::ToolInput(input) => {
+            call.map_or_else(Delta::default, |call| tool_call(call, None, input))
+        }
         Change::Signature(_) | Change::None => Delta::default(),
     }
 }
 
-fn tool_call(index: u64, begun: Option<(String, String)>, arguments: Option<String>) -> Delta {
+fn tool_call(index: usize, begun: Option<(String, String)>, arguments: String) -> Delta {
     let is_first = begun.is_some();
     let (id, name) = begun.unzip();
     let call = ToolCall {
@@ -153,14 +162,14 @@ mod tests {
                 "contentBlockStart",
                 r#"{"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"t","name":"f"}}}"#,
                 choice(
-                    r#"{"content":null,"tool_calls":[{"index":1,"id":"t","type":"function","function":{"name":"f","arguments":null}}]}"#,
+                    r#"{"content":null,"tool_calls":[{"index":0,"id":"t","type":"function","function":{"name":"f","arguments":""}}]}"#,
                 ),
             ),
             (
                 "contentBlockDelta",
                 r#"{"contentBlockIndex":1,"delta":{"toolUse":{"input":"{}"}}}"#,
                 choice(
-                    r#"{"content":null,"tool_calls":[{"index":1,"id":null,"type":null,"function":{"name":null,"arguments":"{}"}}]}"#,
+                    r#"{"content":null,"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}"#,
                 ),
             ),
             (
@@ -190,9 +199,10 @@ mod tests {
                 String::new(),
             ),
         ];
+        let mut chunks = Chunks::new("r".to_string(), "m");
+        chunks.state.created = 123;
         for (event, payload, expected) in table {
-            let (mut chunks, mut out) = (Chunks::new("r".to_string(), "m"), Vec::new());
-            chunks.state.created = 123;
+            let mut out = Vec::new();
             chunks.push(&written(event, payload), &mut out);
             assert_eq!(String::from_utf8(out).unwrap(), expected, "{event}");
         }

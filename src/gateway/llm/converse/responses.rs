@@ -24,13 +24,19 @@ struct State {
     model: String,
     created: u64,
     number: u64,
+    /// The message's text so far, once it has any. All blocks of text are one part of one message.
+    text: Option<String>,
     /// Calls of tools that are being told: their arguments so far.
     calls: BTreeMap<u64, Call>,
+    /// Calls that have been told.
+    told: Vec<Value>,
     reason: Option<StopReason>,
     usage: Usage,
 }
 
 struct Call {
+    /// Its place among the items: the message is always the first.
+    place: usize,
     id: String,
     name: String,
     arguments: String,
@@ -46,7 +52,9 @@ impl ResponseEvents {
                 model: model.to_string(),
                 created: clock::unix(),
                 number: 0,
+                text: None,
                 calls: BTreeMap::new(),
+                told: Vec::new(),
                 reason: None,
                 usage: Usage::default(),
             },
@@ -89,7 +97,7 @@ impl State {
     fn event(&mut self, event: Event, out: &mut Vec<u8>) {
         match event {
             Event::MessageStart => {
-                let response = self.response("in_progress", None, None);
+                let response = self.response("in_progress", Vec::new());
                 self.write(out, "response.created", json!({"response": response}));
                 let item = self.message("in_progress");
                 self.write(
@@ -106,44 +114,47 @@ impl State {
         }
     }
 
-    fn response(&self, status: &str, why: Option<(&str, Value)>, usage: Option<Value>) -> Value {
-        let mut response = json!({"created_at": self.created, "id": self.id, "model": self.model,
-            "object": "response", "output": [], "status": status});
-        for (field, value) in why.into_iter().chain(usage.map(|usage| ("usage", usage))) {
-            response[field] = value;
-        }
-        response
+    fn response(&self, status: &str, output: Vec<Value>) -> Value {
+        json!({"created_at": self.created, "id": self.id, "model": self.model,
+            "object": "response", "output": output, "status": status})
     }
 
     fn message(&self, status: &str) -> Value {
-        json!({"type": "message", "content": [], "id": self.message_id, "role": "assistant", "status": status})
+        let content: Vec<Value> = self.text.as_deref().map(part).into_iter().collect();
+        json!({"type": "message", "content": content, "id": self.message_id, "role": "assistant", "status": status})
+    }
+
+    /// Fields of an event that concerns the message's only part.
+    fn of_part(&self, field: &str, value: Value) -> Value {
+        let mut fields = json!({"item_id": self.message_id, "output_index": 0, "content_index": 0});
+        fields[field] = value;
+        fields
     }
 
     fn begin(&mut self, index: u64, start: Start, out: &mut Vec<u8>) {
         let Start::Tool { id, name } = start else {
-            let part =
-                json!({"type": "output_text", "annotations": [], "logprobs": null, "text": ""});
-            let fields = json!({"item_id": self.message_id, "output_index": index, "content_index": 0, "part": part});
-            return self.write(out, "response.content_part.added", fields);
+            return;
         };
         let call = Call {
+            place: 1 + self.told.len() + self.calls.len(),
             id,
             name,
             arguments: String::new(),
         };
-        let item = call.item("in_progress");
+        let fields = json!({"output_index": call.place, "item": call.item("in_progress")});
         self.calls.insert(index, call);
-        self.write(
-            out,
-            "response.output_item.added",
-            json!({"output_index": index, "item": item}),
-        );
+        self.write(out, "response.output_item.added", fields);
     }
 
     fn delta(&mut self, index: u64, delta: Delta, out: &mut Vec<u8>) {
         match delta {
             Delta::Text(text) | Delta::Thought(text) => {
-                let fields = json!({"item_id": self.message_id, "output_index": index, "content_index": 0, "delta": text});
+                if self.text.is_none() {
+                    let fields = self.of_part("part", part(""));
+                    self.write(out, "response.content_part.added", fields);
+                }
+                self.text.get_or_insert_default().push_str(&text);
+                let fields = self.of_part("delta", text.into());
                 self.write(out, "response.output_text.delta", fields);
             }
             Delta::ToolInput(text) => {
@@ -151,7 +162,7 @@ impl State {
                     return;
                 };
                 call.arguments.push_str(&text);
-                let fields = json!({"item_id": call.id, "output_index": index, "delta": text});
+                let fields = json!({"item_id": call.id, "output_index": call.place, "delta": text});
                 self.write(out, "response.function_call_arguments.delta", fields);
             }
             Delta::Signature(_) | Delta::None => {}
@@ -162,35 +173,43 @@ impl State {
         let Some(call) = self.calls.remove(&index) else {
             return;
         };
-        let fields = json!({"name": call.name, "item_id": call.id, "output_index": index, "arguments": call.arguments});
+        let fields = json!({"name": call.name, "item_id": call.id, "output_index": call.place, "arguments": call.arguments});
         self.write(out, "response.function_call_arguments.done", fields);
         let item = call.item("completed");
-        self.write(
-            out,
-            "response.output_item.done",
-            json!({"output_index": index, "item": item}),
-        );
+        self.told.push(item.clone());
+        let fields = json!({"output_index": call.place, "item": item});
+        self.write(out, "response.output_item.done", fields);
     }
 
     fn end(&mut self, tokens: Option<Tokens>, out: &mut Vec<u8>) {
-        let item = self.message("completed");
-        self.write(
-            out,
-            "response.output_item.done",
-            json!({"output_index": 0, "item": item}),
-        );
+        if let Some(text) = &self.text {
+            let done = self.of_part("text", text.as_str().into());
+            let part = self.of_part("part", part(text));
+            self.write(out, "response.output_text.done", done);
+            self.write(out, "response.content_part.done", part);
+        }
+        let message = self.message("completed");
+        let fields = json!({"output_index": 0, "item": message});
+        self.write(out, "response.output_item.done", fields);
+        let mut output = vec![message];
+        output.append(&mut self.told);
+        let (status, why) = self.reason.take().unwrap_or(StopReason::EndTurn).status();
+        let mut response = self.response(status, output);
+        if let Some((field, why)) = why {
+            response[field] = why;
+        }
         if let Some(tokens) = tokens {
             self.usage.input = Some(tokens.input);
             self.usage.output = Some(tokens.output);
+            response["usage"] = tokens.response();
         }
-        let (status, why) = self.reason.take().unwrap_or(StopReason::EndTurn).status();
-        let response = self.response(status, why, tokens.map(Tokens::response));
-        self.write(
-            out,
-            &format!("response.{status}"),
-            json!({"response": response}),
-        );
+        let fields = json!({"response": response});
+        self.write(out, &format!("response.{status}"), fields);
     }
+}
+
+fn part(text: &str) -> Value {
+    json!({"type": "output_text", "annotations": [], "logprobs": null, "text": text})
 }
 
 impl Call {
@@ -234,16 +253,28 @@ mod tests {
         ] {
             events.push(&written(event, payload), &mut out);
         }
+        let part = |text: &str| {
+            format!(r#"{{"type":"output_text","annotations":[],"logprobs":null,"text":"{text}"}}"#)
+        };
+        let message = format!(
+            r#"{{"type":"message","content":[{}],"id":"i","role":"assistant","status":"completed"}}"#,
+            part("pong")
+        );
+        let call = r#"{"type":"function_call","arguments":"{}","call_id":"t","name":"f","id":"t","status":"completed"}"#;
+        let usage = r#"{"input_tokens":150,"input_tokens_details":{"cached_tokens":0},"output_tokens":45,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":195}"#;
         let expected = [
-            r#"{"type":"response.created","sequence_number":1,"response":{"created_at":123,"id":"r","model":"m","object":"response","output":[],"status":"in_progress"}}"#,
-            r#"{"type":"response.output_item.added","sequence_number":2,"output_index":0,"item":{"type":"message","content":[],"id":"i","role":"assistant","status":"in_progress"}}"#,
-            r#"{"type":"response.output_text.delta","sequence_number":3,"item_id":"i","output_index":0,"content_index":0,"delta":"pong"}"#,
-            r#"{"type":"response.output_item.added","sequence_number":4,"output_index":1,"item":{"type":"function_call","arguments":"","call_id":"t","name":"f","id":"t","status":"in_progress"}}"#,
-            r#"{"type":"response.function_call_arguments.delta","sequence_number":5,"item_id":"t","output_index":1,"delta":"{}"}"#,
-            r#"{"type":"response.function_call_arguments.done","sequence_number":6,"name":"f","item_id":"t","output_index":1,"arguments":"{}"}"#,
-            r#"{"type":"response.output_item.done","sequence_number":7,"output_index":1,"item":{"type":"function_call","arguments":"{}","call_id":"t","name":"f","id":"t","status":"completed"}}"#,
-            r#"{"type":"response.output_item.done","sequence_number":8,"output_index":0,"item":{"type":"message","content":[],"id":"i","role":"assistant","status":"completed"}}"#,
-            r#"{"type":"response.completed","sequence_number":9,"response":{"created_at":123,"id":"r","model":"m","object":"response","output":[],"status":"completed","usage":{"input_tokens":150,"input_tokens_details":{"cached_tokens":0},"output_tokens":45,"output_tokens_details":{"reasoning_tokens":0},"total_tokens":195}}}"#,
+            r#"{"type":"response.created","sequence_number":1,"response":{"created_at":123,"id":"r","model":"m","object":"response","output":[],"status":"in_progress"}}"#.to_string(),
+            r#"{"type":"response.output_item.added","sequence_number":2,"output_index":0,"item":{"type":"message","content":[],"id":"i","role":"assistant","status":"in_progress"}}"#.to_string(),
+            format!(r#"{{"type":"response.content_part.added","sequence_number":3,"item_id":"i","output_index":0,"content_index":0,"part":{}}}"#, part("")),
+            r#"{"type":"response.output_text.delta","sequence_number":4,"item_id":"i","output_index":0,"content_index":0,"delta":"pong"}"#.to_string(),
+            r#"{"type":"response.output_item.added","sequence_number":5,"output_index":1,"item":{"type":"function_call","arguments":"","call_id":"t","name":"f","id":"t","status":"in_progress"}}"#.to_string(),
+            r#"{"type":"response.function_call_arguments.delta","sequence_number":6,"item_id":"t","output_index":1,"delta":"{}"}"#.to_string(),
+            r#"{"type":"response.function_call_arguments.done","sequence_number":7,"name":"f","item_id":"t","output_index":1,"arguments":"{}"}"#.to_string(),
+            format!(r#"{{"type":"response.output_item.done","sequence_number":8,"output_index":1,"item":{call}}}"#),
+            r#"{"type":"response.output_text.done","sequence_number":9,"item_id":"i","output_index":0,"content_index":0,"text":"pong"}"#.to_string(),
+            format!(r#"{{"type":"response.content_part.done","sequence_number":10,"item_id":"i","output_index":0,"content_index":0,"part":{}}}"#, part("pong")),
+            format!(r#"{{"type":"response.output_item.done","sequence_number":11,"output_index":0,"item":{message}}}"#),
+            format!(r#"{{"type":"response.completed","sequence_number":12,"response":{{"created_at":123,"id":"r","model":"m","object":"response","output":[{message},{call}],"status":"completed","usage":{usage}}}}}"#),
         ];
         let expected: String = expected
             .iter()
