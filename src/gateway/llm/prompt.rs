@@ -114,7 +114,8 @@ impl Prompt {
 mod tests {
     use super::*;
     use proptest::collection::vec;
-    use proptest::prelude::{any, proptest};
+    use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
+    use proptest::sample::select;
 
     fn written(prompt: Prompt, dialect: Dialect) -> serde_json::Result<Vec<u8>> {
         let headers = http::HeaderMap::new();
@@ -231,5 +232,57 @@ mod tests {
                 }
             }
         }
+
+        #[test]
+        fn nothing_panics_on_content_of_any_shape(content in json(), rest in json()) {
+            let message = serde_json::json!({"role": "user", "content": content, "tool_calls": rest});
+            let body = serde_json::json!({"model": "m", "messages": [message], "input": content, "system": content,
+                "tools": content, "tool_choice": rest, "metadata": rest, "thinking": rest, "stop": rest}).to_string();
+            for kind in RouteType::ALL {
+                for dialect in Dialect::ALL {
+                    if let Ok(prompt) = read(kind, &Bytes::copy_from_slice(body.as_bytes())) {
+                        let _ = written(prompt, dialect);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Any JSON, made of the words that the forms are made of.
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let words = [
+            "text",
+            "image",
+            "image_url",
+            "tool_use",
+            "tool_result",
+            "function",
+            "type",
+            "message",
+            "name",
+            "content",
+            "source",
+            "url",
+            "data:image/png;base64,AA",
+            "id",
+            "function_call",
+        ];
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            select(words.to_vec()).prop_map(Into::into),
+        ];
+        leaf.prop_recursive(4, 40, 5, move |inner| {
+            prop_oneof![
+                vec(inner.clone(), 0..5).prop_map(Into::into),
+                vec((select(words.to_vec()), inner), 0..5).prop_map(|fields| {
+                    let fields = fields
+                        .into_iter()
+                        .map(|(name, value)| (name.to_string(), value));
+                    serde_json::Value::Object(fields.collect())
+                }),
+            ]
+        })
     }
 }
