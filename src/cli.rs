@@ -135,6 +135,12 @@ pub enum Command {
         #[arg(long)]
         allow: String,
     },
+    /// A processor for demonstrations of extProc
+    #[command(hide = true)]
+    Processor {
+        #[arg(long)]
+        listen: SocketAddrV4,
+    },
 }
 
 const MOCK: &str = "\

@@ -40,6 +40,7 @@ pub async fn run(cli: Cli) -> u8 {
             Command::Gateway { socket, log, doors } => service::gateway(socket, log, &doors).await,
             Command::Relay { listen, to, allow } => service::relay(listen, to, &allow).await,
             Command::Mock(options) => mock::run(&options).await,
+            Command::Processor { listen } => service::processor(listen).await,
         }
     };
     let result = tokio::select! {
@@ -77,6 +78,7 @@ impl Command {
             Command::Gateway { .. } => "gateway",
             Command::Relay { .. } => "relay",
             Command::Mock(_) => "mock",
+            Command::Processor { .. } => "processor",
         }
     }
 }

@@ -5,10 +5,12 @@ use super::Outcome;
 use crate::cli::Doors;
 use crate::cluster::relay::Relay;
 use crate::error::{Error, Result};
+use crate::gateway::processor::serve_processor;
 use crate::gateway::{DoorPorts, RotatingFile, ServeOptions, serve};
 use std::io::Write;
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
+use tokio::net::TcpListener;
 
 pub async fn gateway(socket: PathBuf, log: Option<PathBuf>, doors: &Doors) -> Outcome {
     let said = socket.to_string_lossy().into_owned();
@@ -49,6 +51,18 @@ pub async fn relay(listen: SocketAddrV4, to: SocketAddrV4, allow: &str) -> Outco
         .map_err(|e| Error::new("the relay has no address", "gw up").because(&e))?;
     ready(&address.to_string())?;
     relay.serve(listener, log).await;
+    Ok(None)
+}
+
+pub async fn processor(listen: SocketAddrV4) -> Outcome {
+    let hint = "gw processor --listen 127.0.0.1:0";
+    let failed = |e: std::io::Error| Error::new("the processor can't listen", hint).because(&e);
+    let listener = TcpListener::bind(listen).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    ready(&address.to_string())?;
+    // It ends with its process: the command's own signals end it.
+    let served = serve_processor(listener, std::future::pending()).await;
+    served.map_err(|e| Error::new("the processor ended", hint).because(&e))?;
     Ok(None)
 }
 

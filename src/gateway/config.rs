@@ -12,6 +12,7 @@ use regex::Regex;
 use rustls::sign::CertifiedKey;
 
 use super::llm::{ProviderKind, RouteTypes, google};
+use super::mirror::Mirror;
 use super::policy::{Limit, Traffic};
 use super::tls::Tls;
 
@@ -122,6 +123,7 @@ pub enum Filter {
         path: Option<PathChange>,
     },
     Redirect(Redirect),
+    Mirror(Arc<Mirror>),
 }
 
 #[derive(Debug, Default, Clone)]

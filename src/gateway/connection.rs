@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -100,8 +101,18 @@ impl Connection {
                 .header_read_timeout(HEAD_TIMEOUT)
                 .max_buf_size(HEAD_LIMIT as usize)
                 .max_headers(HEADERS)
-                .serve_connection(stream, service);
-            drop(self.watcher.watch(served).await);
+                .serve_connection(stream, service)
+                .with_upgrades();
+            let (mut served, mut stopped) = (pin!(served), self.stopped);
+            tokio::select! {
+                _ = served.as_mut() => {}
+                _ = stopped.changed() => {
+                    served.as_mut().graceful_shutdown();
+                    let _ = served.await;
+                }
+            }
+            // Until now the port's end has waited for this connection.
+            drop(self.watcher);
         }
     }
 }

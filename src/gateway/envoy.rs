@@ -2,7 +2,9 @@
 
 use envoy_types::pb::envoy::config::core::v3 as core;
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
+use envoy_types::pb::google::protobuf::{self, Struct, value::Kind};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Map, Value};
 
 /// A head that can be changed: headers, and the parts of it that have names of their own, such as `:path`.
 pub(super) trait Head {
@@ -78,6 +80,17 @@ pub(super) fn set(head: &mut impl Head, options: &[core::HeaderValueOption]) {
     }
 }
 
+/// Sets plain headers; those that can't be one are left out.
+pub(super) fn set_plain(head: &mut impl Head, headers: &[core::HeaderValue]) {
+    for header in headers {
+        let option = core::HeaderValueOption {
+            header: Some(header.clone()),
+            ..core::HeaderValueOption::default()
+        };
+        set(head, &[option]);
+    }
+}
+
 fn put(headers: &mut HeaderMap, action: HeaderAppendAction, name: HeaderName, value: HeaderValue) {
     let is_there = headers.contains_key(&name);
     match action {
@@ -103,6 +116,30 @@ fn action(option: &core::HeaderValueOption) -> HeaderAppendAction {
             HeaderAppendAction::try_from(code).unwrap_or(HeaderAppendAction::AppendIfExistsOrAdd)
         }
     }
+}
+
+/// A JSON object as protobuf has it.
+pub(super) fn structure(fields: &Map<String, Value>) -> Struct {
+    let pairs = fields.iter();
+    Struct {
+        fields: pairs
+            .map(|(name, value)| (name.clone(), protobuf(value)))
+            .collect(),
+    }
+}
+
+fn protobuf(value: &Value) -> protobuf::Value {
+    let kind = match value {
+        Value::Null => Kind::NullValue(0),
+        Value::Bool(truth) => Kind::BoolValue(*truth),
+        Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap_or(f64::NAN)),
+        Value::String(text) => Kind::StringValue(text.clone()),
+        Value::Array(items) => Kind::ListValue(protobuf::ListValue {
+            values: items.iter().map(protobuf).collect(),
+        }),
+        Value::Object(fields) => Kind::StructValue(structure(fields)),
+    };
+    protobuf::Value { kind: Some(kind) }
 }
 
 #[cfg(test)]

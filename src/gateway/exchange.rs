@@ -23,6 +23,7 @@ use super::policy::{Bucket, Caller};
 use super::record::Record;
 use super::refusal::Refusal;
 use super::transform::After;
+use super::upgrade::{self, Tunnel, Upgrade};
 
 /// An upstream's answer, on its way back.
 pub(super) struct Reply {
@@ -33,11 +34,13 @@ pub(super) struct Reply {
 pub(super) enum ReplyBody {
     Whole(Bytes),
     Passing(AnyBody, Option<Meter>),
+    /// None: the connection is no longer HTTP.
+    Upgraded(Tunnel),
 }
 
 /// A request between the filters and the upstream.
 pub(super) struct Exchange<'a> {
-    pub plane: &'a Plane,
+    pub plane: &'a Arc<Plane>,
     pub parts: Parts,
     /// Path after rewrites, without the query.
     pub path: String,
@@ -53,16 +56,19 @@ pub(super) struct Exchange<'a> {
     pub hostname: Option<HeaderValue>,
     /// What the tokens of a model's answer are taken from.
     pub tokens: Option<Arc<Bucket>>,
+    /// What the client asked its connection to become.
+    pub upgrade: Option<Upgrade>,
 }
 
 /// Answers a request; whatever goes wrong becomes an answer too.
 pub(super) async fn answer(
-    plane: &Plane,
+    plane: &Arc<Plane>,
     port: u16,
     peer: SocketAddr,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Response<AnswerBody> {
     let config = plane.config();
+    let upgrade = Upgrade::asked(&mut request);
     let (parts, body) = request.into_parts();
     let authority = host::authority(&parts).to_string();
     let host = host::host_only(&authority);
@@ -85,6 +91,7 @@ pub(super) async fn answer(
                 record: &mut record,
                 hostname: None,
                 tokens: None,
+                upgrade,
             };
             let run = exchange.run(candidate, &authority, port, &mut changes, &mut talk);
             within(
@@ -109,7 +116,7 @@ pub(super) async fn answer(
         None => result,
         Some(talk) => talk.answer(result).await,
     };
-    finish(result, &changes, &after, record)
+    finish(plane, result, &changes, &after, record)
 }
 
 /// Runs something with a time limit, if there is one.
@@ -156,6 +163,7 @@ fn choose_rule<'a>(
 }
 
 fn finish(
+    plane: &Plane,
     result: Result<Reply, Refusal>,
     changes: &[Cow<HeaderChange>],
     after: &After,
@@ -177,9 +185,17 @@ fn finish(
         }
         Ok(Reply { mut parts, body }) => {
             record.status = Some(parts.status);
+            let kind = upgrade::kind(&parts.headers);
             remove_hop_by_hop(&mut parts.headers);
             let body = match body {
                 ReplyBody::Whole(bytes) => Either::Left(Full::new(bytes)),
+                ReplyBody::Upgraded(tunnel) => {
+                    if let Some(kind) = kind {
+                        upgrade::keep(&mut parts.headers, kind);
+                    }
+                    tunnel.join(record, &plane.connections);
+                    Either::Left(Full::default())
+                }
                 ReplyBody::Passing(inner, meter) => Either::Right(Streamed {
                     inner,
                     meter,

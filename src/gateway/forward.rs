@@ -1,9 +1,9 @@
 //! The last step of an exchange: the call to the upstream.
 
-use http::Request;
 use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
+use http::{Request, StatusCode};
 
 use super::body::AnyBody;
 use super::config::{Auth, Backend, BackendKind, Origin};
@@ -12,6 +12,7 @@ use super::header::remove_hop_by_hop;
 use super::host;
 use super::model;
 use super::refusal::Refusal;
+use super::upgrade;
 
 impl Exchange<'_> {
     pub async fn forward(self, backend: &Backend) -> Result<Reply, Refusal> {
@@ -25,14 +26,16 @@ impl Exchange<'_> {
     pub async fn relay(self, origin: &Origin, auth: Option<&Auth>) -> Result<Reply, Refusal> {
         self.record.endpoint = Some(origin.endpoint.clone());
         let path = with_query(&self.path, self.parts.uri.query());
-        let head = self.head(origin, auth, &path)?;
+        let mut head = self.head(origin, auth, &path)?;
+        if let Some(upgrade) = &self.upgrade {
+            upgrade.write(&mut head.headers);
+        }
         let request = Request::from_parts(head, self.body);
-        let (parts, body) = self
-            .plane
-            .transport()
-            .send(origin, request)
-            .await?
-            .into_parts();
+        let answer = self.plane.transport().send(origin, request).await?;
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            return upgrade::accept(self.upgrade, answer);
+        }
+        let (parts, body) = answer.into_parts();
         let body = ReplyBody::Passing(AnyBody::Incoming(body), None);
         Ok(Reply { parts, body })
     }

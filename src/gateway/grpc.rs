@@ -1,63 +1,59 @@
-//! Calls over gRPC that policies make: HTTP/2 to what the person named, one pool of connections for all of them.
+//! Calls over gRPC that policies make: HTTP/2 to what the person named, with the same pools, names
+//! and TLS as any upstream.
 
+use std::io;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::header::{AUTHORIZATION, HeaderValue};
-use http::uri::{PathAndQuery, Scheme};
-use http::{Request, Uri};
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client, ResponseFuture};
+use futures::future::BoxFuture;
+use http::header::AUTHORIZATION;
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use tonic::body::Body;
 use tower_service::Service;
 
+use super::body::AnyBody;
 use super::config::{Auth, Callee};
-use super::resolver::Resolver;
-use super::transport::pick;
+use super::plane::Plane;
 
-pub(super) type GrpcClient = Client<HttpConnector<Resolver>, Body>;
-
-/// A way to one destination; its connections are the pool's.
+/// A way to one destination.
 #[derive(Clone)]
 pub(super) struct Channel {
-    client: GrpcClient,
-    authorization: Option<HeaderValue>,
+    plane: Arc<Plane>,
+    callee: Arc<Callee>,
 }
 
 impl Channel {
-    /// The way to a callee and its address; none when it can't be called now.
-    pub fn to(client: &GrpcClient, callee: &Callee) -> Option<(Channel, Uri)> {
-        let origin = callee.origin.as_ref().filter(|o| o.tls.is_none())?;
-        let uri = Uri::builder()
-            .scheme(Scheme::HTTP)
-            .authority(pick(&origin.dial)?.clone())
-            .path_and_query(PathAndQuery::from_static("/"))
-            .build()
-            .ok()?;
-        let authorization = match &callee.auth {
-            Some(Auth::Bearer(value)) => Some(value.clone()),
-            _ => None,
-        };
-        let channel = Channel {
-            client: client.clone(),
-            authorization,
-        };
-        Some((channel, uri))
+    pub fn to(plane: &Arc<Plane>, callee: &Arc<Callee>) -> Channel {
+        Channel {
+            plane: Arc::clone(plane),
+            callee: Arc::clone(callee),
+        }
     }
 }
 
 impl Service<Request<Body>> for Channel {
-    type Response = http::Response<hyper::body::Incoming>;
-    type Error = hyper_util::client::legacy::Error;
-    type Future = ResponseFuture;
+    type Response = Response<Incoming>;
+    type Error = io::Error;
+    type Future = BoxFuture<'static, Result<Response<Incoming>, io::Error>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), io::Error>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> ResponseFuture {
-        if let Some(value) = &self.authorization {
-            request.headers_mut().insert(AUTHORIZATION, value.clone());
-        }
-        self.client.request(request)
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let Channel { plane, callee } = self.clone();
+        Box::pin(async move {
+            let origin = callee.origin.as_ref();
+            let origin = origin.ok_or_else(|| io::Error::other("nothing that can be called"))?;
+            if let Some(Auth::Bearer(value)) = &callee.auth {
+                request.headers_mut().insert(AUTHORIZATION, value.clone());
+            }
+            let request =
+                request.map(|body| AnyBody::Made(body.map_err(Into::into).boxed_unsync()));
+            let answer = plane.transport().send(origin, request).await;
+            answer.map_err(|refusal| io::Error::other(refusal.body))
+        })
     }
 }

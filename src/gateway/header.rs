@@ -63,15 +63,22 @@ pub(super) fn remove_hop_by_hop(headers: &mut HeaderMap) {
             }
         }
     }
+    let takes_trailers = headers
+        .get(header::TE)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.contains("trailers"));
     for name in [
         KEEP_ALIVE,
         PROXY_CONNECTION,
         header::TE,
-        header::TRAILER,
         header::TRANSFER_ENCODING,
         header::UPGRADE,
     ] {
         headers.remove(name);
+    }
+    // Trailers go through, so whoever takes them may say so.
+    if takes_trailers {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
 }
 

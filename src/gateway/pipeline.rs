@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use super::choose;
-use super::config::{Candidate, Destination, Filter, HeaderChange, Rule};
-use super::exchange::{Exchange, Reply, within};
-use super::policy::{Counts, Processed, Talk};
+use super::config::{Candidate, Filter, HeaderChange, Rule};
+use super::exchange::{Exchange, Reply};
+use super::policy::{Counts, Processed, Talk, Verdict};
 use super::refusal::Refusal;
 
 impl<'a> Exchange<'a> {
@@ -31,6 +31,12 @@ impl<'a> Exchange<'a> {
         if let Some(keys) = &rule.traffic.api_keys {
             keys.check(&mut self.parts.headers)?;
         }
+        if let Some(server) = &rule.traffic.ext_auth {
+            match server.check(&mut self).await? {
+                Verdict::Passes(change) => changes.push(Cow::Owned(change)),
+                Verdict::Denied(reply) => return Ok(*reply),
+            }
+        }
         self.after.caller = self.caller.clone();
         if let Some(authorization) = &rule.traffic.authorization {
             self.hold(authorization.needs()).await;
@@ -41,6 +47,12 @@ impl<'a> Exchange<'a> {
             match limit.counts {
                 Counts::Requests => bucket.take(Instant::now())?,
                 Counts::Tokens => self.tokens = Some(bucket),
+            }
+        }
+        if let Some(limiter) = &rule.traffic.global_limit {
+            match limiter.check(&mut self).await? {
+                Verdict::Passes(change) => changes.push(Cow::Owned(change)),
+                Verdict::Denied(reply) => return Ok(*reply),
             }
         }
         if let Some(processor) = &rule.traffic.ext_proc {
@@ -81,17 +93,12 @@ impl<'a> Exchange<'a> {
         }
         let backend = choose::backend(&rule.backends).ok_or_else(Refusal::no_valid_backends)?;
         self.filter(&backend.filters, candidate, changes)?;
-        let limit = rule.backend_timeout;
-        match &backend.destination {
-            Destination::Unknown => Err(Refusal::service_not_found()),
-            Destination::Service(origin) => {
-                within(limit, Refusal::upstream_timeout, self.relay(origin, None)).await
-            }
-            Destination::Backend(backend) => {
-                let limit = limit.or(backend.request_timeout);
-                within(limit, Refusal::upstream_timeout, self.forward(backend)).await
+        for filter in rule.filters.iter().chain(&backend.filters) {
+            if let Filter::Mirror(mirror) = filter {
+                self.mirror(mirror);
             }
         }
+        self.reach(rule, backend).await
     }
 
     fn filter<'c>(
@@ -111,7 +118,7 @@ impl<'a> Exchange<'a> {
                     }
                     self.hostname = hostname.clone().or(self.hostname.take());
                 }
-                Filter::Redirect(_) => {}
+                Filter::Redirect(_) | Filter::Mirror(_) => {}
             }
         }
         Ok(())

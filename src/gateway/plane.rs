@@ -11,6 +11,9 @@ use super::metrics::Metrics;
 use super::policy::{Bucket, Buckets, Limit};
 use super::transport::Transport;
 
+/// Mirrored calls at once; a request beyond them is not mirrored.
+const MIRRORS: usize = 128;
+
 pub(super) struct Plane {
     config: RwLock<Arc<Config>>,
     transport: Transport,
@@ -18,6 +21,8 @@ pub(super) struct Plane {
     metrics: Arc<Metrics>,
     buckets: Buckets,
     pub connections: Arc<Semaphore>,
+    /// Mirrored calls that are on their way.
+    pub mirrors: Arc<Semaphore>,
 }
 
 impl Plane {
@@ -29,6 +34,7 @@ impl Plane {
             metrics: Arc::default(),
             buckets: Buckets::default(),
             connections: Arc::new(Semaphore::new(limits::connections())),
+            mirrors: Arc::new(Semaphore::new(MIRRORS)),
         }
     }
 

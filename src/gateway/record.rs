@@ -22,7 +22,7 @@ pub(super) struct Record {
     pub logging: Logging,
     port: u16,
     start: Instant,
-    peer: SocketAddr,
+    pub peer: SocketAddr,
     method: Method,
     version: Version,
     host: String,
@@ -33,6 +33,8 @@ pub(super) struct Record {
     pub endpoint: Option<Arc<str>>,
     pub is_llm: bool,
     pub status: Option<StatusCode>,
+    /// Tries after the first.
+    pub retries: u64,
     model: Option<ModelCall>,
     failure: Option<(&'static str, String)>,
 }
@@ -73,6 +75,7 @@ impl Record {
             endpoint: None,
             is_llm: false,
             status: None,
+            retries: 0,
             model: None,
             failure: None,
         }
@@ -140,6 +143,9 @@ impl Record {
         line.text("protocol", Some(self.protocol()));
         if let Some(call) = &self.model {
             line.call(call);
+        }
+        if self.retries > 0 {
+            line.add("retry.attempt", self.retries);
         }
         if let Some((reason, error)) = &self.failure {
             line.quoted("error", error);

@@ -1,6 +1,7 @@
 //! Where a redirect filter sends the client.
 
 use http::header::HeaderValue;
+use http::uri::Authority;
 
 use super::config::{Candidate, Redirect};
 use super::exchange::Exchange;
@@ -40,7 +41,11 @@ impl Exchange<'_> {
         let port = match (redirect.port, &redirect.scheme) {
             (Some(port), _) => Some(port),
             (None, Some(_)) => None,
-            (None, None) => Some(port),
+            // The port that the client used, which may be one that is forwarded here.
+            (None, None) => {
+                let asked = authority.parse::<Authority>().ok();
+                Some(asked.and_then(|asked| asked.port_u16()).unwrap_or(port))
+            }
         };
         let port = match (scheme, port) {
             (_, None) | ("http", Some(80)) | ("https", Some(443)) => String::new(),

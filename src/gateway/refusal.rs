@@ -131,6 +131,30 @@ impl Refusal {
         }
     }
 
+    /// The global limiter could not be asked (facts 9.7).
+    pub fn rate_limit_failed() -> Refusal {
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        Refusal::new(status, "RateLimit", "rate limit failed")
+    }
+
+    /// One who can't be asked says no (facts 4.5, 9.7).
+    pub fn ext_auth() -> Refusal {
+        let body = "external authorization failed";
+        Refusal::new(StatusCode::FORBIDDEN, "ExtAuth", body)
+    }
+
+    /// An upstream changed the protocol to something that the client did not ask for.
+    pub fn upgrade(asked: Option<&HeaderValue>, given: Option<&HeaderValue>) -> Refusal {
+        let body =
+            format!("request upgrade failed, backend tried {given:?} but {asked:?} was requested");
+        Refusal::new(StatusCode::BAD_GATEWAY, "Internal", body)
+    }
+
+    /// Whether another try may help: the upstream could not be found, reached, or heard to the end of its head.
+    pub fn is_retryable(&self) -> bool {
+        self.reason == "UpstreamFailure" || *self == Refusal::dns()
+    }
+
     pub fn ext_proc(cause: impl std::fmt::Display) -> Refusal {
         let body = format!("ext_proc failed: {cause}");
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "ExtProc", body)

@@ -156,7 +156,8 @@ impl After {
             );
             reply.parts.status = effect.status.unwrap_or(reply.parts.status);
             effect.change_headers(&mut reply.parts.headers);
-            if let Some(new) = effect.body {
+            let is_http = !matches!(reply.body, ReplyBody::Upgraded(_));
+            if let Some(new) = effect.body.filter(|_| is_http) {
                 let old = std::mem::replace(&mut reply.body, ReplyBody::Whole(new.clone()));
                 count(old, body.as_ref(), record);
                 body = Some(new);
@@ -186,6 +187,7 @@ async fn hold(body: &mut ReplyBody) -> Option<Bytes> {
             *inner = rest;
             held
         }
+        ReplyBody::Upgraded(_) => None,
     }
 }
 

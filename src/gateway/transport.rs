@@ -25,7 +25,6 @@ use tower_service::Service;
 
 use super::body::AnyBody;
 use super::config::Origin;
-use super::grpc::GrpcClient;
 use super::refusal::Refusal;
 use super::resolver::{Resolver, Unresolved};
 use super::tls::Tls;
@@ -41,7 +40,6 @@ type MultiplexedClient = Client<HttpsConnector<Dial>, AnyBody>;
 pub(super) struct Transport {
     plain: PlainClient,
     connector: HttpConnector<Resolver>,
-    grpc: GrpcClient,
     secure: Mutex<HashMap<Tls, SecureClient>>,
     multiplexed: Mutex<HashMap<(Option<Tls>, Authority), MultiplexedClient>>,
     /// Loaded when the first TLS call is made: reading the system's roots takes time and memory.
@@ -58,18 +56,12 @@ impl Transport {
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         Transport {
             plain: pool().build(connector.clone()),
-            grpc: pool().http2_only(true).build(connector.clone()),
             connector,
             secure: Mutex::default(),
             multiplexed: Mutex::default(),
             system: OnceCell::new(),
             roots,
         }
-    }
-
-    /// For calls that policies make over gRPC.
-    pub fn grpc(&self) -> &GrpcClient {
-        &self.grpc
     }
 
     /// Sends a request whose URI is still a path only.
@@ -215,7 +207,7 @@ fn pool() -> hyper_util::client::legacy::Builder {
     builder
 }
 
-pub(super) fn pick<T>(items: &[T]) -> Option<&T> {
+fn pick<T>(items: &[T]) -> Option<&T> {
     match items {
         [] => None,
         [only] => Some(only),

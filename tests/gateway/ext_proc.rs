@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_request::Request;
 use envoy_types::pb::envoy::service::ext_proc::v3::processing_response::Response;
+use gatewright::gateway::processor::serve_processor;
 use http_body_util::BodyExt;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -169,6 +170,32 @@ async fn a_processor_that_says_nothing_is_cut_by_the_routes_timeout() {
         (reply.status, reply.body.as_str()),
         (504, "request timeout")
     );
+}
+
+#[tokio::test]
+async fn the_demo_processor_does_as_it_is_instructed() {
+    let (upstream, seen) = recorded().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(serve_processor(listener, std::future::pending()));
+    let (_gateway, gateway, _log) = start(upstream, &policy(address, "")).await;
+    let instructions = (
+        "instructions",
+        r#"{"addHeaders": {"extproctest": "true"}, "removeHeaders": ["instructions"]}"#,
+    );
+    for (path, body) in [
+        ("/plain/v1/models", "{}"),
+        ("/ai/v1/chat/completions", PING),
+        ("/ai/v1/chat/completions", STREAM),
+    ] {
+        let reply = call(gateway, "POST", path, &[LOCAL, instructions], body).await;
+        assert_eq!(reply.status, 200);
+        assert!(reply.body.len() > 20, "{}", reply.body);
+        let seen = &seen.take()[0];
+        assert_eq!(seen["headers"]["extproctest"], "true");
+        assert_eq!(seen["headers"].get("instructions"), None);
+        assert_ne!(seen["body"], json!(null));
+    }
 }
 
 #[tokio::test]

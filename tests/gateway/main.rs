@@ -3,13 +3,17 @@
 
 mod admin;
 mod expression;
+mod ext_auth;
 mod ext_proc;
+mod global;
 mod https;
 mod processor;
 mod provider;
 mod refusal;
 mod reload;
+mod retry;
 mod service;
+mod shape;
 mod stream;
 #[path = "../support/mod.rs"]
 mod support;

@@ -6,6 +6,15 @@ use super::{backend, reference};
 use crate::gateway::config::{BackendKind, Callee};
 use crate::gateway::object::{World, port, text, text_or};
 
+/// What is called over gRPC, which needs HTTP/2.
+pub(super) fn over_grpc(world: &World, home: &str, policy: &Value) -> Result<Callee, String> {
+    let mut callee = read(world, home, policy)?;
+    if let Some(origin) = &mut callee.origin {
+        origin.http2 = true;
+    }
+    Ok(callee)
+}
+
 /// Reads the reference; the error is the controller's. Another namespace needs no grant here (facts 7.2).
 pub(super) fn read(world: &World, home: &str, policy: &Value) -> Result<Callee, String> {
     let at = |field| text(policy, &["backendRef", field]);

@@ -3,13 +3,16 @@
 use http::header::HeaderValue;
 use serde_json::Value;
 
-use super::status::{Problem, unsupported};
+use super::status::Problem;
 use crate::gateway::config::{Filter, HeaderChange, PathChange, Redirect};
 use crate::gateway::object::{dig, list, port, text};
 
 /// Reads `filters` of a rule or of a backend reference. Every mistake drops the route.
 pub(super) fn read(spec: &Value) -> Result<Vec<Filter>, Problem> {
-    let filters = list(spec, &["filters"]).iter().map(filter);
+    let here = list(spec, &["filters"]).iter();
+    // Those of other kinds are read by whoever knows what they need.
+    let here = here.filter(|f| !matches!(text(f, &["type"]), "RequestMirror" | "CORS"));
+    let filters = here.map(filter);
     let filters = filters.collect::<Result<Vec<Filter>, Problem>>()?;
     let rewrites = filters.iter().any(|f| matches!(f, Filter::Rewrite { .. }));
     let redirects = filters.iter().any(|f| matches!(f, Filter::Redirect(_)));
@@ -42,9 +45,6 @@ fn filter(spec: &Value) -> Result<Filter, Problem> {
             Err(incompatible(format!(
                 "unsupported ExtensionRef: {group}/{kind}"
             )))
-        }
-        known @ ("RequestMirror" | "CORS") => {
-            Err(incompatible(unsupported(format!("the filter {known}"))))
         }
         other => Err(incompatible(format!("unsupported filter type {other:?}"))),
     }

@@ -7,6 +7,7 @@ mod callee;
 mod certificate;
 mod filter;
 mod gateway;
+mod mirror;
 mod parameters;
 mod policy;
 mod reference;

@@ -10,7 +10,7 @@ use super::gateway::{Open, is_served};
 use super::policy::Policies;
 use super::rule::{self, Draft};
 use super::status::{CONTROLLER, Problem, condition};
-use crate::gateway::config::{Candidate, Rule};
+use crate::gateway::config::Candidate;
 use crate::gateway::host::covers;
 use crate::gateway::object::{
     World, dig, full_name, list, name, namespace, port, selects, text, text_or, texts,
@@ -197,10 +197,9 @@ impl Compiler<'_> {
                 "" => Default::default(),
                 section => at(route, "HTTPRoute", section),
             };
-            let rule = Arc::new(Rule {
-                traffic: own.or(&wider),
-                ..draft.rule(self.world, self.backends, route)
-            });
+            let mut rule = draft.rule(self.world, self.backends, route);
+            rule.traffic = rule.traffic.or(&own).or(&wider);
+            let rule = Arc::new(rule);
             for matcher in &draft.matchers {
                 open.candidates
                     .extend(hostnames.iter().map(|hostname| Candidate {

@@ -8,16 +8,25 @@ use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
 use super::Backends;
-use super::filter;
 use super::reference::{self, granted};
 use super::status::{Problem, unsupported};
-use crate::gateway::config::{Destination, Matcher, PathMatch, Rule, ValueMatch, WeightedBackend};
+use super::{filter, mirror};
+use crate::gateway::config::{
+    Destination, Filter, Matcher, PathMatch, Rule, ValueMatch, WeightedBackend,
+};
 use crate::gateway::duration;
 use crate::gateway::object::{World, dig, full_name, list, namespace, port, text, text_or};
-use crate::gateway::policy::Traffic;
+use crate::gateway::policy::{Cors, Retry, Traffic};
 
 /// Rule fields that the embedded gateway honours.
-const KNOWN: [&str; 5] = ["name", "matches", "filters", "backendRefs", "timeouts"];
+const KNOWN: [&str; 6] = [
+    "name",
+    "matches",
+    "filters",
+    "backendRefs",
+    "timeouts",
+    "retry",
+];
 
 /// A rule that has been checked. It is made anew for each listener, since policies differ there.
 pub(super) struct Draft<'a> {
@@ -31,12 +40,21 @@ impl Draft<'_> {
         let refs = list(self.spec, &["backendRefs"]).iter();
         Rule {
             route: full_name(route).into(),
-            // Mistakes were reported by `read`, which then drops the route.
-            filters: filter::read(self.spec).unwrap_or_default(),
+            filters: filters(world, backends, route, self.spec),
             backends: refs.map(|r| resolve(world, backends, route, r).0).collect(),
             request_timeout: duration::parse(text(self.spec, &["timeouts", "request"])),
             backend_timeout: duration::parse(text(self.spec, &["timeouts", "backendRequest"])),
-            traffic: Traffic::default(),
+            traffic: self.traffic(),
+        }
+    }
+
+    /// What a rule says itself of a policy's fields.
+    fn traffic(&self) -> Traffic {
+        let retry = dig(self.spec, &["retry"]);
+        Traffic {
+            cors: cors(self.spec).and_then(Result::ok).map(Arc::new),
+            retry: (!retry.is_null()).then(|| Arc::new(Retry::read(retry))),
+            ..Traffic::default()
         }
     }
 }
@@ -62,8 +80,17 @@ pub(super) fn read<'a>(
             }
         }
         problems.extend(filter::read(spec).err());
+        problems.extend(mirror::read(world, backends, route, spec).1);
+        if let Some(Err(cause)) = cors(spec) {
+            problems.push(Problem::hard("IncompatibleFilters", cause));
+        }
         for backend in list(spec, &["backendRefs"]) {
             problems.extend(filter::read(backend).err());
+            problems.extend(mirror::read(world, backends, route, backend).1);
+            if cors(backend).is_some() {
+                let message = unsupported("the filter CORS in a backendRef");
+                problems.push(Problem::hard("IncompatibleFilters", message));
+            }
             problems.extend(resolve(world, backends, route, backend).1);
         }
         match matchers(spec) {
@@ -80,6 +107,21 @@ pub(super) fn read<'a>(
         .position(|problem| problem.hard)
         .unwrap_or(0);
     (drafts, problems.into_iter().nth(worst))
+}
+
+/// The filters of a rule or of a backend reference, but those that are fields of a policy.
+fn filters(world: &World, backends: &Backends, route: &Value, spec: &Value) -> Vec<Filter> {
+    // Mistakes were reported by `read`, which then drops the route.
+    let mut filters = filter::read(spec).unwrap_or_default();
+    filters.extend(mirror::read(world, backends, route, spec).0);
+    filters
+}
+
+/// The filter CORS is the same as the policy's field.
+fn cors(spec: &Value) -> Option<Result<Cors, String>> {
+    let mut filters = list(spec, &["filters"]).iter();
+    let filter = filters.find(|filter| text(filter, &["type"]) == "CORS")?;
+    Some(Cors::read(dig(filter, &["cors"])))
 }
 
 /// A rule without matches takes every path.
@@ -151,7 +193,7 @@ fn resolve(
     let weight = dig(spec, &["weight"]).as_u64().unwrap_or(1);
     let mut backend = WeightedBackend {
         weight: u32::try_from(weight).unwrap_or(u32::MAX),
-        filters: filter::read(spec).unwrap_or_default(),
+        filters: filters(world, backends, route, spec),
         destination: Destination::Unknown,
     };
     match destination(world, backends, route, spec) {
@@ -168,7 +210,7 @@ fn resolve(
     }
 }
 
-fn destination(
+pub(super) fn destination(
     world: &World,
     backends: &Backends,
     route: &Value,

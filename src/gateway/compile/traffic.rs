@@ -9,12 +9,12 @@ use super::status::unsupported;
 use crate::gateway::duration;
 use crate::gateway::object::{World, dig, list, namespace, text};
 use crate::gateway::policy::{
-    ApiKeys, Authorization, Basic, Cors, Csrf, Direct, ExtProc, Limit, Traffic, Transformation,
-    read_headers,
+    ApiKeys, Authorization, Basic, Cors, Csrf, Direct, ExtAuth, ExtProc, GlobalLimit, Limit, Retry,
+    Traffic, Transformation, read_headers,
 };
 
 /// Traffic fields that decide who may call. A route they cover fails closed while they are not here.
-const ACCESS_CONTROL: [&str; 2] = ["jwtAuthentication", "extAuth"];
+const ACCESS_CONTROL: [&str; 1] = ["jwtAuthentication"];
 
 /// What a policy's fields came to.
 #[derive(Default)]
@@ -45,10 +45,7 @@ impl Outcome {
             "rateLimit" => {
                 self.traffic.limit = list(spec, &["local"]).first().and_then(Limit::read);
                 self.has_effect |= self.traffic.limit.is_some();
-                if !dig(spec, &["global"]).is_null() {
-                    self.unsupported
-                        .push("traffic.rateLimit.global".to_string());
-                }
+                self.global_limit(world, place, dig(spec, &["global"]));
             }
             "cors" => self.traffic.cors = self.keep(Cors::read(spec)),
             "headerModifiers" => {
@@ -57,9 +54,11 @@ impl Outcome {
                 self.traffic.request_headers = request.map(Arc::new);
                 self.traffic.response_headers = response.map(Arc::new);
             }
+            "extAuth" => self.ext_auth(world, place, spec),
+            "retry" => self.traffic.retry = self.keep(Ok(Retry::read(spec))),
             // Without its processor the policy is not there, and traffic flows (facts 4.5).
             "extProc" => {
-                let callee = callee::read(world, place, spec);
+                let callee = callee::over_grpc(world, place, spec);
                 let callee = callee.map_err(|cause| format!("failed to build extProc: {cause}"));
                 self.traffic.ext_proc = self.keep(callee.map(ExtProc::new));
             }
@@ -92,6 +91,39 @@ impl Outcome {
                 self.unsupported.push(what);
             }
         }
+    }
+
+    fn global_limit(&mut self, world: &World, place: &str, spec: &Value) {
+        if spec.is_null() {
+            return;
+        }
+        if GlobalLimit::counts_tokens(spec) {
+            let what = "traffic.rateLimit.global.descriptors of unit Tokens";
+            self.unsupported.push(what.to_string());
+        }
+        let limit = callee::over_grpc(world, place, spec);
+        let limit = limit.and_then(|callee| GlobalLimit::read(callee, spec));
+        let limit = limit.map_err(|cause| format!("failed to build global rate limit: {cause}"));
+        self.traffic.global_limit = self.keep(limit);
+    }
+
+    /// Without its server the policy refuses everybody (facts 4.5).
+    fn ext_auth(&mut self, world: &World, place: &str, spec: &Value) {
+        if !dig(spec, &["http", "responseMetadata"]).is_null() {
+            let what = "traffic.extAuth.http.responseMetadata".to_string();
+            self.traffic.refused = Some(unsupported(&what).into());
+            self.unsupported.push(what);
+            return;
+        }
+        let callee = match dig(spec, &["http"]).is_null() {
+            true => callee::over_grpc(world, place, spec),
+            false => callee::read(world, place, spec),
+        };
+        let callee = callee.map_err(|cause| {
+            self.failures
+                .push(format!("failed to build extAuth: {cause}"));
+        });
+        self.traffic.ext_auth = self.access(ExtAuth::read(callee.ok(), spec));
     }
 
     fn keep<T>(&mut self, result: Result<T, String>) -> Option<Arc<T>> {

@@ -7,10 +7,13 @@ mod caller;
 mod cors;
 mod csrf;
 mod direct;
+mod ext_auth;
 mod ext_proc;
+mod global;
 mod headers;
 mod htpasswd;
 mod limit;
+mod retry;
 mod transformation;
 
 use std::sync::Arc;
@@ -26,11 +29,15 @@ pub use caller::Caller;
 pub use cors::Cors;
 pub use csrf::Csrf;
 pub use direct::Direct;
+pub use ext_auth::ExtAuth;
+pub(super) use ext_auth::Verdict;
 pub use ext_proc::ExtProc;
 pub(super) use ext_proc::{Processed, Talk};
+pub use global::GlobalLimit;
 pub(super) use headers::read as read_headers;
 pub(super) use limit::{Bucket, Buckets};
 pub use limit::{Counts, Limit};
+pub use retry::Retry;
 pub use transformation::{Change, Effect, Transformation};
 
 /// Every field of `traffic`; the most specific level wins field by field (facts 7.1).
@@ -47,7 +54,10 @@ pub struct Traffic {
     pub request_headers: Option<Arc<HeaderChange>>,
     pub response_headers: Option<Arc<HeaderChange>>,
     pub direct: Option<Arc<Direct>>,
+    pub ext_auth: Option<Arc<ExtAuth>>,
+    pub global_limit: Option<Arc<GlobalLimit>>,
     pub ext_proc: Option<Arc<ExtProc>>,
+    pub retry: Option<Arc<Retry>>,
     pub timeout: Option<Duration>,
     /// Access control that was asked for and can't be done: such a route fails closed.
     pub refused: Option<Arc<str>>,
@@ -74,7 +84,10 @@ impl Traffic {
                 .response_headers
                 .or_else(|| less.response_headers.clone()),
             direct: self.direct.or_else(|| less.direct.clone()),
+            ext_auth: self.ext_auth.or_else(|| less.ext_auth.clone()),
+            global_limit: self.global_limit.or_else(|| less.global_limit.clone()),
             ext_proc: self.ext_proc.or_else(|| less.ext_proc.clone()),
+            retry: self.retry.or_else(|| less.retry.clone()),
             timeout: self.timeout.or(less.timeout),
             refused: self.refused.or_else(|| less.refused.clone()),
         }

@@ -106,7 +106,7 @@ fn routes_get_the_conditions_of_facts_4_3() {
             json!({"rules": [{"filters": [{"type": "RequestMirror"}]}]}),
             [
                 accepted,
-                "ResolvedRefs=False IncompatibleFilters the embedded gateway does not support the filter RequestMirror yet; a cluster target does",
+                "ResolvedRefs=False UnsupportedValue port is required in backendRef",
             ],
         ),
         (

@@ -6,6 +6,8 @@ mod body;
 mod head;
 mod talk;
 
+use std::sync::Arc;
+
 use crate::gateway::config::Callee;
 use crate::gateway::exchange::{Exchange, Reply};
 use crate::gateway::refusal::Refusal;
@@ -13,7 +15,7 @@ pub(in crate::gateway) use talk::Talk;
 
 #[derive(Debug)]
 pub struct ExtProc {
-    pub callee: Callee,
+    callee: Arc<Callee>,
 }
 
 /// What came of a request's way through a processor.
@@ -41,7 +43,9 @@ impl From<Failure> for Refusal {
 
 impl ExtProc {
     pub(in crate::gateway) fn new(callee: Callee) -> ExtProc {
-        ExtProc { callee }
+        ExtProc {
+            callee: Arc::new(callee),
+        }
     }
 
     /// Shows a request to the processor and makes the changes that it asks for.
@@ -49,7 +53,7 @@ impl ExtProc {
         &self,
         exchange: &mut Exchange<'_>,
     ) -> Result<Processed, Refusal> {
-        let mut talk = Talk::open(exchange.plane.transport().grpc(), &self.callee);
+        let mut talk = Talk::open(exchange.plane, &self.callee);
         match talk.request(exchange).await? {
             None => Ok(Processed::Goes(talk)),
             Some(reply) => Ok(Processed::Answered(Box::new(reply))),

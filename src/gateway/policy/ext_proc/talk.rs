@@ -22,7 +22,8 @@ use crate::gateway::body::AnyBody;
 use crate::gateway::config::Callee;
 use crate::gateway::envoy::Head;
 use crate::gateway::exchange::{Exchange, Reply, ReplyBody};
-use crate::gateway::grpc::{Channel, GrpcClient};
+use crate::gateway::grpc::Channel;
+use crate::gateway::plane::Plane;
 use crate::gateway::refusal::Refusal;
 
 /// Messages that wait on the way to a processor, and on the way back.
@@ -64,18 +65,13 @@ pub(in crate::gateway) struct Talk {
 
 impl Talk {
     /// Begins a stream. One that can't be begun shows when the first answer is waited for.
-    pub(super) fn open(client: &GrpcClient, callee: &Callee) -> Talk {
+    pub(super) fn open(plane: &Arc<Plane>, callee: &Arc<Callee>) -> Talk {
         let (sender, outgoing) = mpsc::channel(WAITING);
         let (to_request, about_request) = mpsc::channel(WAITING);
         let (to_answer, about_answer) = mpsc::channel(WAITING);
         let alarms = [to_request.downgrade(), to_answer.downgrade()];
-        let way = Channel::to(client, callee);
-        let reader = Helper::start(async move {
-            if let Some((channel, uri)) = way {
-                let client = ExternalProcessorClient::with_origin(channel, uri);
-                listen(client, outgoing, to_request, to_answer).await;
-            }
-        });
+        let client = ExternalProcessorClient::new(Channel::to(plane, callee));
+        let reader = Helper::start(listen(client, outgoing, to_request, to_answer));
         Talk {
             sender,
             about_request: Some(about_request),
@@ -113,7 +109,6 @@ impl Talk {
         result: Result<Reply, Refusal>,
     ) -> Result<Reply, Refusal> {
         let reply = match result {
-            Ok(reply) if reply.parts.status == StatusCode::SWITCHING_PROTOCOLS => return Ok(reply),
             Ok(reply) => reply,
             Err(refusal) => {
                 let said = self
@@ -130,6 +125,8 @@ impl Talk {
         let (body, meter) = match body {
             ReplyBody::Whole(bytes) => (AnyBody::whole(bytes), None),
             ReplyBody::Passing(body, meter) => (body, meter),
+            // What is no longer HTTP has nothing that could be shown.
+            body @ ReplyBody::Upgraded(_) => return Ok(Reply { parts, body }),
         };
         let ends = body.is_end_stream();
         self.say(Request::ResponseHeaders(of_answer(&parts, ends)))
