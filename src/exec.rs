@@ -1,6 +1,7 @@
 //! Other people's programs: run with a deadline, ended when we end, and quoted when they fail.
 
 use crate::error::{Error, Result};
+use crate::secret::hidden;
 use crate::text;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -17,6 +18,10 @@ pub struct Run {
     /// Variables set beside those that we have ourselves.
     pub env: Vec<(String, String)>,
     pub deadline: Duration,
+    /// Whether it gets the variables that hold keys too (`secret::hidden`).
+    keys: bool,
+    /// Whether what it wrote to stdout may be told when it fails.
+    quotable: bool,
 }
 
 /// What a program wrote when it ended well.
@@ -39,7 +44,15 @@ impl Run {
             stdin: None,
             env: Vec::new(),
             deadline: Duration::from_secs(30),
+            keys: false,
+            quotable: true,
         }
+    }
+
+    /// It is a person's own source of a key and gets the whole environment.
+    pub fn with_keys(mut self) -> Self {
+        self.keys = true;
+        self
     }
 
     pub fn env(mut self, name: &str, value: &str) -> Self {
@@ -80,6 +93,15 @@ impl Run {
     /// Runs to the end.
     pub async fn output(&self) -> Result<Output> {
         self.watched(|_| {}).await
+    }
+
+    /// Runs to the end; what it wrote to stdout is a secret and stands in no error.
+    pub async fn output_unquoted(&self) -> Result<Output> {
+        let run = Run {
+            quotable: false,
+            ..self.clone()
+        };
+        run.output().await
     }
 
     /// Runs to the end and hands over each line of stderr as it comes.
@@ -138,6 +160,11 @@ impl Run {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
+        if !self.keys {
+            hidden::names().iter().for_each(|name| {
+                command.env_remove(name);
+            });
+        }
         end_with_parent(&mut command);
         let fault = |e: std::io::Error| {
             Error::new(format!("`{}` can't be started", self.line()), self.line()).because(&e)
@@ -155,7 +182,7 @@ impl Run {
 
     /// The last lines a program wrote are nearly always its reason.
     fn failed(&self, status: Option<std::process::ExitStatus>, output: &Output) -> Error {
-        let said = if output.stderr.trim().is_empty() {
+        let said = if output.stderr.trim().is_empty() && self.quotable {
             &output.stdout
         } else {
             &output.stderr

@@ -8,6 +8,7 @@
 pub mod error;
 pub mod event;
 pub mod exec;
+pub mod secret;
 pub mod text;
 pub mod yaml;
 

@@ -20,6 +20,7 @@ fn services() -> Services {
             models: vec!["llama3.2:latest".to_string()],
         }],
         mock_port: 18434,
+        ..Services::default()
     }
 }
 

@@ -8,7 +8,7 @@ use crate::event::Sink;
 use crate::plan::outcome::{Change, Context, Journal, Outcome, Undone, Wire};
 use crate::plan::thing::Thing;
 use crate::plan::{Action, HostService, Phase, Plan, Step, WITNESS_PREFIX};
-use crate::provider::Provider;
+use crate::secret::vault::Vault;
 use crate::target::{Support, Target};
 use crate::text;
 use futures::StreamExt;
@@ -36,6 +36,8 @@ pub struct Run<'a> {
     pub patience: Duration,
     /// Whether fields of our objects that somebody else manages by now are taken back.
     pub force: bool,
+    /// The keys of this run.
+    pub vault: &'a Vault,
 }
 
 impl Run<'_> {
@@ -46,6 +48,7 @@ impl Run<'_> {
             patience: self.patience,
             force: self.force,
             wires: self.wires,
+            vault: self.vault,
         }
     }
 }
@@ -169,7 +172,7 @@ pub async fn prune(plan: &Plan, target: &dyn Target, run: &Run<'_>) -> Result<()
         wanted.push(Thing::Process {
             role: format!("relay-{}", service.name),
         });
-        if service.provider == Provider::Mock {
+        if service.mock {
             wanted.push(Thing::Process {
                 role: "mock".to_string(),
             });

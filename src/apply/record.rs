@@ -3,14 +3,14 @@
 use crate::error::{Error, Result};
 use crate::host::paths::{EnvironmentPaths, Paths};
 use crate::plan::outcome::Wire;
-use crate::plan::{Plan, PlannedRoute};
+use crate::plan::{Plan, PlannedRoute, Served};
 use crate::profile::{TargetKind, Test};
 use crate::provider::Provider;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub const API_VERSION: &str = "gatewright.dev/v1alpha1";
 
@@ -51,8 +51,22 @@ pub struct Record {
 pub struct RecordedRoute {
     pub name: String,
     pub path: String,
+    /// A provider's name, or `mcp`.
     pub provider: String,
     pub model: String,
+    /// Models of which the answer may come; empty where any will do.
+    #[serde(default)]
+    pub accepted: Vec<String>,
+    /// Seconds that a first answer may take.
+    #[serde(default = "patience")]
+    pub patience: u64,
+}
+
+/// What stands for a provider where tools are served.
+const TOOLS: &str = "mcp";
+
+fn patience() -> u64 {
+    180
 }
 
 impl Record {
@@ -87,13 +101,20 @@ impl Record {
     /// The routes as their proof needs them.
     pub fn planned_routes(&self) -> Vec<PlannedRoute> {
         let planned = |route: &RecordedRoute| {
-            let provider = Provider::named(&route.provider)?;
+            let serves = match Provider::named(&route.provider) {
+                Some(provider) => Served::Chat {
+                    provider,
+                    model: route.model.clone(),
+                    accepted: route.accepted.clone(),
+                },
+                None if route.provider == TOOLS => Served::Tools,
+                None => return None,
+            };
             Some(PlannedRoute {
                 name: route.name.clone(),
                 path: route.path.clone(),
-                provider,
-                model: route.model.clone(),
-                patience: provider.ways().patience,
+                serves,
+                patience: Duration::from_secs(route.patience),
             })
         };
         self.routes.iter().filter_map(planned).collect()
@@ -168,10 +189,20 @@ pub fn now() -> u64 {
 }
 
 fn recorded(route: &PlannedRoute) -> RecordedRoute {
+    let (provider, model, accepted) = match &route.serves {
+        Served::Chat {
+            provider,
+            model,
+            accepted,
+        } => (provider.ways().name, model.clone(), accepted.clone()),
+        Served::Tools => (TOOLS, String::new(), Vec::new()),
+    };
     RecordedRoute {
         name: route.name.clone(),
         path: route.path.clone(),
-        provider: route.provider.ways().name.to_string(),
-        model: route.model.clone(),
+        provider: provider.to_string(),
+        model,
+        accepted,
+        patience: route.patience.as_secs(),
     }
 }

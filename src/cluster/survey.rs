@@ -21,10 +21,11 @@ const CHARTS: [&str; 4] = [
 ];
 
 /// The kinds that we apply, in the order in which they depend on each other.
-const KINDS: [(&str, &str); 7] = [
+const KINDS: [(&str, &str); 8] = [
     ("gateway.networking.k8s.io/v1", "Gateway"),
     ("agentgateway.dev/v1alpha1", "AgentgatewayParameters"),
     ("agentgateway.dev/v1alpha1", "AgentgatewayPolicy"),
+    ("v1", "Secret"),
     ("v1", "Service"),
     ("discovery.k8s.io/v1", "EndpointSlice"),
     ("agentgateway.dev/v1alpha1", "AgentgatewayBackend"),

@@ -44,11 +44,7 @@ impl Wiring<'_> {
     }
 
     fn title(&self, service: &HostService, wire: &Wire) -> String {
-        format!(
-            "{} answers pods at {}",
-            service.provider.ways().title,
-            wire.title()
-        )
+        format!("{} answers pods at {}", service.title, wire.title())
     }
 
     fn relay(&self, service: &HostService) -> Background {
@@ -81,14 +77,13 @@ impl Wiring<'_> {
             relay = Some(candidate(&address.ip().to_string(), address.port()));
             candidates.extend(relay.clone());
         }
-        let path = service.provider.ways().health_path;
         (context.waiting)(format!(
             "asking for {} from inside the cluster",
-            service.provider.ways().title
+            service.title
         ));
         let asked = candidates
             .iter()
-            .map(|candidate| self.witness.ask(candidate, path, context));
+            .map(|candidate| self.witness.ask(candidate, service, context));
         let mut tried = Vec::new();
         let mut found = None;
         for (candidate, answer) in candidates.iter().zip(join_all(asked).await) {
@@ -99,11 +94,7 @@ impl Wiring<'_> {
             }
         }
         let Some(found) = found else {
-            return Err(none_answered(
-                service.provider.ways().title,
-                service.port,
-                &tried,
-            ));
+            return Err(none_answered(service, &tried));
         };
         let relay = relay.as_ref() == Some(&found);
         if !relay {
@@ -164,7 +155,7 @@ impl Wiring<'_> {
         context.set_wire(&service.name, wire.clone());
         let mut change = Change::Unchanged;
         for object in &service.alias {
-            let applied = apply(self.witness.client, &context.fill(object), context).await?;
+            let applied = apply(self.witness.client, &context.fill(object)?, context).await?;
             change = if applied == Change::Unchanged {
                 change
             } else {
@@ -228,13 +219,16 @@ fn is_ours(address: SocketAddrV4) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::Provider;
 
     fn service() -> HostService {
         HostService {
             name: "ollama".into(),
-            provider: Provider::Ollama,
+            title: "Ollama".into(),
             port: 11434,
+            health_path: "/api/version".into(),
+            any_answer: false,
+            start: "ollama serve".into(),
+            mock: false,
             namespace: "kgateway-system".into(),
             alias: Vec::new(),
         }

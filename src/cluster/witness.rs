@@ -4,6 +4,7 @@
 use super::object::{apply, delete};
 use crate::error::{Error, Result};
 use crate::host::web;
+use crate::plan::HostService;
 use crate::plan::object::Place;
 use crate::plan::outcome::Context;
 use crate::plan::thing::Thing;
@@ -36,11 +37,12 @@ const REQUEST: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(25);
 
 impl Witness<'_> {
-    /// Asks for `path` at the candidate. `Ok` if it answered 200; otherwise in words what came.
+    /// Asks for the service at the candidate. `Ok` if it answered as it should; otherwise in words
+    /// what came.
     pub async fn ask(
         &self,
         candidate: &Candidate,
-        path: &str,
+        service: &HostService,
         context: &Context<'_>,
     ) -> Result<std::result::Result<(), String>> {
         let name = format!("{WITNESS_PREFIX}{:016x}", rand::rng().random::<u64>());
@@ -56,7 +58,8 @@ impl Witness<'_> {
             }
         }
         if applied.is_ok() {
-            outcome = Ok(self.poll(&format!("{}/{name}{path}", self.base)).await);
+            let url = format!("{}/{name}{}", self.base, service.health_path);
+            outcome = Ok(self.poll(&url, service.any_answer).await);
         }
         for object in objects.iter().rev() {
             let thing = Thing::of(object);
@@ -74,7 +77,7 @@ impl Witness<'_> {
     }
 
     /// Until the proxy has the route it says 404 `route not found`; that is not an answer yet.
-    async fn poll(&self, url: &str) -> std::result::Result<(), String> {
+    async fn poll(&self, url: &str, any: bool) -> std::result::Result<(), String> {
         let start = Instant::now();
         let mut last = "no answer in 5 s".to_string();
         while start.elapsed() < DEADLINE {
@@ -86,6 +89,8 @@ impl Witness<'_> {
                 Ok((500, body)) if body == "service not found" || body == "no valid backends" => {
                     last = body
                 }
+                // What the proxy says of an upstream that it can't reach.
+                Ok((status, _)) if any && status < 500 => return Ok(()),
                 Ok((status, body)) => {
                     return Err(format!(
                         "answered {status} {}",
@@ -101,11 +106,13 @@ impl Witness<'_> {
 }
 
 /// No candidate answered: every one with what came back.
-pub fn none_answered(title: &str, port: u16, tried: &[(Candidate, String)]) -> Error {
-    let error = Error::new(
-        format!("{title} on this machine does not answer pods"),
-        format!("OLLAMA_HOST=0.0.0.0:{port} ollama serve"),
-    );
+pub fn none_answered(service: &HostService, tried: &[(Candidate, String)]) -> Error {
+    let next = match service.start.as_str() {
+        "ollama serve" => format!("OLLAMA_HOST=0.0.0.0:{} ollama serve", service.port),
+        start => start.to_string(),
+    };
+    let what = format!("{} on this machine does not answer pods", service.title);
+    let error = Error::new(what, next);
     tried.iter().fold(error, |error, (candidate, why)| {
         error.fact(format!("{}:{} {why}", candidate.host, candidate.port))
     })

@@ -13,6 +13,7 @@ use crate::host::docker;
 use crate::plan::outcome::Undone;
 use crate::plan::thing::Thing;
 use crate::report::document::Document;
+use crate::secret::vault::Vault;
 use crate::text;
 use std::fs;
 use std::io::IsTerminal;
@@ -51,6 +52,7 @@ pub async fn run(session: &Session, options: &Down) -> Outcome {
         wires: &wires,
         patience: Duration::from_secs(options.timeout),
         force: false,
+        vault: &Vault::default(),
     };
     let with_cluster = cluster.is_some() && !keep_cluster;
     let keep = |thing: &Thing| match thing {

@@ -1,6 +1,7 @@
 //! One file a verb: load, call, report.
 
 mod down;
+mod keys;
 mod logs;
 mod mock;
 mod plan;

@@ -16,6 +16,7 @@ use crate::plan::outcome::Wire;
 use crate::profile::shipped;
 use crate::report::document::Document;
 use crate::report::{human, progress};
+use crate::secret::vault::Vault;
 use crate::target::Target;
 use crate::verify::check::{Finding, Verdict};
 use std::collections::BTreeMap;
@@ -65,6 +66,7 @@ pub async fn run(session: &Session, options: &Up) -> Outcome {
         ledger: Ledger::open(&paths.ledger())?,
         patience: Duration::from_secs(options.timeout),
         force: options.force,
+        vault: &wanted.vault,
     };
     let (done, findings) = work.apply_and_prove(&mut record).await?;
     record.applied_at = now();
@@ -88,6 +90,7 @@ struct Work<'a> {
     ledger: Ledger,
     patience: Duration,
     force: bool,
+    vault: &'a Vault,
 }
 
 impl Work<'_> {
@@ -114,6 +117,7 @@ impl Work<'_> {
             wires: &wires,
             patience: self.patience,
             force: self.force,
+            vault: self.vault,
         };
         let done = perform(self.plan, self.target, &run).await?;
         prune(self.plan, self.target, &run).await?;
@@ -121,7 +125,11 @@ impl Work<'_> {
         record.wires = wires.into_inner().unwrap_or_else(PoisonError::into_inner);
         record.save(&self.session.environment())?;
         let task = self.session.sink.begin("proof");
-        let findings = self.session.prove(record, SETTLE).await;
+        let mut findings = self.session.prove(record, SETTLE).await;
+        // A provider may repeat the key that it was given.
+        for text in findings.iter_mut().flat_map(Finding::texts) {
+            *text = self.vault.blot(text);
+        }
         task.unchanged("");
         Ok((done, findings))
     }

@@ -1,20 +1,24 @@
 //! From flags, profile and what is on this machine to a plan: shared by `up` and `plan`.
 
+use super::keys;
 use super::session::Session;
 use crate::apply::ledger::Ledger;
 use crate::apply::record::Record;
 use crate::cli::{TargetName, Wish};
 use crate::error::{Error, Result};
 use crate::host::process::Background;
-use crate::host::{docker, ollama, port};
+use crate::host::{compatible, docker, ollama, port};
 use crate::plan::Plan;
 use crate::plan::build::{DEFAULT_CLUSTER, build};
 use crate::plan::select::{Service, Services};
 use crate::profile::load::{Source, find};
-use crate::profile::{Profile, TargetKind};
-use crate::provider::Provider;
+use crate::profile::{Profile, Serves, TargetKind};
+use crate::provider::check::AUTHORIZATION;
+use crate::provider::{Home, Provider};
+use crate::secret::vault::Vault;
 use crate::target::{mock, rank};
 use futures::future::join_all;
+use std::collections::BTreeMap;
 
 /// A plan, why it is for this target, and what it was made from.
 pub struct Wanted {
@@ -22,6 +26,8 @@ pub struct Wanted {
     pub reason: String,
     pub source: Source,
     pub port_flag: Option<u16>,
+    /// The keys that the plan refers to.
+    pub vault: Vault,
 }
 
 impl Session {
@@ -44,10 +50,13 @@ impl Session {
         profile.gateway.port = port_flag.unwrap_or(profile.gateway.port);
         let asked = wish.target.map(TargetName::kind);
         let last = record.as_ref().and_then(Record::target);
-        let ((docker, own_cluster), found) = tokio::join!(
-            look_at_docker(&profile, asked.or(last)),
-            find_services(&profile)
-        );
+        let settings = keys::settings();
+        let ((docker, own_cluster), (keys, (found, elsewhere))) =
+            tokio::join!(look_at_docker(&profile, asked.or(last)), async {
+                let keys = keys::gather(&profile, &settings).await;
+                let services = find_services(&profile, &keys.vault).await;
+                (keys, services)
+            });
         let facts = rank::Facts {
             flag: asked,
             last,
@@ -63,7 +72,10 @@ impl Session {
         }
         let services = Services {
             found,
+            elsewhere,
             mock_port: self.mock_port(),
+            settings,
+            keys: keys.states,
         };
         let plan = build(&profile, target, &self.global.env, &services)?;
         Ok(Wanted {
@@ -71,6 +83,7 @@ impl Session {
             reason,
             source,
             port_flag,
+            vault: keys.vault,
         })
     }
 
@@ -138,12 +151,49 @@ async fn look_at_docker(profile: &Profile, decided: Option<TargetKind>) -> (Opti
     }
 }
 
-async fn find_services(profile: &Profile) -> Vec<Service> {
-    let ollama_ports = profile
-        .backends
-        .iter()
-        .filter(|backend| backend.provider == Provider::Ollama);
-    let probes = ollama_ports
-        .map(|backend| ollama::find(backend.port.unwrap_or(backend.provider.ways().default_port)));
-    join_all(probes).await.into_iter().flatten().collect()
+/// Servers of this machine, and models of servers elsewhere by backend.
+type Found = (Vec<Service>, BTreeMap<String, Vec<String>>);
+
+/// Asks every service of this machine or at an address of the profile's own that a backend names.
+async fn find_services(profile: &Profile, vault: &Vault) -> Found {
+    let served = profile.backends.iter();
+    let served = served.filter_map(|backend| match &backend.serves {
+        Serves::Llm(llm) => Some((&backend.name, llm)),
+        Serves::Groups(_) | Serves::Mcp(_) => None,
+    });
+    let asked = served.map(|(name, llm)| async move {
+        let ways = llm.provider.ways();
+        let key = vault.get(name, AUTHORIZATION);
+        let port = match &llm.address {
+            Some(address) if !address.is_machine() => {
+                let base = address.text();
+                let base = base.strip_suffix("/v1").unwrap_or(&base);
+                let models = compatible::find_at(base, key).await;
+                return (name, None, models);
+            }
+            Some(address) => address.port,
+            None => llm.port.unwrap_or(ways.default_port),
+        };
+        let found = match (llm.provider, ways.home) {
+            (Provider::Ollama, _) => ollama::find(port).await,
+            (Provider::Mock, _) | (_, Home::Cloud) => None,
+            (provider, _) => {
+                let models = compatible::find(port, key).await;
+                models.map(|models| Service {
+                    provider,
+                    port,
+                    models,
+                })
+            }
+        };
+        (name, found, None)
+    });
+    let mut all: Found = Default::default();
+    for (name, here, elsewhere) in join_all(asked).await {
+        all.0.extend(here);
+        if let Some(models) = elsewhere {
+            all.1.insert(name.clone(), models);
+        }
+    }
+    all
 }

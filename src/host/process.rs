@@ -2,6 +2,7 @@
 
 use super::paths::EnvironmentPaths;
 use crate::error::{Error, Result};
+use crate::secret::hidden;
 use crate::text;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, OpenOptions};
@@ -83,6 +84,9 @@ impl Background {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log);
+        hidden::names().iter().for_each(|name| {
+            command.env_remove(name);
+        });
         detach(&mut command);
         let mut child = command
             .spawn()

@@ -1,14 +1,16 @@
 //! Profile to Plan. Pure: same profile, same services, same steps, byte for byte.
 
+use super::backend::secret_name;
 use super::chart::charts;
 use super::object::Place;
 use super::select::{Selected, Services, select};
-use super::{Action, Cluster, HostService, Phase, Plan, PlannedRoute, Step, placeholder};
+use super::serve::{planned, ports, prefix, services};
+use super::{Action, Cluster, HostService, Phase, Plan, Step};
 use crate::error::{Error, Result};
 use crate::profile::{Profile, Route, TargetKind, Test};
 use crate::text;
 use serde_json::Value;
-use std::time::Duration;
+use std::collections::HashSet;
 
 pub const DEFAULT_CLUSTER: &str = "gatewright";
 const PROCESS: &str = "process.gateway";
@@ -158,36 +160,50 @@ impl Builder<'_> {
         steps
     }
 
+    /// Keys, then the ways to services of this machine, then who needs both.
     fn backend_steps(&self, backends: &[Selected]) -> Vec<Step> {
         let mut steps = Vec::new();
-        for backend in backends {
+        let mut seen = HashSet::new();
+        for need in backends.iter().flat_map(Selected::secrets) {
+            if seen.insert(need.owner.as_str()) {
+                let value = self.place.secret(need);
+                steps.push(object(Phase::Objects, &[ANSWERS], value));
+            }
+        }
+        let services = services(backends);
+        for service in &services {
+            let alias = match self.target {
+                TargetKind::Kind => self.place.host_alias(&service.name, service.port).to_vec(),
+                TargetKind::Embedded => Vec::new(),
+            };
             let service = HostService {
-                name: backend.name.clone(),
-                provider: backend.provider,
-                port: backend.port,
                 namespace: self.place.namespace.to_string(),
-                alias: match self.target {
-                    TargetKind::Kind => self.place.host_alias(&backend.name, backend.port).to_vec(),
-                    TargetKind::Embedded => Vec::new(),
-                },
+                alias,
+                ..service.clone()
             };
             steps.push(step(
-                &format!("host.{}", backend.name),
+                &format!("host.{}", service.name),
                 Phase::Host,
                 &[ANSWERS],
                 Action::HostService(service),
             ));
         }
+        let name = |port: u16| {
+            let service = services.iter().find(|service| service.port == port);
+            service.map_or(String::new(), |service| service.name.clone())
+        };
         for backend in backends {
-            let host = placeholder::host(&backend.name);
-            let value =
-                self.place
-                    .openai_backend(&backend.name, &backend.model, host, backend.port);
-            steps.push(object(
-                Phase::Objects,
-                &[&format!("host.{}", backend.name)],
-                value,
-            ));
+            let value = self.place.backend(backend, &name);
+            let hosts = ports(backend).into_iter();
+            let hosts = hosts.map(|port| format!("host.{}", name(port)));
+            let secrets = backend.secrets().into_iter();
+            let secrets = secrets.map(|n| format!("object.Secret.{}", secret_name(&n.owner)));
+            let needs: Vec<String> = hosts.chain(secrets).collect();
+            let mut needs: Vec<&str> = needs.iter().map(String::as_str).collect();
+            if needs.is_empty() {
+                needs.push(ANSWERS);
+            }
+            steps.push(object(Phase::Objects, &needs, value));
         }
         steps
     }
@@ -201,26 +217,17 @@ impl Builder<'_> {
             .map(|policy| format!("object.AgentgatewayPolicy.{}", policy.name));
         let policies: Vec<String> = policies.collect();
         let route = |(route, backend): &(&Route, &Selected)| {
-            let backend = format!("object.AgentgatewayBackend.{}", backend.name);
+            let need = format!("object.AgentgatewayBackend.{}", backend.name);
             let mut needs: Vec<&str> = policies.iter().map(String::as_str).collect();
-            needs.push(&backend);
+            needs.push(&need);
             object(
                 Phase::Objects,
                 &needs,
-                self.place.route(route, &self.profile.gateway),
+                self.place
+                    .route(route, &self.profile.gateway, prefix(backend)),
             )
         };
         routes.iter().map(route).collect()
-    }
-}
-
-fn planned(route: &Route, backend: &Selected) -> PlannedRoute {
-    PlannedRoute {
-        name: route.name.clone(),
-        path: route.path.clone(),
-        provider: backend.provider,
-        model: backend.model.clone(),
-        patience: backend.provider.ways().patience.max(Duration::from_secs(1)),
     }
 }
 
@@ -242,110 +249,4 @@ fn object(phase: Phase, needs: &[&str], value: Value) -> Step {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::select::Service;
-    use crate::profile::load::load;
-    use crate::provider::Provider;
-    use std::collections::HashSet;
-
-    fn services() -> Services {
-        Services {
-            found: vec![Service {
-                provider: Provider::Ollama,
-                port: 11434,
-                models: vec!["llama3.2:latest".into()],
-            }],
-            mock_port: 18434,
-        }
-    }
-
-    #[test]
-    fn every_step_needs_only_steps_that_stand_before_it() {
-        let profile = load("default", std::io::empty()).unwrap();
-        for target in TargetKind::ALL {
-            let plan = build(&profile, target, "default", &services()).unwrap();
-            let mut seen = HashSet::new();
-            for step in &plan.steps {
-                for need in &step.needs {
-                    assert!(seen.contains(need.as_str()), "{} needs {need}", step.id);
-                }
-                assert!(seen.insert(step.id.as_str()), "{} stands twice", step.id);
-            }
-        }
-    }
-
-    #[test]
-    fn a_route_waits_for_every_policy_of_the_gateway() {
-        let profile = load("default", std::io::empty()).unwrap();
-        let plan = build(&profile, TargetKind::Kind, "default", &services()).unwrap();
-        let route = plan
-            .steps
-            .iter()
-            .find(|step| step.id == "object.HTTPRoute.ollama")
-            .unwrap();
-        assert!(
-            route
-                .needs
-                .contains(&"object.AgentgatewayPolicy.same-site".to_string())
-        );
-    }
-
-    #[test]
-    fn without_ollama_the_default_profile_takes_the_mock_and_says_so() {
-        let profile = load("default", std::io::empty()).unwrap();
-        let none = Services {
-            found: Vec::new(),
-            mock_port: 18434,
-        };
-        let plan = build(&profile, TargetKind::Embedded, "default", &none).unwrap();
-        assert_eq!(plan.routes.len(), 1);
-        assert_eq!(
-            (plan.routes[0].path.as_str(), plan.routes[0].provider),
-            ("/mock", Provider::Mock)
-        );
-        assert_eq!(
-            plan.notes,
-            ["Ollama does not answer on 127.0.0.1:11434: using mock instead"]
-        );
-    }
-
-    #[test]
-    fn a_required_ollama_that_is_not_there_ends_in_the_command_that_starts_it() {
-        let profile = load("ollama", std::io::empty()).unwrap();
-        let none = Services {
-            found: Vec::new(),
-            mock_port: 18434,
-        };
-        let error = build(&profile, TargetKind::Embedded, "default", &none).unwrap_err();
-        assert_eq!(error.next, "ollama serve");
-    }
-
-    #[test]
-    fn a_plan_without_a_route_is_refused_and_not_proved_by_nothing() {
-        let mut profile = load("default", std::io::empty()).unwrap();
-        profile.routes.retain(|route| route.backend == "ollama");
-        let none = Services {
-            found: Vec::new(),
-            mock_port: 18434,
-        };
-        let error = build(&profile, TargetKind::Embedded, "default", &none).unwrap_err();
-        assert!(
-            error.what.starts_with("no route of profile default"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn a_model_that_is_not_pulled_gives_way_to_the_first_that_is_and_that_is_said() {
-        let profile = load("default", std::io::empty()).unwrap();
-        let mut services = services();
-        services.found[0].models = vec!["qwen3:8b".into()];
-        let plan = build(&profile, TargetKind::Embedded, "default", &services).unwrap();
-        assert_eq!(plan.routes[0].model, "qwen3:8b");
-        assert_eq!(
-            plan.notes,
-            ["Ollama has no llama3.2: using qwen3:8b; get it with: ollama pull llama3.2"]
-        );
-    }
-}
+mod tests;

@@ -1,12 +1,15 @@
 //! What must exist for a profile, in order, computed without touching anything.
 
 pub mod agentgateway;
+pub mod backend;
 pub mod build;
 pub mod chart;
+pub mod choose;
 pub mod object;
 pub mod outcome;
 pub mod placeholder;
 pub mod select;
+mod serve;
 pub mod survey;
 pub mod thing;
 
@@ -111,13 +114,22 @@ pub struct Cluster {
     pub host_port: u16,
 }
 
-/// A service of this machine that a backend needs.
+/// A service of this machine that one or several backends need.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HostService {
-    /// The backend's name.
+    /// The name of the first backend that needs it.
     pub name: String,
-    pub provider: Provider,
+    /// As people call it.
+    pub title: String,
     pub port: u16,
+    /// What it is asked for to see whether it is there.
+    pub health_path: String,
+    /// Whether any HTTP answer will do, not only 200.
+    pub any_answer: bool,
+    /// What starts it when nothing answers.
+    pub start: String,
+    /// Whether it is the built-in mock, which we start ourselves.
+    pub mock: bool,
     pub namespace: String,
     /// The name that an address gets on a cluster: applied only where no name of the engine's own
     /// was proved.
@@ -129,9 +141,39 @@ pub struct HostService {
 pub struct PlannedRoute {
     pub name: String,
     pub path: String,
-    pub provider: Provider,
-    pub model: String,
+    pub serves: Served,
     pub patience: Duration,
+}
+
+/// What a route's proof asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Served {
+    Chat {
+        provider: Provider,
+        /// The model to ask for; empty where the backend alone decides.
+        model: String,
+        /// Models of which the answer may come; empty where any will do.
+        accepted: Vec<String>,
+    },
+    /// The tools of one or several MCP servers.
+    Tools,
+}
+
+impl Served {
+    /// As people call who answers.
+    pub fn title(&self) -> &'static str {
+        match self {
+            Served::Chat { provider, .. } => provider.ways().title,
+            Served::Tools => "the MCP server",
+        }
+    }
+
+    pub fn model(&self) -> &str {
+        match self {
+            Served::Chat { model, .. } => model,
+            Served::Tools => "",
+        }
+    }
 }
 
 impl Step {

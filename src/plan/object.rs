@@ -1,8 +1,8 @@
 //! The Kubernetes objects of a plan, from typed values to JSON.
 
 use super::agentgateway::{
-    API_VERSION, Ai, BackendSpec, Csrf, GROUP, LlmProvider, OpenAi, ParametersSpec, PolicySpec,
-    ServiceOverlay, ServicePort, ServiceSpec, TargetRef, Traffic,
+    API_VERSION, Csrf, GROUP, ParametersSpec, PolicySpec, ServiceOverlay, ServicePort, ServiceSpec,
+    TargetRef, Traffic,
 };
 use super::chart::image_values;
 use super::placeholder;
@@ -37,7 +37,13 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn object(self, api_version: &str, kind: &str, name: &str, spec: impl Serialize) -> Value {
+    pub(super) fn object(
+        self,
+        api_version: &str,
+        kind: &str,
+        name: &str,
+        spec: impl Serialize,
+    ) -> Value {
         json!({
             "apiVersion": api_version,
             "kind": kind,
@@ -46,7 +52,7 @@ impl Place<'_> {
         })
     }
 
-    fn metadata(self, name: &str) -> Value {
+    pub(super) fn metadata(self, name: &str) -> Value {
         json!({"name": name, "namespace": self.namespace, "labels": self.labels()})
     }
 
@@ -105,22 +111,10 @@ impl Place<'_> {
         self.object(GATEWAY_API, "Gateway", &gateway.name, spec)
     }
 
-    /// An LLM backend in OpenAI form at an address of its own (facts 6, 9.4).
-    pub fn openai_backend(self, name: &str, model: &str, host: String, port: u16) -> Value {
-        let openai = OpenAi {
-            model: model.to_string(),
-        };
-        let provider = LlmProvider { openai, host, port };
-        let spec = BackendSpec {
-            ai: Ai { provider },
-        };
-        self.object(API_VERSION, "AgentgatewayBackend", name, spec)
-    }
-
-    /// A route by path prefix that takes the prefix off: what a backend with an address of its own
-    /// needs to see its own paths (facts 9.4).
-    pub fn route(self, route: &Route, gateway: &Gateway) -> Value {
-        let mut filters = vec![strip_prefix()];
+    /// A route by path prefix that puts `instead` in its place, usually nothing: what a backend with
+    /// an address of its own needs to see its own paths (facts 9.4).
+    pub fn route(self, route: &Route, gateway: &Gateway, instead: &str) -> Value {
+        let mut filters = vec![replace_prefix(instead)];
         if route.request_headers != Headers::default() {
             filters.push(change_headers(&route.request_headers));
         }
@@ -201,7 +195,7 @@ impl Place<'_> {
             }]),
             rules: Some(vec![HttpRouteRules {
                 matches: Some(vec![prefix_match(&format!("/{name}"))]),
-                filters: Some(vec![strip_prefix()]),
+                filters: Some(vec![replace_prefix("")]),
                 backend_refs: Some(vec![HttpRouteRulesBackendRefs {
                     group: Some(GROUP.to_string()),
                     kind: Some("AgentgatewayBackend".to_string()),
@@ -244,13 +238,17 @@ fn prefix_match(path: &str) -> HttpRouteRulesMatches {
     }
 }
 
-fn strip_prefix() -> HttpRouteRulesFilters {
+fn replace_prefix(instead: &str) -> HttpRouteRulesFilters {
+    let instead = match instead {
+        "" => "/",
+        path => path,
+    };
     HttpRouteRulesFilters {
         r#type: HttpRouteRulesFiltersType::UrlRewrite,
         url_rewrite: Some(HttpRouteRulesFiltersUrlRewrite {
             path: Some(HttpRouteRulesFiltersUrlRewritePath {
                 r#type: HttpRouteRulesFiltersUrlRewritePathType::ReplacePrefixMatch,
-                replace_prefix_match: Some("/".to_string()),
+                replace_prefix_match: Some(instead.to_string()),
                 ..Default::default()
             }),
             ..Default::default()

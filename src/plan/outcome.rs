@@ -3,6 +3,7 @@
 use super::placeholder;
 use super::thing::Thing;
 use crate::error::Result;
+use crate::secret::vault::Vault;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -91,6 +92,8 @@ pub struct Context<'a> {
     pub force: bool,
     /// The way to each host service, by backend: as remembered, or as proved in this run.
     pub wires: &'a Mutex<BTreeMap<String, Wire>>,
+    /// The keys of this run.
+    pub vault: &'a Vault,
 }
 
 impl Context<'_> {
@@ -102,10 +105,11 @@ impl Context<'_> {
             .cloned()
     }
 
-    /// An object with its placeholders filled from the ways that are known by now.
-    pub fn fill(&self, object: &Value) -> Value {
+    /// An object with its placeholders filled from the ways that are known by now, and with its keys.
+    /// It is for the wire alone.
+    pub fn fill(&self, object: &Value) -> Result<Value> {
         let wires = self.wires.lock().unwrap_or_else(PoisonError::into_inner);
-        placeholder::fill(object, &wires)
+        placeholder::unlock(placeholder::fill(object, &wires), self.vault)
     }
 
     pub fn set_wire(&self, backend: &str, wire: Wire) {

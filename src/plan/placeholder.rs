@@ -1,8 +1,13 @@
 //! What only the proof can tell stands in a plan as a named placeholder: the host under which the
-//! gateway reaches a service of this machine, and the address and port behind it.
+//! gateway reaches a service of this machine, and the address and port behind it. So do keys, because
+//! a plan can be printed.
 
 use super::outcome::Wire;
-use serde_json::Value;
+use crate::error::{Error, Result};
+use crate::secret::vault::Vault;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// `{host.ollama}`: what stands in the backend.
@@ -18,6 +23,39 @@ pub fn address(backend: &str) -> String {
 /// `{host.ollama.port}`: the port there; a number once it is known.
 pub fn port(backend: &str) -> String {
     format!("{{host.{backend}.port}}")
+}
+
+/// `{secret.openai.Authorization}`: a key, put in at the last moment.
+pub fn secret(owner: &str, entry: &str) -> String {
+    format!("{{secret.{owner}.{entry}}}")
+}
+
+/// A Secret with its keys, encoded as an API server keeps them: `stringData` would be a field that
+/// every apply changes. Any other object as it is. The answer is for the wire alone.
+pub fn unlock(mut object: Value, vault: &Vault) -> Result<Value> {
+    if object["kind"] != "Secret" {
+        return Ok(object);
+    }
+    let Some(plain) = object
+        .as_object_mut()
+        .and_then(|o| o.shift_remove("stringData"))
+    else {
+        return Ok(object);
+    };
+    let mut data = Map::new();
+    for (entry, text) in plain.as_object().into_iter().flatten() {
+        let name = text.as_str().and_then(|text| {
+            let inner = text.strip_prefix("{secret.")?;
+            inner.strip_suffix('}')
+        });
+        let Some(secret) = name.and_then(|name| vault.find(name)) else {
+            let what = format!("the value of {entry} is not at hand");
+            return Err(Error::new(what, "gw up"));
+        };
+        data.insert(entry.clone(), STANDARD.encode(secret.expose()).into());
+    }
+    object["data"] = Value::Object(data);
+    Ok(object)
 }
 
 /// An object with its placeholders filled from what is known; unknown ones stay as they are.
@@ -52,7 +90,24 @@ fn value(text: &str, wires: &BTreeMap<String, Wire>) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Secret;
     use serde_json::json;
+
+    #[test]
+    fn a_secret_gets_its_keys_and_nothing_else_does() {
+        let mut vault = Vault::default();
+        vault.put("a", "Authorization", Secret::new("k-1").unwrap());
+        let text = secret("a", "Authorization");
+        let object = json!({"kind": "Secret", "stringData": {"Authorization": text}});
+        let open = unlock(object.clone(), &vault).unwrap();
+        assert_eq!(
+            open,
+            json!({"kind": "Secret", "data": {"Authorization": "ay0x"}})
+        );
+        assert!(unlock(object, &Vault::default()).is_err());
+        let other = json!({"kind": "Service", "stringData": {"Authorization": text}});
+        assert_eq!(unlock(other.clone(), &vault).unwrap(), other);
+    }
 
     #[test]
     fn known_placeholders_are_filled_and_others_stay() {

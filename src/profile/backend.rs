@@ -2,11 +2,12 @@
 
 use super::field::{Field, Fields};
 use super::problem::quote;
-use super::value::{filled, name, refuse_twins};
-use super::{Backend, Gateway};
-use crate::provider::Provider;
+use super::suggest::among;
+use super::value::{name, refuse_twins};
+use super::{Backend, Gateway, Llm, Serves, llm, mcp};
+use crate::yaml::Data;
 
-const KNOWN: [&str; 6] = ["name", "provider", "model", "port", "required", "fallback"];
+const COMMON: [&str; 5] = ["name", "required", "fallback", "groups", "mcp"];
 /// Longer names leave no room for the `host-` in front of the name of a backend's Service.
 const LONGEST: usize = 58;
 const EXAMPLE: &str = "for example `- name: ollama` with `provider: ollama`";
@@ -17,7 +18,7 @@ pub fn backends(root: &Fields, gateway: &Gateway) -> Vec<Backend> {
         return Vec::new();
     };
     let items = field.items();
-    if items.is_empty() && field.node.data == crate::yaml::Data::List(Vec::new()) {
+    if items.is_empty() && field.node.data == Data::List(Vec::new()) {
         field.wrong("has no backends, so nobody could answer", EXAMPLE);
     }
     let mut names = Vec::new();
@@ -26,48 +27,64 @@ pub fn backends(root: &Fields, gateway: &Gateway) -> Vec<Backend> {
         names.push((named, backend.name.clone()));
         backend
     });
-    let read = read.collect();
+    let read: Vec<Backend> = read.collect();
     refuse_twins("backend name", &names);
+    for (item, backend) in items.iter().zip(&read) {
+        if let Serves::Groups(groups) = &backend.serves {
+            members(item, groups, &read);
+        }
+    }
     read
 }
 
 fn backend<'a>(item: &Field<'a>, gateway: &Gateway) -> (Backend, Field<'a>) {
     let mut backend = Backend {
         name: String::new(),
-        provider: Provider::Mock,
-        model: None,
-        port: None,
+        serves: Serves::Llm(Box::new(Llm::of(crate::provider::Provider::Mock))),
         required: true,
         fallback: false,
     };
-    let Some(fields) = item.fields(&KNOWN) else {
+    let known: Vec<&str> = COMMON.iter().chain(&llm::FIELDS).copied().collect();
+    let Some(fields) = item.fields(&known) else {
         return (backend, item.clone());
     };
     let named = fields.need("name", "routes call the backend by it");
     if let Some(field) = &named {
         backend.name = name(field, LONGEST);
     }
-    let provided = fields.need("provider", &format!("one of: {}", providers().join(", ")));
-    let provider = provided
-        .as_ref()
-        .and_then(|field| field.one_of("a provider", &providers(), Provider::named));
-    backend.provider = provider.unwrap_or(backend.provider);
-    backend.model = fields
-        .get("model")
-        .and_then(|f| filled(&f).map(str::to_string));
-    backend.port = fields
-        .get("port")
-        .and_then(|f| f.number("a port", 1, u16::MAX));
     backend.required = flag(&fields, "required", true);
     backend.fallback = flag(&fields, "fallback", false);
-    if let (Some(provider), Some(field)) = (provider, fields.get("port").or(provided)) {
-        refuse_port(
-            &field,
-            backend.port.unwrap_or(provider.ways().default_port),
-            gateway,
-        );
+    match (fields.get("groups"), fields.get("mcp")) {
+        (Some(groups), _) => {
+            alone(&fields, "groups");
+            backend.serves = Serves::Groups(self::groups(&groups));
+        }
+        (None, Some(servers)) => {
+            alone(&fields, "mcp");
+            backend.serves = Serves::Mcp(mcp::mcp(&servers, gateway));
+        }
+        (None, None) => {
+            let llm = llm::llm(&fields, gateway);
+            backend.serves = Serves::Llm(Box::new(llm));
+        }
     }
     (backend, named.unwrap_or_else(|| item.clone()))
+}
+
+/// Fields of a provider beside what is none.
+fn alone(fields: &Fields, kind: &str) {
+    for name in llm::FIELDS
+        .iter()
+        .chain(&["mcp"])
+        .filter(|name| **name != kind)
+    {
+        if let Some(field) = fields.get(name) {
+            field.wrong(
+                format!("has no meaning beside `{kind}`"),
+                format!("a backend has `provider`, `groups` or `mcp`; here it has `{kind}`"),
+            );
+        }
+    }
 }
 
 fn flag(fields: &Fields, name: &str, default: bool) -> bool {
@@ -75,17 +92,53 @@ fn flag(fields: &Fields, name: &str, default: bool) -> bool {
     value.unwrap_or(default)
 }
 
-/// Both would listen on this machine, and the gateway would send requests to itself.
-fn refuse_port(field: &Field, port: u16, gateway: &Gateway) {
-    if port == gateway.port {
-        let what = format!("port {port} is the gateway's own on this machine");
+/// Groups of names; a name alone is a group of one.
+fn groups(field: &Field) -> Vec<Vec<String>> {
+    let items = field.items();
+    if items.is_empty() && field.node.data == Data::List(Vec::new()) {
         field.wrong(
-            what,
-            format!("give the gateway {} another port", quote(&gateway.name)),
+            "has no groups, so nobody could answer",
+            "for example `[[openai], [ollama]]`",
         );
     }
+    let group = |item: &Field| match &item.node.data {
+        Data::List(_) => {
+            let members = item.items();
+            members
+                .iter()
+                .filter_map(|m| m.text().map(str::to_string))
+                .collect()
+        }
+        Data::Scalar(_) | Data::Map(_) => item
+            .text_like("a list of names of backends")
+            .map(str::to_string)
+            .into_iter()
+            .collect(),
+    };
+    items.iter().map(group).collect()
 }
 
-fn providers() -> Vec<&'static str> {
-    Provider::ALL.map(|provider| provider.ways().name).to_vec()
+/// Every member is another backend with a provider, and stands once.
+fn members(item: &Field, groups: &[Vec<String>], all: &[Backend]) {
+    let Some(field) = item.any_fields().and_then(|fields| fields.get("groups")) else {
+        return;
+    };
+    let known = all.iter().filter(|b| matches!(b.serves, Serves::Llm(_)));
+    let known: Vec<&str> = known.map(|b| b.name.as_str()).collect();
+    let mut seen = Vec::new();
+    for name in groups.iter().flatten() {
+        if !known.contains(&name.as_str()) {
+            let what = format!("there is no backend {} with a provider", quote(name));
+            field.wrong(what, among(name, &known));
+        } else if seen.contains(&name) {
+            field.wrong(
+                format!("{} is a member twice", quote(name)),
+                "once is enough",
+            );
+        }
+        seen.push(name);
+    }
+    if groups.iter().any(Vec::is_empty) && !groups.is_empty() {
+        field.wrong("has an empty group", "name a backend in each group");
+    }
 }

@@ -57,6 +57,15 @@ impl<'a> Field<'a> {
         self.notes.add(problem);
     }
 
+    /// Notes that this value is wrong, and that its line may hold a key.
+    pub fn wrong_unseen(&self, what: impl Into<String>, hint: impl Into<String>) {
+        let problem = Problem::new(self.node.span, self.path.clone(), what, hint);
+        self.notes.add(Problem {
+            secret: true,
+            ..problem
+        });
+    }
+
     /// The fields of a map, of which none but the known ones may be there.
     pub fn fields(&self, known: &[&str]) -> Option<Fields<'a>> {
         let mut fields = self.any_fields()?;

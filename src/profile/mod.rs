@@ -1,11 +1,14 @@
 //! What a person wants. This is the internal form; `wire` reads `gatewright.dev/v1alpha1` into it,
 //! and `record` writes it back with every default filled in.
 
+pub mod address;
 mod backend;
 mod duration;
 mod field;
 mod header;
+mod llm;
 pub mod load;
+mod mcp;
 mod path;
 mod policy;
 pub mod problem;
@@ -13,6 +16,7 @@ mod record;
 mod release;
 mod route;
 pub mod shipped;
+mod source;
 pub mod suggest;
 mod test;
 mod value;
@@ -22,8 +26,11 @@ pub use load::load;
 pub use record::{from_wire, to_wire};
 pub use shipped::shipped;
 
-use crate::provider::Provider;
+use crate::provider::{Form, Provider};
+use crate::secret::source::Source;
+use address::Address;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -104,15 +111,85 @@ pub struct Gateway {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Backend {
     pub name: String,
-    pub provider: Provider,
-    /// Model that replaces the client's; the provider's default if absent.
-    pub model: Option<String>,
-    /// Port of the service on this machine; the provider's default if absent.
-    pub port: Option<u16>,
-    /// Whether `up` fails when the backend's service does not answer; otherwise it is left out.
+    pub serves: Serves,
+    /// Whether `up` fails when the backend can't be used; otherwise it is left out.
     pub required: bool,
     /// Whether the backend is used only when no other is there.
     pub fallback: bool,
+}
+
+/// What answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Serves {
+    Llm(Box<Llm>),
+    /// Names of other backends: the next group is asked when all of one are out (facts 6, failover).
+    Groups(Vec<Vec<String>>),
+    Mcp(Mcp),
+}
+
+/// A provider's models.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Llm {
+    pub provider: Provider,
+    /// Model that replaces the client's; the provider's default if nothing else is said.
+    pub model: Option<String>,
+    /// Models that clients choose from; the first is for those who name none.
+    pub models: Vec<String>,
+    /// Other names for models.
+    pub aliases: BTreeMap<String, String>,
+    /// In which form the mock provider is asked; its own is OpenAI's.
+    pub form: Option<Form>,
+    /// Port of the service on this machine; the provider's default if absent.
+    pub port: Option<u16>,
+    /// Where it is, if not at home.
+    pub address: Option<Address>,
+    /// What the provider can't be without, by field; the rest is looked for in the environment.
+    pub settings: BTreeMap<String, String>,
+    /// Where its key comes from, by entry of the Secret; the provider's usual variables if absent.
+    pub keys: BTreeMap<String, Source>,
+}
+
+/// MCP servers, seen as one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mcp {
+    pub targets: Vec<McpTarget>,
+    /// Whether each request stands for itself (facts 9.8).
+    pub stateless: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct McpTarget {
+    pub name: String,
+    /// `None` for the built-in mock.
+    pub address: Option<Address>,
+    pub protocol: Protocol,
+    pub key: Option<Source>,
+}
+
+/// How an MCP server is spoken to; names as the CRD has them (facts 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    StreamableHttp,
+    Sse,
+}
+
+impl Protocol {
+    pub const ALL: [Protocol; 2] = [Protocol::StreamableHttp, Protocol::Sse];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::StreamableHttp => "StreamableHTTP",
+            Protocol::Sse => "SSE",
+        }
+    }
+
+    /// The path that is taken where none is said (facts 6).
+    pub fn path(self) -> &'static str {
+        match self {
+            Protocol::StreamableHttp => "/mcp",
+            Protocol::Sse => "/sse",
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

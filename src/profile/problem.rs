@@ -25,6 +25,8 @@ pub struct Problem {
     pub what: String,
     /// What to write instead; may be empty.
     pub hint: String,
+    /// Whether the line may hold a key, and is not to be shown.
+    pub secret: bool,
 }
 
 impl Problem {
@@ -41,6 +43,7 @@ impl Problem {
             path: path.into(),
             what: what.into(),
             hint: hint.into(),
+            secret: false,
         }
     }
 }
@@ -82,7 +85,7 @@ fn view(problem: &Problem, origin: &str, lines: &[String]) -> Vec<String> {
     };
     let mut out = wrapped(&format!("{place}  {sentence}"), "", "    ");
     let line = lines.get(problem.line.saturating_sub(1));
-    match line.filter(|line| !line.trim().is_empty()) {
+    match line.filter(|line| !line.trim().is_empty() && !problem.secret) {
         Some(line) => out.extend(excerpt(problem, line)),
         None if problem.hint.is_empty() => {}
         None => out.extend(wrapped(&problem.hint, GUTTER, GUTTER)),

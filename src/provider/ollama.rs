@@ -1,6 +1,6 @@
 //! Ollama on this machine: an OpenAI-compatible server without a key.
 
-use super::Ways;
+use super::{CHAT_PATH, Form, Home, Key, Ways};
 use std::time::Duration;
 
 /// Port and paths: facts 6 (`Ollama = openai + host + port`) and 9.4 (the client's path goes
@@ -8,10 +8,15 @@ use std::time::Duration;
 pub const WAYS: Ways = Ways {
     name: "ollama",
     title: "Ollama",
+    form: Form::OpenAi,
+    home: Home::Machine,
+    key: Key::None,
+    variables: &[],
+    settings: &[],
     default_model: "llama3.2",
     default_port: 11434,
     health_path: "/api/version",
-    chat_path: "/v1/chat/completions",
+    chat_path: CHAT_PATH,
     patience: Duration::from_secs(180),
     start: "ollama serve",
 };

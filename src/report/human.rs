@@ -71,14 +71,15 @@ fn row(finding: &Finding, route: &RouteProof, look: Look) -> Vec<String> {
         route.status.to_string()
     };
     let tokens = match finding.verdict {
+        Verdict::Pass if route.tools.is_some() => String::new(),
         Verdict::Pass => format!("{} + {}", route.input_tokens, route.output_tokens),
         Verdict::Warn | Verdict::Fail | Verdict::Skip => String::new(),
     };
-    // Nobody may take the mock for a model.
-    let model = if route.mock {
-        format!("{} (no model)", route.model)
-    } else {
-        route.model.clone()
+    let model = match route.tools {
+        Some(count) => text::count(count, "tool"),
+        // Nobody may take the mock for a model.
+        None if route.mock => format!("{} (no model)", route.model),
+        None => route.model.clone(),
     };
     let time = text::duration(Duration::from_secs_f64(finding.seconds));
     vec![
@@ -139,7 +140,7 @@ pub fn ready(base: &str, findings: &[Finding], elapsed: Duration) -> String {
         "{base} is ready: {routes} proved in {}.",
         text::duration(elapsed)
     )];
-    if let Some(route) = proved.first() {
+    if let Some(route) = proved.iter().find(|route| route.tools.is_none()) {
         lines.push(String::new());
         lines.push(format!("curl {base}{}/v1/chat/completions \\", route.path));
         lines.push("  -H 'content-type: application/json' \\".to_string());
@@ -206,11 +207,9 @@ fn about(action: &Action) -> String {
         Action::GatewayApi => crate::plan::GATEWAY_API_VERSION.to_string(),
         Action::Chart(chart) => format!("{} {}", chart.source, chart.version),
         Action::Answers(_) => "a request comes back".to_string(),
-        Action::HostService(service) => format!(
-            "{} on port {} of this machine",
-            service.provider.ways().title,
-            service.port
-        ),
+        Action::HostService(service) => {
+            format!("{} on port {} of this machine", service.title, service.port)
+        }
         Action::Object(_) => String::new(),
     }
 }
@@ -241,6 +240,7 @@ mod tests {
                 output_tokens: 16,
                 answer: "word ".repeat(30),
                 mock: false,
+                tools: None,
             };
             Finding {
                 route: Some(route),

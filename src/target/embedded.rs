@@ -9,7 +9,6 @@ use crate::plan::outcome::{Change, Context, Outcome, Undone, Wire};
 use crate::plan::survey::{Part, Survey, object_state};
 use crate::plan::thing::Thing;
 use crate::plan::{Action, HostService, Step};
-use crate::provider::Provider;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -128,7 +127,7 @@ impl Embedded {
     }
 
     async fn apply(&self, object: &Value, context: &Context<'_>) -> Result<Outcome> {
-        let object = context.fill(object);
+        let object = context.fill(object)?;
         let thing = Thing::of(&object);
         context.journal.begin(&thing)?;
         let (status, answer) = self.admin("POST", "/apply", Some(&object)).await?;
@@ -155,30 +154,21 @@ impl Embedded {
 
     async fn wire(&self, service: &HostService, context: &Context<'_>) -> Result<Outcome> {
         let mut change = Change::Unchanged;
-        if service.provider == Provider::Mock {
+        if service.mock {
             change = mock::ensure(&self.paths, service, context).await?;
         }
-        let url = format!(
-            "http://127.0.0.1:{}{}",
-            service.port,
-            service.provider.ways().health_path
-        );
-        let title = service.provider.ways().title;
+        let url = format!("http://127.0.0.1:{}{}", service.port, service.health_path);
+        let (title, start) = (&service.title, service.start.as_str());
         match web::get(&url, None, Duration::from_secs(5)).await {
             Ok((200, _)) => {}
+            Ok(_) if service.any_answer => {}
             Ok((status, _)) => {
-                return Err(Error::new(
-                    format!("{title} answered {status}"),
-                    service.provider.ways().start,
-                )
-                .fact(url));
+                let error = Error::new(format!("{title} answered {status}"), start);
+                return Err(error.fact(url));
             }
             Err(why) => {
-                return Err(Error::new(
-                    format!("{title} does not answer"),
-                    service.provider.ways().start,
-                )
-                .fact(format!("{url}: {why}")));
+                let error = Error::new(format!("{title} does not answer"), start);
+                return Err(error.fact(format!("{url}: {why}")));
             }
         }
         let wire = Wire {

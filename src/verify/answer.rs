@@ -1,6 +1,6 @@
 //! Who answered, and what that means: proxy, upstream or nobody. Pure (facts 9.7, 14.9, 15.2).
 
-use crate::provider::Provider;
+use crate::provider::{Home, Provider};
 
 /// What came back for one request.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,7 +101,24 @@ fn from_upstream(answer: &Answer, asked: Asked<'_>) -> Explanation {
     let ways = asked.provider.ways();
     let (title, status) = (ways.title, answer.status);
     let summary = format!("{status} from {title}");
+    let cloud = ways.home == Home::Cloud;
+    let said = crate::text::excerpt(&answer.body, 160);
     let (cause, next) = match (status, answer.body.as_str()) {
+        (401 | 403, _) if cloud => {
+            let variable = ways.variables.first().copied().unwrap_or_default();
+            (
+                format!("{title} does not take the key: {said}"),
+                format!("read -rs {variable} && export {variable} && gw up"),
+            )
+        }
+        (404, body) if cloud && body.contains("model") => (
+            format!("{title} has no model {}, or not for this key", asked.model),
+            "gw profile show cloud".to_string(),
+        ),
+        (429, _) => (
+            format!("{title} answers no more for now: {said}"),
+            "gw test".to_string(),
+        ),
         (404, body)
             if body.contains("not found, try pulling it first") || body.contains("model") =>
         {
@@ -125,10 +142,7 @@ fn from_upstream(answer: &Answer, asked: Asked<'_>) -> Explanation {
             format!("the relay runs and {title} behind it does not"),
             ways.start.to_string(),
         ),
-        _ => (
-            format!("{title} says: {}", crate::text::excerpt(&answer.body, 160)),
-            "gw logs".to_string(),
-        ),
+        _ => (format!("{title} says: {said}"), "gw logs".to_string()),
     };
     Explanation {
         summary,

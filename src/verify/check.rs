@@ -62,6 +62,9 @@ pub struct RouteProof {
     pub answer: String,
     /// Whether the built-in mock answered, and no model.
     pub mock: bool,
+    /// How many tools an MCP route offers.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tools: Option<usize>,
 }
 
 pub trait Check: Send + Sync {
@@ -92,6 +95,13 @@ impl Finding {
             next: Some(next.into()),
             ..Finding::new(claim, Verdict::Fail)
         }
+    }
+
+    /// Everything in it that somebody else may have said.
+    pub fn texts(&mut self) -> impl Iterator<Item = &mut String> {
+        let answer = self.route.iter_mut().map(|route| &mut route.answer);
+        let facts = self.facts.iter_mut().map(|(_, text)| text);
+        facts.chain(answer).chain([&mut self.summary])
     }
 
     pub fn fact(mut self, name: &str, text: impl Into<String>) -> Self {

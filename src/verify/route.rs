@@ -4,8 +4,8 @@ use super::answer::{Answer, Asked, explain};
 use super::check::{Check, Claim, Finding, RouteProof, Verdict};
 use super::gateway;
 use crate::host::web::{local, why};
-use crate::plan::PlannedRoute;
-use crate::provider::{Provider, ollama};
+use crate::plan::{PlannedRoute, Served};
+use crate::provider::{CHAT_PATH, Provider};
 use crate::text;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -24,12 +24,14 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 impl Route {
     fn url(&self) -> String {
-        format!(
-            "{}{}{}",
-            self.base,
-            self.route.path,
-            self.route.provider.ways().chat_path
-        )
+        format!("{}{}{CHAT_PATH}", self.base, self.route.path)
+    }
+
+    fn provider(&self) -> Provider {
+        match self.route.serves {
+            Served::Chat { provider, .. } => provider,
+            Served::Tools => Provider::Mock,
+        }
     }
 
     async fn prove(&self) -> Finding {
@@ -51,8 +53,10 @@ impl Route {
     /// One request; and whether its failure may pass by itself.
     async fn ask(&self) -> (Finding, bool) {
         let claim = self.claim();
-        let mut body = self.route.provider.probe();
-        body["model"] = self.route.model.clone().into();
+        let mut body = self.provider().probe();
+        if !self.route.serves.model().is_empty() {
+            body["model"] = self.route.serves.model().into();
+        }
         let request = local()
             .post(self.url())
             .timeout(self.route.patience)
@@ -104,18 +108,14 @@ impl Route {
             };
             return (self.with_route(finding, 200, &value), false);
         }
-        let ways = self.route.provider.ways();
         let asked = Asked {
-            provider: self.route.provider,
-            model: &self.route.model,
-            port: ways.default_port,
+            provider: self.provider(),
+            model: self.route.serves.model(),
+            port: self.provider().ways().default_port,
         };
         let explained = explain(answer, asked);
         let finding = Finding::fail(claim, explained.summary, explained.next)
-            .fact(
-                "sent",
-                format!("POST {}{}", self.route.path, ways.chat_path),
-            )
+            .fact("sent", format!("POST {}{CHAT_PATH}", self.route.path))
             .fact(
                 "answered",
                 format!("{:?}", text::excerpt(&answer.body, 300)),
@@ -134,7 +134,8 @@ impl Route {
                 .and_then(Value::as_u64)
                 .unwrap_or(0)
         };
-        let model = value["model"].as_str().unwrap_or(&self.route.model);
+        let model = value["model"].as_str();
+        let model = model.unwrap_or(self.route.serves.model());
         Finding {
             route: Some(RouteProof {
                 path: self.route.path.clone(),
@@ -143,7 +144,8 @@ impl Route {
                 input_tokens: tokens("prompt_tokens"),
                 output_tokens: tokens("completion_tokens"),
                 answer: text::excerpt(said(value), 60),
-                mock: self.route.provider == Provider::Mock,
+                mock: self.provider() == Provider::Mock,
+                tools: None,
             }),
             ..finding
         }
@@ -171,13 +173,18 @@ fn fault(value: &Value, route: &PlannedRoute) -> Option<String> {
     if said(value).is_empty() {
         return Some("no text in it".to_string());
     }
-    let model = value["model"].as_str().unwrap_or("");
-    if !ollama::same_model(&route.model, model) && !model.starts_with(&format!("{}-", route.model))
+    if let Served::Chat {
+        provider, accepted, ..
+    } = &route.serves
     {
-        return Some(format!(
-            "from model `{model}` where `{}` was asked for",
-            route.model
-        ));
+        let model = value["model"].as_str().unwrap_or("");
+        let is_one = |asked: &String| provider.same_model(asked, model);
+        if !accepted.is_empty() && !accepted.iter().any(is_one) {
+            let wanted = text::list(accepted);
+            return Some(format!(
+                "from model `{model}` where `{wanted}` was asked for"
+            ));
+        }
     }
     if value
         .pointer("/usage/completion_tokens")
@@ -214,8 +221,11 @@ mod tests {
         PlannedRoute {
             name: "ollama".into(),
             path: "/ollama".into(),
-            provider: Provider::Ollama,
-            model: "llama3.2".into(),
+            serves: Served::Chat {
+                provider: Provider::Ollama,
+                model: "llama3.2".into(),
+                accepted: vec!["llama3.2".into()],
+            },
             patience: Duration::from_secs(1),
         }
     }

@@ -18,7 +18,6 @@ use crate::plan::outcome::{Change, Context, Outcome, Undone};
 use crate::plan::survey::Survey;
 use crate::plan::thing::Thing;
 use crate::plan::{Action, HostService, NODE_PORT, Step};
-use crate::provider::Provider;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use kube::Client;
@@ -141,7 +140,7 @@ impl Kind {
     }
 
     async fn perform_host(&self, service: &HostService, context: &Context<'_>) -> Result<Outcome> {
-        if service.provider == Provider::Mock {
+        if service.mock {
             mock::ensure(&self.paths, service, context).await?;
         }
         let network = docker::kind_network(&docker::connect().await?).await?;
@@ -204,7 +203,7 @@ impl Kind {
             }
             Action::HostService(service) => self.perform_host(service, context).await,
             Action::Object(object) => {
-                let object = context.fill(object);
+                let object = context.fill(object)?;
                 let change = object::apply(&self.client().await?, &object, context).await?;
                 Ok(Outcome::new(change, ""))
             }

@@ -1,0 +1,254 @@
+//! Keys at hand: read from their sources and shown to their providers, before a plan is made.
+
+use crate::error::Error;
+use crate::host::key;
+use crate::plan::choose::{target_owner, wants_key};
+use crate::plan::select::KeyState;
+use crate::profile::{Backend, Llm, Profile, Serves};
+use crate::provider::check::{AUTHORIZATION, Judgement, Subject, requests};
+use crate::provider::{Home, Provider, Ways, bedrock, key_variables, vertexai};
+use crate::secret::hidden;
+use crate::secret::source::Source;
+use crate::secret::vault::Vault;
+use futures::future::join_all;
+use std::collections::BTreeMap;
+
+/// The keys themselves, and what is known of them.
+#[derive(Default)]
+pub struct Keys {
+    pub vault: Vault,
+    pub states: BTreeMap<String, KeyState>,
+}
+
+/// Reads every key that a profile needs and asks the providers about them, all side by side. From
+/// here on no child gets the variables that hold keys.
+pub async fn gather(profile: &Profile, settings: &BTreeMap<String, String>) -> Keys {
+    let wanted: Vec<Wanted> = profile.backends.iter().flat_map(wanted).collect();
+    hidden::hide(key_variables());
+    let named = wanted
+        .iter()
+        .flat_map(|w| &w.parts)
+        .map(|part| &part.source);
+    let named = named.flat_map(Source::variables);
+    hidden::hide(named.map(String::as_str));
+    let mut keys = Keys::default();
+    for (owner, state, vault) in join_all(wanted.iter().map(|w| one(w, settings))).await {
+        keys.states.insert(owner, state);
+        keys.vault.extend(vault);
+    }
+    keys
+}
+
+/// Somebody who needs a key.
+struct Wanted<'a> {
+    owner: String,
+    parts: Vec<Part>,
+    /// What to take where the parts are not all there.
+    instead: Vec<Part>,
+    /// Whom to ask about it.
+    llm: Option<&'a Llm>,
+}
+
+struct Part {
+    entry: String,
+    source: Source,
+    needed: bool,
+}
+
+fn part(entry: &str, source: Source) -> Part {
+    Part {
+        entry: entry.to_string(),
+        source,
+        needed: true,
+    }
+}
+
+fn wanted(backend: &Backend) -> Vec<Wanted<'_>> {
+    match &backend.serves {
+        Serves::Llm(llm) => {
+            let ways = llm.provider.ways();
+            let wants = wants_key(llm, ways);
+            wants
+                .then(|| of_provider(&backend.name, llm, ways))
+                .into_iter()
+                .collect()
+        }
+        Serves::Groups(_) => Vec::new(),
+        Serves::Mcp(servers) => {
+            let with_key = servers.targets.iter().filter_map(|target| {
+                Some(Wanted {
+                    owner: target_owner(&backend.name, &target.name),
+                    parts: vec![part(AUTHORIZATION, target.key.clone()?)],
+                    instead: Vec::new(),
+                    llm: None,
+                })
+            });
+            with_key.collect()
+        }
+    }
+}
+
+fn of_provider<'a>(owner: &str, llm: &'a Llm, ways: &Ways) -> Wanted<'a> {
+    let usual = Source::Env(ways.variables.iter().map(ToString::to_string).collect());
+    let named = llm.keys.iter();
+    let mut parts: Vec<Part> = named
+        .map(|(entry, from)| part(entry, from.clone()))
+        .collect();
+    let mut instead = Vec::new();
+    if parts.is_empty() {
+        parts.push(part(AUTHORIZATION, usual));
+        match llm.provider {
+            Provider::Bedrock => {
+                instead.extend(bedrock::PARTS.map(|(entry, variable, needed)| Part {
+                    needed,
+                    ..part(entry, Source::env(variable))
+                }))
+            }
+            Provider::VertexAi => {
+                let words = vertexai::TOKEN_COMMAND.map(str::to_string);
+                instead.push(part(AUTHORIZATION, Source::Command(words.to_vec())));
+            }
+            _ => {}
+        }
+    }
+    Wanted {
+        owner: owner.to_string(),
+        parts,
+        instead,
+        llm: Some(llm),
+    }
+}
+
+async fn one(
+    wanted: &Wanted<'_>,
+    settings: &BTreeMap<String, String>,
+) -> (String, KeyState, Vault) {
+    let (mut read, mut parts) = (read(&wanted.owner, &wanted.parts).await, &wanted.parts);
+    if read.is_err() && !wanted.instead.is_empty() {
+        let other = self::read(&wanted.owner, &wanted.instead).await;
+        if other.is_ok() {
+            (read, parts) = (other, &wanted.instead);
+        }
+    }
+    let state = match &read {
+        Err(error) => KeyState::Lacking(titled(wanted, error)),
+        Ok(vault) => asked(wanted, parts, settings, vault).await,
+    };
+    (wanted.owner.clone(), state, read.unwrap_or_default())
+}
+
+/// Who lacks the key stands first.
+fn titled(wanted: &Wanted<'_>, error: &Error) -> Error {
+    let who = wanted
+        .llm
+        .map_or(wanted.owner.as_str(), |llm| llm.provider.ways().title);
+    let error = error.clone();
+    let next = match error.next.strip_prefix("read -rs ") {
+        Some(_) => format!("{} && gw up", error.next),
+        None => error.next.clone(),
+    };
+    Error {
+        what: format!("no key for {who}: {}", error.what),
+        next,
+        ..error
+    }
+}
+
+async fn read(owner: &str, parts: &[Part]) -> Result<Vault, Error> {
+    let mut vault = Vault::default();
+    for part in parts {
+        match part.source.read().await {
+            Ok(secret) => vault.put(owner, &part.entry, secret),
+            Err(_) if !part.needed => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(vault)
+}
+
+async fn asked(
+    wanted: &Wanted<'_>,
+    parts: &[Part],
+    settings: &BTreeMap<String, String>,
+    vault: &Vault,
+) -> KeyState {
+    let there = |part: &&Part| vault.get(&wanted.owner, &part.entry).is_some();
+    let from: Vec<String> = parts
+        .iter()
+        .filter(there)
+        .map(|p| p.source.title())
+        .collect();
+    let here = |note| KeyState::Here {
+        entries: parts
+            .iter()
+            .filter(there)
+            .map(|p| p.entry.clone())
+            .collect(),
+        from: from.join(", "),
+        note,
+    };
+    // A server of the profile's own address is asked when the route is proved.
+    let Some(llm) = wanted.llm.filter(|llm| llm.address.is_none()) else {
+        return here(None);
+    };
+    let ways = llm.provider.ways();
+    if ways.home != Home::Cloud {
+        return here(None);
+    }
+    // Without what it needs the backend is refused anyway, and says so.
+    let Ok(settings) = ways.resolve(&llm.settings, settings) else {
+        return here(None);
+    };
+    let subject = Subject {
+        form: ways.form,
+        settings: &settings,
+        address: None,
+        owner: &wanted.owner,
+    };
+    let title = ways.title;
+    match key::ask(requests(&subject, vault)).await {
+        Ok(Judgement::Taken) => here(None),
+        Ok(Judgement::Unclear(said)) => {
+            let said = vault.blot(&said);
+            here(Some(format!(
+                "{title} does not say whether it takes the key: {said}"
+            )))
+        }
+        Ok(Judgement::Refused(said)) => {
+            let said = vault.blot(&said);
+            let what = format!("{title} refuses the key of {}: \"{said}\"", from.join(", "));
+            KeyState::Lacking(Error::usage(what, again(parts)))
+        }
+        Err(why) => {
+            let what = format!("{title} can't be reached: {}", vault.blot(&why));
+            let error = Error::new(what, "gw up");
+            KeyState::Lacking(error.fact("its key could not be checked, and nothing would answer"))
+        }
+    }
+}
+
+/// Where a refused key is to be given again.
+fn again(parts: &[Part]) -> String {
+    match parts.first().map(|part| &part.source) {
+        Some(Source::Env(names)) => {
+            let set = names.iter().find(|name| std::env::var_os(name).is_some());
+            let name = set.or(names.first()).map_or("", String::as_str);
+            format!("read -rs {name} && export {name} && gw up")
+        }
+        Some(Source::File(path)) => format!("ls -l {path}"),
+        Some(Source::Command(words)) => words.join(" "),
+        None => "gw up".to_string(),
+    }
+}
+
+/// What our own environment says that providers can't be without and is no secret.
+pub fn settings() -> BTreeMap<String, String> {
+    let settings = Provider::ALL.into_iter().flat_map(|p| p.ways().settings);
+    let variables = settings.flat_map(|setting| setting.variables);
+    let value = |name: &&str| {
+        let value = std::env::var(name).ok()?;
+        let value = value.trim();
+        (!value.is_empty()).then(|| (name.to_string(), value.to_string()))
+    };
+    variables.filter_map(value).collect()
+}

@@ -1,0 +1,221 @@
+//! One backend: whether it can be used, with which model, where. Pure.
+
+use super::select::{At, Chosen, KeyState, SecretNeed, Services, Target};
+use crate::error::{Error, Result};
+use crate::profile::address::Address;
+use crate::profile::{Llm, Mcp};
+use crate::provider::mock::MCP_PATH;
+use crate::provider::{Home, Key, Provider, Setting, Ways};
+
+pub fn llm(name: &str, llm: &Llm, services: &Services, notes: &mut Vec<String>) -> Result<Chosen> {
+    let ways = llm.provider.ways();
+    let at = place(llm, services);
+    let settings = ways.resolve(&llm.settings, &services.settings);
+    let settings = settings.map_err(|setting| without(ways, setting))?;
+    let secret = match wants_key(llm, ways) {
+        true => key(name, services, notes)?,
+        false => None,
+    };
+    let models = there(name, llm, &at, services)?;
+    let wanted = wanted(llm, ways, models, notes)?;
+    let open = !llm.models.is_empty() || !llm.aliases.is_empty();
+    let named = (!wanted.is_empty()).then_some(wanted);
+    Ok(Chosen {
+        name: name.to_string(),
+        provider: llm.provider,
+        form: llm.form.unwrap_or(ways.form),
+        model: named.clone().filter(|_| !open),
+        default_model: named.filter(|_| open),
+        aliases: llm.aliases.clone(),
+        at,
+        prefix: llm.address.as_ref().map_or(String::new(), prefix),
+        settings,
+        secret,
+    })
+}
+
+/// An optional key counts only where the profile names its source.
+pub fn wants_key(llm: &Llm, ways: &Ways) -> bool {
+    match ways.key {
+        Key::None => false,
+        Key::Optional => !llm.keys.is_empty(),
+        // A server at an address of the profile's own may ask for none.
+        Key::Needed => llm.address.is_none() || !llm.keys.is_empty(),
+        Key::Aws => true,
+    }
+}
+
+/// A path that ends with `/v1` says where that is; clients bring the `/v1` themselves.
+fn prefix(address: &Address) -> String {
+    let path = address.path.as_str();
+    path.strip_suffix("/v1").unwrap_or(path).to_string()
+}
+
+fn place(llm: &Llm, services: &Services) -> At {
+    let ways = llm.provider.ways();
+    match (&llm.address, ways.home) {
+        (Some(address), _) => at(address),
+        (None, _) if llm.provider == Provider::Mock => At::Machine {
+            port: llm.port.unwrap_or(services.mock_port),
+        },
+        (None, Home::Machine) => At::Machine {
+            port: llm.port.unwrap_or(ways.default_port),
+        },
+        (None, Home::Cloud | Home::Address) => At::Home,
+    }
+}
+
+fn at(address: &Address) -> At {
+    match address.is_machine() {
+        true => At::Machine { port: address.port },
+        false => At::Elsewhere {
+            host: address.host.clone(),
+            port: address.port,
+            tls: address.tls,
+        },
+    }
+}
+
+fn without(ways: &Ways, setting: &Setting) -> Error {
+    let variable = setting.variables.first().copied().unwrap_or_default();
+    let next = format!("export {variable}={}", setting.example);
+    let what = format!("{} has no {}", ways.title, setting.field);
+    Error::usage(what, next).fact(format!(
+        "neither in the profile nor in {}",
+        setting.variables.join(", ")
+    ))
+}
+
+fn key(owner: &str, services: &Services, notes: &mut Vec<String>) -> Result<Option<SecretNeed>> {
+    match services.keys.get(owner) {
+        Some(KeyState::Here {
+            entries,
+            from,
+            note,
+        }) => {
+            notes.extend(note.clone());
+            Ok(Some(SecretNeed {
+                owner: owner.to_string(),
+                entries: entries.clone(),
+                from: from.clone(),
+            }))
+        }
+        Some(KeyState::Lacking(error)) => Err(error.clone()),
+        None => Err(Error::usage(format!("{owner} has no key"), "gw up")),
+    }
+}
+
+/// The models of a service that must answer first; `None` where there is nothing to ask.
+fn there<'a>(
+    name: &str,
+    llm: &Llm,
+    at: &At,
+    services: &'a Services,
+) -> Result<Option<&'a [String]>> {
+    let ways = llm.provider.ways();
+    match at {
+        _ if llm.provider == Provider::Mock => Ok(None),
+        At::Home => Ok(None),
+        At::Machine { port } => {
+            let of_port = |s: &&super::select::Service| s.port == *port;
+            match services.found.iter().find(of_port) {
+                Some(service) => Ok(Some(&service.models)),
+                None if ways.home == Home::Cloud => Ok(None),
+                None => {
+                    let what = format!("{} does not answer on 127.0.0.1:{port}", ways.title);
+                    Err(Error::new(what, ways.start))
+                }
+            }
+        }
+        At::Elsewhere { host, .. } if ways.home != Home::Cloud => {
+            match services.elsewhere.get(name) {
+                Some(models) => Ok(Some(models)),
+                None => {
+                    let what = format!("{} does not answer at {host}", ways.title);
+                    let url = llm.address.as_ref().map_or(String::new(), Address::text);
+                    Err(Error::new(what, format!("curl -i {url}/models")))
+                }
+            }
+        }
+        At::Elsewhere { .. } => Ok(None),
+    }
+}
+
+/// The model that is asked for: the profile's, the provider's usual one, or the first that is there.
+fn wanted(
+    llm: &Llm,
+    ways: &Ways,
+    there: Option<&[String]>,
+    notes: &mut Vec<String>,
+) -> Result<String> {
+    let named = llm.model.as_ref().or_else(|| llm.models.first());
+    let wanted = named.map_or(ways.default_model, String::as_str);
+    let Some(there) = there else {
+        return match (wanted, ways.home) {
+            ("", Home::Address) => Err(no_model(ways, wanted, llm)),
+            _ => Ok(wanted.to_string()),
+        };
+    };
+    let has = |model: &String| llm.provider.same_model(wanted, model);
+    match there.first() {
+        _ if !wanted.is_empty() && there.iter().any(has) => Ok(wanted.to_string()),
+        // A server that lists nothing may still know what a person names.
+        None if named.is_some() && llm.provider != Provider::Ollama => Ok(wanted.to_string()),
+        None => Err(no_model(ways, wanted, llm)),
+        Some(first) => {
+            if !wanted.is_empty() {
+                notes.push(format!(
+                    "{} has no {wanted}: using {first}; get it with: {}",
+                    ways.title,
+                    llm.provider.fetch_model(wanted)
+                ));
+            }
+            Ok(first.clone())
+        }
+    }
+}
+
+fn no_model(ways: &Ways, wanted: &str, llm: &Llm) -> Error {
+    let next = llm.provider.fetch_model(wanted);
+    Error::new(format!("{} has no model", ways.title), next)
+}
+
+pub fn mcp(
+    name: &str,
+    mcp: &Mcp,
+    services: &Services,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Target>> {
+    let mut targets = Vec::new();
+    for target in &mcp.targets {
+        let secret = match target.key {
+            Some(_) => key(&target_owner(name, &target.name), services, notes)?,
+            None => None,
+        };
+        let (place, path) = match &target.address {
+            None => (
+                At::Machine {
+                    port: services.mock_port,
+                },
+                MCP_PATH,
+            ),
+            Some(address) if address.path.is_empty() => (at(address), target.protocol.path()),
+            Some(address) => (at(address), address.path.as_str()),
+        };
+        targets.push(Target {
+            name: target.name.clone(),
+            at: place,
+            mock: target.address.is_none(),
+            path: path.to_string(),
+            protocol: target.protocol,
+            secret,
+        });
+    }
+    Ok(targets)
+}
+
+/// Under which the key of an MCP server is known: also a part of its Secret's name.
+pub fn target_owner(backend: &str, target: &str) -> String {
+    let name: String = format!("{backend}-{target}").chars().take(58).collect();
+    name.trim_end_matches('-').to_string()
+}

@@ -1,0 +1,121 @@
+//! What stands behind routes: services of this machine, and what a proof asks for.
+
+use super::select::{At, Selected, Selection, Target};
+use super::{HostService, PlannedRoute, Served};
+use crate::plan::choose::target_owner;
+use crate::profile::Route;
+use crate::provider::{Provider, ollama};
+use std::time::Duration;
+
+/// An MCP server may have to be started by its own bridge first.
+const MCP_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Every service of this machine once, under the name of the first backend that needs it.
+pub fn services(backends: &[Selected]) -> Vec<HostService> {
+    let mut found: Vec<HostService> = Vec::new();
+    for service in backends.iter().flat_map(of_backend) {
+        if found.iter().all(|other| other.port != service.port) {
+            found.push(service);
+        }
+    }
+    found
+}
+
+fn of_backend(backend: &Selected) -> Vec<HostService> {
+    let of_providers = backend.providers().into_iter().filter_map(|chosen| {
+        let At::Machine { port } = chosen.at else {
+            return None;
+        };
+        let ways = chosen.provider.ways();
+        Some(HostService {
+            title: ways.title.to_string(),
+            health_path: ways.health_path.to_string(),
+            // A server that was started with a key says 401 here.
+            any_answer: !matches!(chosen.provider, Provider::Ollama | Provider::Mock),
+            start: ways.start.to_string(),
+            mock: chosen.provider == Provider::Mock,
+            ..service(chosen.name.clone(), port)
+        })
+    });
+    let mut services: Vec<HostService> = of_providers.collect();
+    if let Selection::Mcp { targets, .. } = &backend.serves {
+        services.extend(targets.iter().filter_map(|t| of_target(&backend.name, t)));
+    }
+    services
+}
+
+fn of_target(backend: &str, target: &Target) -> Option<HostService> {
+    let At::Machine { port } = target.at else {
+        return None;
+    };
+    let ways = Provider::Mock.ways();
+    Some(match target.mock {
+        true => HostService {
+            title: ways.title.to_string(),
+            health_path: ways.health_path.to_string(),
+            any_answer: false,
+            start: ways.start.to_string(),
+            mock: true,
+            ..service(target_owner(backend, &target.name), port)
+        },
+        false => HostService {
+            title: format!("MCP server {}", target.name),
+            ..service(target_owner(backend, &target.name), port)
+        },
+    })
+}
+
+fn service(name: String, port: u16) -> HostService {
+    HostService {
+        name,
+        title: String::new(),
+        port,
+        health_path: "/".to_string(),
+        any_answer: true,
+        start: format!("lsof -i :{port}"),
+        mock: false,
+        namespace: String::new(),
+        alias: Vec::new(),
+    }
+}
+
+/// Ports of this machine that a backend needs.
+pub fn ports(backend: &Selected) -> Vec<u16> {
+    let mut ports: Vec<u16> = of_backend(backend).iter().map(|s| s.port).collect();
+    ports.dedup();
+    ports
+}
+
+/// What a route puts in the place of its own prefix.
+pub fn prefix(backend: &Selected) -> &str {
+    match &backend.serves {
+        // Where the provider's path is set, the client's does not matter.
+        Selection::Llm(chosen) if chosen.form.upstream_path().is_none() => &chosen.prefix,
+        Selection::Llm(_) | Selection::Groups(_) | Selection::Mcp { .. } => "",
+    }
+}
+
+/// What the proof of a route asks for.
+pub fn planned(route: &Route, backend: &Selected) -> PlannedRoute {
+    let providers = backend.providers();
+    let (serves, patience) = match providers.first() {
+        None => (Served::Tools, MCP_PATIENCE),
+        Some(first) => {
+            let named = |c: &&super::select::Chosen| c.model.clone().or(c.default_model.clone());
+            let models: Option<Vec<String>> = providers.iter().map(named).collect();
+            let serves = Served::Chat {
+                provider: first.provider,
+                model: named(first).unwrap_or_default(),
+                accepted: models.unwrap_or_default(),
+            };
+            let longest = providers.iter().map(|c| c.provider.ways().patience).max();
+            (serves, longest.unwrap_or(ollama::WAYS.patience))
+        }
+    };
+    PlannedRoute {
+        name: route.name.clone(),
+        path: route.path.clone(),
+        serves,
+        patience,
+    }
+}

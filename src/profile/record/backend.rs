@@ -1,0 +1,84 @@
+//! Backends in their written form.
+
+use super::object;
+use crate::profile::{Backend, Llm, Mcp, McpTarget, Serves, source};
+use crate::provider::Form;
+use crate::provider::check::AUTHORIZATION;
+use serde_json::{Value, json};
+
+pub(super) fn backend(backend: &Backend) -> Value {
+    let Backend {
+        name,
+        serves,
+        required,
+        fallback,
+    } = backend;
+    let served = match serves {
+        Serves::Llm(served) => llm(served),
+        Serves::Groups(groups) => json!({"groups": groups}),
+        Serves::Mcp(servers) => json!({"mcp": mcp(servers)}),
+    };
+    let mut value = json!({"name": name});
+    let rest = [served, json!({"required": required, "fallback": fallback})];
+    for fields in rest {
+        if let (Some(all), Value::Object(fields)) = (value.as_object_mut(), fields) {
+            all.extend(fields);
+        }
+    }
+    value
+}
+
+fn llm(llm: &Llm) -> Value {
+    let Llm {
+        provider,
+        model,
+        models,
+        aliases,
+        form,
+        port,
+        address,
+        settings,
+        keys,
+    } = llm;
+    let mut value = object([
+        ("provider", Some(json!(provider.ways().name))),
+        ("model", model.as_ref().map(|text| json!(text))),
+        ("models", (!models.is_empty()).then(|| json!(models))),
+        ("aliases", (!aliases.is_empty()).then(|| json!(aliases))),
+        ("form", form.map(|form| json!(Form::name(form)))),
+        ("port", port.map(|port| json!(port))),
+        ("address", address.as_ref().map(|a| json!(a.text()))),
+    ]);
+    for (field, text) in settings {
+        value[field] = json!(text);
+    }
+    for (entry, from) in keys {
+        let field = match entry.as_str() {
+            AUTHORIZATION => "key",
+            other => other,
+        };
+        value[field] = source::to_wire(from);
+    }
+    value
+}
+
+fn mcp(mcp: &Mcp) -> Value {
+    let Mcp { targets, stateless } = mcp;
+    json!({"targets": targets.iter().map(target).collect::<Vec<_>>(), "stateless": stateless})
+}
+
+fn target(target: &McpTarget) -> Value {
+    let McpTarget {
+        name,
+        address,
+        protocol,
+        key,
+    } = target;
+    object([
+        ("name", Some(json!(name))),
+        ("address", address.as_ref().map(|a| json!(a.text()))),
+        ("mock", address.is_none().then(|| json!(true))),
+        ("protocol", Some(json!(protocol.name()))),
+        ("key", key.as_ref().map(source::to_wire)),
+    ])
+}

@@ -1,0 +1,156 @@
+//! Where a key comes from.
+
+use super::Secret;
+use crate::error::{Error, Result};
+use crate::exec::{Run, find};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A person may have to touch a sensor or type a password first.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// No key is longer; a larger file is another file by mistake.
+const LARGEST: u64 = 64 * 1024;
+
+/// Never the key itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// The first of these variables that is set.
+    Env(Vec<String>),
+    /// A file, all of it; `~/` is the home folder.
+    File(String),
+    /// What a program writes to its stdout, run without a shell.
+    Command(Vec<String>),
+}
+
+impl Source {
+    pub fn env(name: &str) -> Source {
+        Source::Env(vec![name.to_string()])
+    }
+
+    /// As a person reads it: `OPENAI_API_KEY`, `file ~/.key`, `command op`.
+    pub fn title(&self) -> String {
+        match self {
+            Source::Env(names) => names.join(" or "),
+            Source::File(path) => format!("file {path}"),
+            Source::Command(words) => {
+                format!("command {}", words.first().map_or("", String::as_str))
+            }
+        }
+    }
+
+    /// The variables of our environment that may hold the key.
+    pub fn variables(&self) -> &[String] {
+        match self {
+            Source::Env(names) => names,
+            Source::File(_) | Source::Command(_) => &[],
+        }
+    }
+
+    /// Reads the key; an error says what is missing and the one command that gives it, and never
+    /// what was read.
+    pub async fn read(&self) -> Result<Secret> {
+        match self {
+            Source::Env(names) => from_env(names),
+            Source::File(path) => from_file(path),
+            Source::Command(words) => from_command(words).await,
+        }
+    }
+}
+
+fn from_env(names: &[String]) -> Result<Secret> {
+    let value = |name: &String| Secret::new(&std::env::var(name).ok()?);
+    names.iter().find_map(value).ok_or_else(|| {
+        let first = names.first().map_or("", String::as_str);
+        let which = match names {
+            [_] | [] => format!("{first} is not set"),
+            _ => format!("none of {} is set", names.join(", ")),
+        };
+        // Typed so, the key is neither on the screen nor in the shell's history.
+        Error::usage(which, format!("read -rs {first} && export {first}"))
+    })
+}
+
+fn from_file(path: &str) -> Result<Secret> {
+    let full = match path.strip_prefix("~/") {
+        Some(rest) => std::env::home_dir().unwrap_or_default().join(rest),
+        None => PathBuf::from(path),
+    };
+    let next = format!("ls -l {}", full.display());
+    let fault = |e: &std::io::Error| {
+        Error::usage(format!("the key's file {path} can't be read"), next.clone()).because(e)
+    };
+    let size = std::fs::metadata(&full).map_err(|e| fault(&e))?.len();
+    if size > LARGEST {
+        let what = format!("the key's file {path} is larger than a key can be");
+        return Err(Error::usage(what, next));
+    }
+    let text = std::fs::read_to_string(&full).map_err(|e| fault(&e))?;
+    Secret::new(&text)
+        .ok_or_else(|| Error::usage(format!("the key's file {path} is empty"), next.clone()))
+}
+
+async fn from_command(words: &[String]) -> Result<Secret> {
+    let (program, args) = words
+        .split_first()
+        .ok_or_else(|| Error::usage("a key's command is empty", "gw profile show default"))?;
+    let install = format!("command -v {program}");
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let run = Run::new(find(program, &install)?, &args)
+        .deadline(PATIENCE)
+        .with_keys();
+    // What it wrote may be half a key: only its stderr may be told.
+    let output = run.output_unquoted().await?;
+    Secret::new(&output.stdout).ok_or_else(|| {
+        Error::usage(format!("`{}` wrote no key", run.line()), run.line())
+            .exit(crate::error::Exit::Usage)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn refused(source: Source) -> Error {
+        source.read().await.err().expect("refused")
+    }
+
+    fn command(words: &[&str]) -> Source {
+        Source::Command(words.iter().map(ToString::to_string).collect())
+    }
+
+    #[tokio::test]
+    async fn a_missing_variable_is_asked_for_without_showing_it() {
+        let source = Source::Env(vec!["GW_TEST_NO_A".into(), "GW_TEST_NO_B".into()]);
+        let error = refused(source).await;
+        assert_eq!(error.what, "none of GW_TEST_NO_A, GW_TEST_NO_B is set");
+        assert_eq!(error.next, "read -rs GW_TEST_NO_A && export GW_TEST_NO_A");
+    }
+
+    #[tokio::test]
+    async fn a_file_is_read_whole_and_trimmed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        std::fs::write(&path, "k-1\n").unwrap();
+        let file = Source::File(path.to_string_lossy().into_owned());
+        assert_eq!(file.read().await.ok().unwrap().expose(), "k-1");
+        std::fs::write(&path, "\n").unwrap();
+        assert!(refused(file).await.what.ends_with("is empty"));
+        let error = refused(Source::File("/no/such".into())).await;
+        assert_eq!(error.next, "ls -l /no/such");
+    }
+
+    #[tokio::test]
+    async fn a_command_is_run_without_a_shell() {
+        let key = command(&["printf", "%s\n", "$HOME; k"]).read().await;
+        assert_eq!(key.ok().unwrap().expose(), "$HOME; k");
+    }
+
+    #[tokio::test]
+    async fn what_a_failed_command_wrote_to_stdout_is_not_told() {
+        let error = refused(command(&["sh", "-c", "echo half-a-key; exit 3"])).await;
+        assert!(!error.facts.join(" ").contains("half-a-key\n"), "{error}");
+        assert!(error.facts.is_empty(), "{error}");
+        let error = refused(command(&["sh", "-c", "echo not signed in >&2; exit 1"])).await;
+        assert_eq!(error.facts, ["not signed in"]);
+    }
+}

@@ -1,0 +1,166 @@
+//! Keys from outside: where they come from, where they go, and that nothing shows them.
+
+#[path = "support/home.rs"]
+mod home;
+#[path = "support/provider.rs"]
+mod provider;
+
+use home::{Home, Said, said};
+use provider::Provider;
+use std::path::Path;
+
+const PLANTED: &str = "planted-key-7Qx2";
+const ROTATED: &str = "rotated-key-9Zw4";
+
+/// A profile of one provider at an address of its own, with a key from somewhere.
+fn profile(home: &Home, provider: &Provider, key: &str) -> String {
+    home.write(
+        "keys.yaml",
+        &format!(
+            "apiVersion: gatewright.dev/v1alpha1\nkind: Profile\nname: keys\nbackends:\n\
+             - name: openai\n  provider: openai\n  address: http://localhost:{}\n  key: {key}\n",
+            provider.port
+        ),
+    )
+}
+
+fn with_key(home: &Home, key: &str, args: &[&str]) -> Said {
+    let mut command = home.command(args);
+    said(command.env("GW_TEST_KEY", key).output().unwrap())
+}
+
+fn holds(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    // Base64 of the keys, as a Secret has them.
+    let encoded = ["cGxhbnRlZC1rZXktN1F4M", "cm90YXRlZC1rZXktOVp3N"];
+    [PLANTED, ROTATED]
+        .iter()
+        .chain(&encoded)
+        .any(|key| text.contains(key))
+}
+
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .flat_map(|entry| match entry.path().is_dir() {
+            true => files(&entry.path()),
+            false => vec![entry.path()],
+        })
+        .collect()
+}
+
+/// Neither in a file that `gw` wrote nor in what a process of ours was started with.
+fn assert_nothing_is_kept(home: &Home, own: &[&str]) {
+    for file in files(home.path()) {
+        let name = file.file_name().unwrap().to_string_lossy();
+        let text = std::fs::read(&file).unwrap_or_default();
+        assert!(own.contains(&name.as_ref()) || !holds(&text), "{file:?}");
+    }
+    let marker = home.path().to_string_lossy().into_owned();
+    for process in std::fs::read_dir("/proc").unwrap().flatten() {
+        let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
+        let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        if String::from_utf8_lossy(&environment).contains(&marker) {
+            assert!(!holds(&environment) && !holds(&line), "{process:?}");
+        }
+    }
+}
+
+#[test]
+fn a_key_reaches_its_provider_and_nothing_else() {
+    let (home, provider) = (Home::new(), Provider::start(PLANTED));
+    let profile = profile(&home, &provider, "{env: GW_TEST_KEY}");
+    let up = with_key(&home, PLANTED, &["up", "--profile", &profile]);
+    assert_eq!(up.code, 0, "{up:?}");
+    assert!(up.stdout.contains("/openai  gpt-4o-mini  200"), "{up:?}");
+    let asked = provider.seen().into_iter();
+    let asked: Vec<String> = asked.filter(|call| call.starts_with("POST")).collect();
+    assert_eq!(asked, ["POST /v1/chat/completions"]);
+    assert_nothing_is_kept(&home, &[]);
+    let commands: [&[&str]; 12] = [
+        &["up"],
+        &["up", "-o", "json"],
+        &["up", "--progress", "json"],
+        &["plan"],
+        &["plan", "--yaml"],
+        &["plan", "-o", "json"],
+        &["status"],
+        &["status", "-o", "json"],
+        &["test", "-o", "json"],
+        &["logs"],
+        &["profile", "show", &profile],
+        &["down", "-o", "json"],
+    ];
+    for args in commands {
+        let said = with_key(&home, PLANTED, args);
+        assert_eq!(said.code, 0, "{args:?}: {said:?}");
+        assert!(!holds(said.stdout.as_bytes()), "{args:?}: {said:?}");
+        assert!(!holds(said.stderr.as_bytes()), "{args:?}: {said:?}");
+        assert_nothing_is_kept(&home, &[]);
+    }
+}
+
+#[test]
+fn up_rotates_a_key_without_a_restart() {
+    let (home, provider) = (Home::new(), Provider::start(PLANTED));
+    let profile = profile(&home, &provider, "{env: GW_TEST_KEY}");
+    let up = with_key(&home, PLANTED, &["up", "--profile", &profile]);
+    assert_eq!(up.code, 0, "{up:?}");
+    let gateway = home.processes();
+    provider.take(ROTATED);
+    let refused = with_key(&home, PLANTED, &["up"]);
+    assert_eq!(refused.code, 4, "{refused:?}");
+    assert!(
+        refused.stdout.contains("OpenAI does not take the key"),
+        "{refused:?}"
+    );
+    assert!(!holds(refused.stdout.as_bytes()), "{refused:?}");
+    let up = with_key(&home, ROTATED, &["up"]);
+    assert_eq!(up.code, 0, "{up:?}");
+    assert_eq!(home.processes(), gateway);
+    assert_nothing_is_kept(&home, &[]);
+}
+
+#[test]
+fn a_missing_key_is_told_with_the_command_that_gives_it() {
+    let (home, provider) = (Home::new(), Provider::start(PLANTED));
+    let profile = profile(&home, &provider, "{env: GW_TEST_NONE}");
+    let said = home.gw(&["up", "--profile", &profile]);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(
+        said.stderr
+            .contains("no key for OpenAI: GW_TEST_NONE is not set"),
+        "{said:?}"
+    );
+    let next = "read -rs GW_TEST_NONE && export GW_TEST_NONE && gw up";
+    assert!(said.stderr.contains(next), "{said:?}");
+    assert!(provider.seen().is_empty());
+    assert!(home.processes().is_empty());
+}
+
+#[test]
+fn a_key_comes_from_a_file_or_a_command_as_well() {
+    let provider = Provider::start(PLANTED);
+    for key in ["{file: ~/key}", "{command: [cat, key]}"] {
+        let home = Home::new();
+        home.write("key", &format!("{PLANTED}\n"));
+        let profile = profile(&home, &provider, key);
+        let up = home.gw(&["up", "--profile", &profile]);
+        assert_eq!(up.code, 0, "{key}: {up:?}");
+        assert_nothing_is_kept(&home, &["key"]);
+    }
+}
+
+#[test]
+fn a_key_that_is_written_into_a_profile_is_refused_and_not_repeated() {
+    let (home, provider) = (Home::new(), Provider::start(PLANTED));
+    for key in [PLANTED, "{env: planted-key-7Qx2}"] {
+        let profile = profile(&home, &provider, key);
+        for args in [["up", "--profile"], ["profile", "validate"]] {
+            let said = home.gw(&[args.as_slice(), &[&profile]].concat());
+            assert_eq!(said.code, 2, "{said:?}");
+            assert!(!holds(said.stderr.as_bytes()), "{said:?}");
+            assert!(!holds(said.stdout.as_bytes()), "{said:?}");
+        }
+    }
+}
