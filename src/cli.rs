@@ -134,6 +134,8 @@ pub enum Command {
         to: SocketAddrV4,
         #[arg(long)]
         allow: String,
+        #[arg(long)]
+        whole: bool,
     },
     /// A processor for demonstrations of extProc
     #[command(hide = true)]

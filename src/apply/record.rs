@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::host::paths::{EnvironmentPaths, Paths};
 use crate::plan::outcome::Wire;
-use crate::plan::{Plan, PlannedRoute, Served};
+use crate::plan::{Plan, PlannedRoute, RouteAuth, Served};
 use crate::profile::{TargetKind, Test};
 use crate::provider::Provider;
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,9 @@ pub struct RecordedRoute {
     /// Models of which the answer may come; empty where any will do.
     #[serde(default)]
     pub accepted: Vec<String>,
+    /// What callers have to show; never the key itself.
+    #[serde(default)]
+    pub auth: Option<RouteAuth>,
     /// Seconds that a first answer may take.
     #[serde(default = "patience")]
     pub patience: u64,
@@ -115,6 +118,7 @@ impl Record {
                 path: route.path.clone(),
                 serves,
                 patience: Duration::from_secs(route.patience),
+                auth: route.auth.clone(),
             })
         };
         self.routes.iter().filter_map(planned).collect()
@@ -203,6 +207,7 @@ fn recorded(route: &PlannedRoute) -> RecordedRoute {
         provider: provider.to_string(),
         model,
         accepted,
+        auth: route.auth.clone(),
         patience: route.patience.as_secs(),
     }
 }

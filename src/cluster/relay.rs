@@ -19,7 +19,7 @@ type Body = BoxBody<Bytes, hyper::Error>;
 
 /// What is passed: inference, and listing of models; never pull, create, copy, push or delete.
 /// OpenAI's and Ollama's own paths (github.com/ollama/ollama docs/api.md, docs/openai.md).
-const PASSED: [(Method, &str); 13] = [
+const PASSED: [(Method, &str); 14] = [
     (Method::GET, "/"),
     (Method::GET, "/api/version"),
     (Method::GET, "/api/tags"),
@@ -33,6 +33,7 @@ const PASSED: [(Method, &str); 13] = [
     (Method::POST, "/v1/chat/completions"),
     (Method::POST, "/v1/completions"),
     (Method::POST, "/v1/embeddings"),
+    (Method::POST, "/v1/responses"),
 ];
 
 #[derive(Debug, Clone)]
@@ -41,6 +42,9 @@ pub struct Relay {
     pub listen: SocketAddrV4,
     pub to: SocketAddrV4,
     pub allow: Subnet,
+    /// Whether every path is passed: an MCP server is there to be reached as it is, and so is our
+    /// own mock.
+    pub whole: bool,
 }
 
 /// An IPv4 network such as `172.18.0.0/16`.
@@ -109,23 +113,25 @@ impl Relay {
                 log(format!("refused source {}", peer.ip()));
                 continue;
             }
-            tokio::spawn(connection(stream, self.to, client.clone(), log.clone()));
+            let relay = self.clone();
+            tokio::spawn(connection(stream, relay, client.clone(), log.clone()));
         }
     }
 }
 
 async fn connection(
     stream: TcpStream,
-    to: SocketAddrV4,
+    relay: Relay,
     client: Client<HttpConnector, Incoming>,
     log: impl Fn(String) + Clone,
 ) {
     let service = service_fn(|request: Request<Incoming>| {
-        let (client, log) = (client.clone(), log.clone());
+        let (client, log, relay) = (client.clone(), log.clone(), relay.clone());
         async move {
             let line = format!("{} {}", request.method(), request.uri().path());
-            let response = match is_passed(request.method(), request.uri().path()) {
-                true => forward(request, to, &client).await,
+            let passed = relay.whole || is_passed(request.method(), request.uri().path());
+            let response = match passed {
+                true => forward(request, relay.to, &client).await,
                 false => answer(
                     StatusCode::FORBIDDEN,
                     format!("gatewright relay: {line} is not passed on\n"),

@@ -132,9 +132,9 @@ impl Wiring<'_> {
         let listen = SocketAddrV4::new(self.network.gateway, 0).to_string();
         let to = format!("127.0.0.1:{}", service.port);
         let subnet = &self.network.subnet;
-        ["relay", "--listen", &listen, "--to", &to, "--allow", subnet]
-            .map(str::to_string)
-            .to_vec()
+        let args = ["relay", "--listen", &listen, "--to", &to, "--allow", subnet];
+        let whole = service.whole.then_some("--whole");
+        args.into_iter().chain(whole).map(str::to_string).collect()
     }
 
     async fn stop_relay(&self, service: &HostService, context: &Context<'_>) -> Result<()> {
@@ -229,6 +229,7 @@ mod tests {
             any_answer: false,
             start: "ollama serve".into(),
             mock: false,
+            whole: false,
             namespace: "kgateway-system".into(),
             alias: Vec::new(),
         }

@@ -39,7 +39,12 @@ pub async fn run(cli: Cli) -> u8 {
             Command::Serve(options) => serve::run(&session, &options).await,
             Command::Profile(options) => profile::run(&session, &options),
             Command::Gateway { socket, log, doors } => service::gateway(socket, log, &doors).await,
-            Command::Relay { listen, to, allow } => service::relay(listen, to, &allow).await,
+            Command::Relay {
+                listen,
+                to,
+                allow,
+                whole,
+            } => service::relay(listen, to, &allow, whole).await,
             Command::Mock(options) => mock::run(&options).await,
             Command::Processor { listen } => service::processor(listen).await,
         }

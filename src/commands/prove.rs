@@ -3,24 +3,40 @@
 use super::session::Session;
 use crate::apply::record::{Record, now, write};
 use crate::error::Result;
-use crate::host::process;
+use crate::host::paths::EnvironmentPaths;
+use crate::host::{made_key, process};
+use crate::plan::{PlannedRoute, Scheme, Served};
+use crate::profile::rule::KeyFrom;
 use crate::report::status::Proof;
 use crate::text;
 use crate::verify::check::{Check, Finding, Verdict};
-use crate::verify::{gateway, own, route, runner};
+use crate::verify::credential::Credential;
+use crate::verify::{gateway, own, route, runner, tools};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// Sends real requests through every route of an environment.
-async fn prove(record: &Record, settle: Duration) -> Vec<Finding> {
+async fn prove(paths: &EnvironmentPaths, record: &Record, settle: Duration) -> Vec<Finding> {
     let base = &record.base_url;
     let mut checks: Vec<Box<dyn Check>> = vec![Box::new(gateway::Answers { base: base.clone() })];
     for planned in record.planned_routes() {
-        checks.push(Box::new(route::Route {
-            base: base.clone(),
-            route: planned,
-            settle,
-        }));
+        let (base, credential) = (base.clone(), credential(paths, &planned).await);
+        checks.push(match planned.serves {
+            Served::Chat { .. } => Box::new(route::Route {
+                base,
+                route: planned,
+                settle,
+                credential,
+            }),
+            Served::Tools => Box::new(tools::Tools {
+                base,
+                route: planned,
+                settle,
+                credential,
+            }),
+        });
     }
     for test in &record.tests {
         if let Some(route) = record.routes.iter().find(|route| route.name == test.route) {
@@ -33,6 +49,29 @@ async fn prove(record: &Record, settle: Duration) -> Vec<Finding> {
     runner::run(&checks).await
 }
 
+/// What a caller of a route has to show, from where `up` had it.
+async fn credential(paths: &EnvironmentPaths, route: &PlannedRoute) -> Credential {
+    let Some(auth) = &route.auth else {
+        return Credential::None;
+    };
+    let secret = match &auth.from {
+        None => Err("only its issuer gives a token".to_string()),
+        Some(KeyFrom::Source(source)) => source.read().await.map_err(|error| error.what),
+        Some(KeyFrom::Generated) => made_key::read(paths, &auth.policy, &auth.name)
+            .ok_or_else(|| format!("the key of {} is gone", auth.name)),
+    };
+    match secret {
+        Err(why) => Credential::Lacking(why),
+        Ok(secret) => Credential::Value(secret.derive(|text| match auth.scheme {
+            Scheme::Bearer => format!("Bearer {text}"),
+            Scheme::Basic => {
+                let pair = STANDARD.encode(format!("{}:{text}", auth.name));
+                format!("Basic {pair}")
+            }
+        })),
+    }
+}
+
 pub fn has_failed(findings: &[Finding]) -> bool {
     findings
         .iter()
@@ -42,7 +81,7 @@ pub fn has_failed(findings: &[Finding]) -> bool {
 impl Session {
     /// The proof, with next commands that can be typed as they are.
     pub async fn prove(&self, record: &Record, settle: Duration) -> Vec<Finding> {
-        let mut findings = prove(record, settle).await;
+        let mut findings = prove(&self.environment(), record, settle).await;
         let ended = process::all(&self.environment());
         let ended: Vec<&str> = ended
             .iter()

@@ -40,11 +40,16 @@ pub fn ports(doors: &Doors) -> DoorPorts {
     }
 }
 
-pub async fn relay(listen: SocketAddrV4, to: SocketAddrV4, allow: &str) -> Outcome {
+pub async fn relay(listen: SocketAddrV4, to: SocketAddrV4, allow: &str, whole: bool) -> Outcome {
     let allow = allow
         .parse()
         .map_err(|why: String| Error::usage(why, "gw up"))?;
-    let relay = Relay { listen, to, allow };
+    let relay = Relay {
+        listen,
+        to,
+        allow,
+        whole,
+    };
     let listener = relay.bind().await?;
     let address = listener
         .local_addr()

@@ -10,12 +10,15 @@ use crate::apply::perform::{Done, Run, check_support, nothing_to_change, perform
 use crate::apply::record::{Record, now};
 use crate::cli::Up;
 use crate::error::{Error, Exit, Result};
+use crate::host::made_key;
 use crate::host::port::next_free;
 use crate::plan::Plan;
 use crate::plan::outcome::Wire;
+use crate::plan::policy::owner;
 use crate::profile::shipped;
 use crate::report::document::Document;
 use crate::report::{human, progress};
+use crate::secret::Secret;
 use crate::secret::vault::Vault;
 use crate::target::Target;
 use crate::verify::check::{Finding, Verdict};
@@ -58,6 +61,8 @@ pub async fn run(session: &Session, options: &Up) -> Outcome {
     record.source = keep_source(session, &wanted)?;
     record.port_flag = wanted.port_flag;
     record.save(&paths)?;
+    let mut vault = wanted.vault.clone();
+    let made = make_keys(session, &wanted.to_make, &mut vault)?;
 
     let work = Work {
         session,
@@ -66,7 +71,7 @@ pub async fn run(session: &Session, options: &Up) -> Outcome {
         ledger: Ledger::open(&paths.ledger())?,
         patience: Duration::from_secs(options.timeout),
         force: options.force,
-        vault: &wanted.vault,
+        vault: &vault,
     };
     let (done, findings) = work.apply_and_prove(&mut record).await?;
     record.applied_at = now();
@@ -80,7 +85,40 @@ pub async fn run(session: &Session, options: &Up) -> Outcome {
         &findings,
         start.elapsed(),
     );
+    show_keys(session, &made);
     Ok(has_failed(&findings).then_some(Exit::NotProved))
+}
+
+/// A key for callers that was made in this run: policy, name, and the key.
+type Made = (String, String, Secret);
+
+fn make_keys(
+    session: &Session,
+    to_make: &[(String, String)],
+    vault: &mut Vault,
+) -> Result<Vec<Made>> {
+    let mut made = Vec::new();
+    for (policy, name) in to_make {
+        let secret = made_key::make(&session.environment(), policy, name)?;
+        vault.put(&owner(policy), name, secret.clone());
+        made.push((policy.clone(), name.clone(), secret));
+    }
+    Ok(made)
+}
+
+/// The one moment at which a key is shown; in JSON it never is.
+fn show_keys(session: &Session, made: &[Made]) {
+    if session.is_json() {
+        return;
+    }
+    for (policy, name, secret) in made {
+        let file = session.environment().made_key(policy, name);
+        session.write(&format!(
+            "\nKey of {name}, shown only now and kept in {}:\n  {}\n",
+            file.display(),
+            secret.expose()
+        ));
+    }
 }
 
 struct Work<'a> {

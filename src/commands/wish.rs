@@ -7,7 +7,7 @@ use crate::apply::record::Record;
 use crate::cli::{TargetName, Wish};
 use crate::error::{Error, Result};
 use crate::host::process::Background;
-use crate::host::{compatible, docker, ollama, port};
+use crate::host::{compatible, docker, ollama, port, web};
 use crate::plan::Plan;
 use crate::plan::build::{DEFAULT_CLUSTER, build};
 use crate::plan::select::{Service, Services};
@@ -18,7 +18,8 @@ use crate::provider::{Home, Provider};
 use crate::secret::vault::Vault;
 use crate::target::{mock, rank};
 use futures::future::join_all;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// A plan, why it is for this target, and what it was made from.
 pub struct Wanted {
@@ -28,6 +29,8 @@ pub struct Wanted {
     pub port_flag: Option<u16>,
     /// The keys that the plan refers to.
     pub vault: Vault,
+    /// Keys for callers that have still to be made: policy and name.
+    pub to_make: Vec<(String, String)>,
 }
 
 impl Session {
@@ -51,12 +54,16 @@ impl Session {
         let asked = wish.target.map(TargetName::kind);
         let last = record.as_ref().and_then(Record::target);
         let settings = keys::settings();
-        let ((docker, own_cluster), (keys, (found, elsewhere))) =
-            tokio::join!(look_at_docker(&profile, asked.or(last)), async {
-                let keys = keys::gather(&profile, &settings).await;
-                let services = find_services(&profile, &keys.vault).await;
-                (keys, services)
-            });
+        let paths = self.environment();
+        let with_keys = async {
+            let keys = keys::gather(&profile, &settings, &paths).await?;
+            let services = find_services(&profile, &keys.vault).await;
+            let answering = answering(&profile).await;
+            Ok::<_, Error>((keys, services, answering))
+        };
+        let docker = look_at_docker(&profile, asked.or(last));
+        let ((docker, own_cluster), with_keys) = tokio::join!(docker, with_keys);
+        let (keys, (found, elsewhere), answering) = with_keys?;
         let facts = rank::Facts {
             flag: asked,
             last,
@@ -73,6 +80,7 @@ impl Session {
         let services = Services {
             found,
             elsewhere,
+            answering,
             mock_port: self.mock_port(),
             settings,
             keys: keys.states,
@@ -84,6 +92,7 @@ impl Session {
             source,
             port_flag,
             vault: keys.vault,
+            to_make: keys.to_make,
         })
     }
 
@@ -196,4 +205,23 @@ async fn find_services(profile: &Profile, vault: &Vault) -> Found {
         }
     }
     all
+}
+
+/// Ports of this machine at which MCP servers of the profile answer HTTP.
+async fn answering(profile: &Profile) -> BTreeSet<u16> {
+    let targets = profile.backends.iter().flat_map(|b| match &b.serves {
+        Serves::Mcp(mcp) => mcp.targets.as_slice(),
+        Serves::Llm(_) | Serves::Groups(_) => &[],
+    });
+    let addresses = targets.filter_map(|target| target.address.as_ref());
+    let ports: BTreeSet<u16> = addresses
+        .filter(|a| a.is_machine())
+        .map(|a| a.port)
+        .collect();
+    let asked = ports.into_iter().map(|port| async move {
+        let url = format!("http://127.0.0.1:{port}/");
+        let answer = web::get(&url, None, Duration::from_millis(800)).await;
+        answer.is_ok().then_some(port)
+    });
+    join_all(asked).await.into_iter().flatten().collect()
 }

@@ -5,6 +5,7 @@ pub mod compatible;
 pub mod docker;
 pub mod key;
 pub mod kubeconfig;
+pub mod made_key;
 pub mod ollama;
 pub mod paths;
 pub mod port;

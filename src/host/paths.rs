@@ -110,6 +110,11 @@ impl EnvironmentPaths {
         self.folder.join(format!("{role}.process.json"))
     }
 
+    /// A key that we made for callers; names have no `/` in them.
+    pub fn made_key(&self, policy: &str, name: &str) -> PathBuf {
+        self.folder.join("keys").join(format!("{policy}.{name}"))
+    }
+
     /// What a background process writes.
     pub fn log(&self, role: &str) -> PathBuf {
         self.folder.join(format!("{role}.log"))

@@ -162,6 +162,8 @@ pub struct AiPolicies {
     pub defaults: Vec<FieldValue>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub model_aliases: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt_guard: Option<serde_json::Value>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub routes: BTreeMap<&'static str, &'static str>,
 }
@@ -177,7 +179,8 @@ pub struct FieldValue {
 #[serde(rename_all = "camelCase")]
 pub struct PolicySpec {
     pub target_refs: Vec<TargetRef>,
-    pub traffic: Traffic,
+    /// As `policy` renders it.
+    pub traffic: serde_json::Value,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -188,18 +191,6 @@ pub struct TargetRef {
     pub name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub section_name: Option<String>,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub struct Traffic {
-    pub csrf: Csrf,
-}
-
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Csrf {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub additional_origins: Vec<String>,
 }
 
 /// Spec of AgentgatewayParameters (facts 8).

@@ -19,9 +19,9 @@ const KIND: &str = "AgentgatewayBackend";
 pub type Names<'a> = &'a dyn Fn(u16) -> String;
 
 impl Place<'_> {
-    /// The backend; services of this machine are named by `names`.
-    pub fn backend(self, selected: &Selected, names: Names<'_>) -> Value {
-        let spec = match &selected.serves {
+    /// The backend with its prompt guard; services of this machine are named by `names`.
+    pub fn backend(self, selected: &Selected, names: Names<'_>, guard: Option<Value>) -> Value {
+        let mut spec = match &selected.serves {
             Selection::Llm(chosen) => BackendSpec {
                 ai: Some(Ai::Provider(Box::new(provider(chosen, names)))),
                 policies: policies(chosen),
@@ -39,6 +39,10 @@ impl Place<'_> {
                 ..BackendSpec::default()
             },
         };
+        if guard.is_some() {
+            let policies = spec.policies.get_or_insert_default();
+            policies.ai.get_or_insert_default().prompt_guard = guard;
+        }
         self.object(API_VERSION, KIND, &selected.name, spec)
     }
 
@@ -58,7 +62,7 @@ impl Place<'_> {
 }
 
 pub fn secret_name(owner: &str) -> String {
-    format!("{owner}-key")
+    format!("{}-key", owner.replace('/', "-"))
 }
 
 fn group(members: &[Chosen], names: Names<'_>) -> Group {
@@ -124,6 +128,7 @@ fn policies(chosen: &Chosen) -> Option<Policies> {
     let ai = AiPolicies {
         defaults: default.collect(),
         model_aliases: chosen.aliases.clone(),
+        prompt_guard: None,
         routes: routes(chosen),
     };
     let has_ai = !(ai.defaults.is_empty() && ai.model_aliases.is_empty() && ai.routes.is_empty());

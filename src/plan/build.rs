@@ -3,11 +3,12 @@
 use super::backend::secret_name;
 use super::chart::charts;
 use super::object::Place;
+use super::policy;
 use super::select::{Selected, Services, select};
 use super::serve::{planned, ports, prefix, services};
 use super::{Action, Cluster, HostService, Phase, Plan, Step};
 use crate::error::{Error, Result};
-use crate::profile::{Profile, Route, TargetKind, Test};
+use crate::profile::{Profile, Route, Rule, TargetKind, Test};
 use crate::text;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -50,10 +51,26 @@ pub fn build(
         TargetKind::Embedded => vec![step(PROCESS, Phase::Gateway, &[], Action::Process)],
     };
     steps.extend(builder.gateway_steps());
+    let (policies, left_out) = builder.policy_steps(&routes);
+    let policy_ids: Vec<String> = policies.iter().map(|step| step.id.clone()).collect();
+    steps.extend(policies);
     steps.extend(builder.backend_steps(&selection.backends));
-    steps.extend(builder.route_steps(&routes));
+    steps.extend(builder.route_steps(&routes, &policy_ids));
+    let mut notes = selection.notes;
+    notes.extend(left_out);
+    notes.extend(builder.shared_guards(&routes));
     let of_used = |test: &&Test| routes.iter().any(|(route, _)| route.name == test.route);
     let tests = profile.tests.iter().filter(of_used).cloned().collect();
+    let of_backends = selection
+        .backends
+        .iter()
+        .flat_map(Selected::secrets)
+        .cloned();
+    let of_policies = profile.policies.iter().filter_map(policy::secret);
+    let sources = of_backends
+        .chain(of_policies)
+        .map(|need| (secret_name(&need.owner), need.from))
+        .collect();
     Ok(Plan {
         environment: environment.to_string(),
         profile: profile.name.clone(),
@@ -64,10 +81,11 @@ pub fn build(
         steps,
         routes: routes
             .into_iter()
-            .map(|(route, backend)| planned(route, backend))
+            .map(|(route, backend)| planned(profile, route, backend))
             .collect(),
         tests,
-        notes: selection.notes,
+        sources,
+        notes,
     })
 }
 
@@ -150,14 +168,80 @@ impl Builder<'_> {
             Action::Answers(profile.release.proxy_image.clone()),
         ));
         steps.insert(steps.len() - 1, value);
-        for policy in &profile.policies {
-            steps.push(object(
-                Phase::Objects,
-                &[&base],
-                place.policy(policy, gateway),
-            ));
-        }
         steps
+    }
+
+    /// Policies with what they refer to; and what is left out because nobody asks for it.
+    fn policy_steps(&self, routes: &[(&Route, &Selected)]) -> (Vec<Step>, Vec<String>) {
+        let (mut steps, mut notes) = (Vec::new(), Vec::new());
+        for policy in &self.profile.policies {
+            let there = |name: &&String| routes.iter().any(|(route, _)| route.name == **name);
+            let targets: Vec<&str> = policy
+                .routes
+                .iter()
+                .filter(there)
+                .map(String::as_str)
+                .collect();
+            if targets.is_empty() && !policy.routes.is_empty() {
+                notes.push(format!(
+                    "policy {} is left out with its routes",
+                    policy.name
+                ));
+                continue;
+            }
+            let mut needs = vec![ANSWERS.to_string()];
+            let secret = policy::secret(policy).map(|need| self.place.secret(&need));
+            for value in secret.into_iter().chain(self.place.policy_backend(policy)) {
+                let before = object(Phase::Objects, &[ANSWERS], value);
+                needs.push(before.id.clone());
+                steps.push(before);
+            }
+            let value = self.place.policy(policy, &self.profile.gateway, &targets);
+            let needs: Vec<&str> = needs.iter().map(String::as_str).collect();
+            steps.extend(value.map(|value| object(Phase::Objects, &needs, value)));
+        }
+        (steps, notes)
+    }
+
+    /// The prompt guard of a backend: of every policy that is for one of its routes.
+    fn guard(&self, backend: &Selected) -> Option<Value> {
+        if backend.providers().is_empty() {
+            return None;
+        }
+        let mine = |name: &String| {
+            let mut routes = self.profile.routes.iter();
+            routes.any(|route| route.name == *name && route.backend == backend.name)
+        };
+        let guards = self.profile.policies.iter().filter_map(|p| match &p.rule {
+            Rule::PromptGuard(guard) if p.routes.is_empty() || p.routes.iter().any(mine) => {
+                Some(guard)
+            }
+            _ => None,
+        });
+        policy::prompt_guard(guards)
+    }
+
+    /// Guards are in backends, and a backend may have more routes than the guarded one.
+    fn shared_guards(&self, routes: &[(&Route, &Selected)]) -> Vec<String> {
+        let mut notes = Vec::new();
+        for policy in &self.profile.policies {
+            if !matches!(policy.rule, Rule::PromptGuard(_)) || policy.routes.is_empty() {
+                continue;
+            }
+            let named = |route: &Route| policy.routes.contains(&route.name);
+            let guarded = routes.iter().filter(|(route, _)| named(route));
+            let guarded: Vec<&str> = guarded.map(|(_, b)| b.name.as_str()).collect();
+            let others = routes.iter().filter(|(route, backend)| {
+                !named(route) && guarded.contains(&backend.name.as_str())
+            });
+            for (route, backend) in others {
+                notes.push(format!(
+                    "policy {} guards {} too: it shares backend {}",
+                    policy.name, route.path, backend.name
+                ));
+            }
+        }
+        notes
     }
 
     /// Keys, then the ways to services of this machine, then who needs both.
@@ -193,7 +277,7 @@ impl Builder<'_> {
             service.map_or(String::new(), |service| service.name.clone())
         };
         for backend in backends {
-            let value = self.place.backend(backend, &name);
+            let value = self.place.backend(backend, &name, self.guard(backend));
             let hosts = ports(backend).into_iter();
             let hosts = hosts.map(|port| format!("host.{}", name(port)));
             let secrets = backend.secrets().into_iter();
@@ -209,13 +293,7 @@ impl Builder<'_> {
     }
 
     /// A route comes last: nothing is served before its policies are there.
-    fn route_steps(&self, routes: &[(&Route, &Selected)]) -> Vec<Step> {
-        let policies = self
-            .profile
-            .policies
-            .iter()
-            .map(|policy| format!("object.AgentgatewayPolicy.{}", policy.name));
-        let policies: Vec<String> = policies.collect();
+    fn route_steps(&self, routes: &[(&Route, &Selected)], policies: &[String]) -> Vec<Step> {
         let route = |(route, backend): &(&Route, &Selected)| {
             let need = format!("object.AgentgatewayBackend.{}", backend.name);
             let mut needs: Vec<&str> = policies.iter().map(String::as_str).collect();

@@ -199,6 +199,11 @@ pub fn mcp(
                 },
                 MCP_PATH,
             ),
+            Some(address)
+                if address.is_machine() && !services.answering.contains(&address.port) =>
+            {
+                return Err(silent(&target.name, address.port));
+            }
             Some(address) if address.path.is_empty() => (at(address), target.protocol.path()),
             Some(address) => (at(address), address.path.as_str()),
         };
@@ -212,6 +217,16 @@ pub fn mcp(
         });
     }
     Ok(targets)
+}
+
+fn silent(name: &str, port: u16) -> Error {
+    // Where the reference server listens (github.com/modelcontextprotocol/servers, src/everything).
+    let next = match port {
+        3001 => "npx -y @modelcontextprotocol/server-everything streamableHttp".to_string(),
+        port => format!("lsof -i :{port}"),
+    };
+    let what = format!("MCP server {name} does not answer on 127.0.0.1:{port}");
+    Error::new(what, next)
 }
 
 /// Under which the key of an MCP server is known: also a part of its Secret's name.

@@ -8,15 +8,18 @@ pub mod choose;
 pub mod object;
 pub mod outcome;
 pub mod placeholder;
+pub mod policy;
 pub mod select;
 mod serve;
 pub mod survey;
 pub mod thing;
 
+use crate::profile::rule::KeyFrom;
 use crate::profile::{Image, TargetKind, Test};
 use crate::provider::Provider;
 use chart::Chart;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Field manager of server-side apply and value of the managed-by label (architecture, decision 2).
@@ -49,6 +52,8 @@ pub struct Plan {
     pub routes: Vec<PlannedRoute>,
     /// The profile's own tests of routes that are used.
     pub tests: Vec<Test>,
+    /// Where the values of each Secret come from, by its name.
+    pub sources: BTreeMap<String, String>,
     /// What a person should be told before anything happens, such as a model that was chosen.
     pub notes: Vec<String>,
 }
@@ -130,6 +135,8 @@ pub struct HostService {
     pub start: String,
     /// Whether it is the built-in mock, which we start ourselves.
     pub mock: bool,
+    /// Whether every path of it is for the gateway, and not only inference.
+    pub whole: bool,
     pub namespace: String,
     /// The name that an address gets on a cluster: applied only where no name of the engine's own
     /// was proved.
@@ -143,6 +150,28 @@ pub struct PlannedRoute {
     pub path: String,
     pub serves: Served,
     pub patience: Duration,
+    /// What a caller has to show.
+    pub auth: Option<RouteAuth>,
+}
+
+/// What a caller has to show in its Authorization header, and where a proof gets it from.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RouteAuth {
+    /// The policy that asks.
+    pub policy: String,
+    pub scheme: Scheme,
+    /// Name of the key, or of the user.
+    pub name: String,
+    /// `None` where only somebody else can give it.
+    pub from: Option<KeyFrom>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Scheme {
+    Bearer,
+    Basic,
 }
 
 /// What a route's proof asks for.

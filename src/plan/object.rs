@@ -1,15 +1,14 @@
 //! The Kubernetes objects of a plan, from typed values to JSON.
 
 use super::agentgateway::{
-    API_VERSION, Csrf, GROUP, ParametersSpec, PolicySpec, ServiceOverlay, ServicePort, ServiceSpec,
-    TargetRef, Traffic,
+    API_VERSION, GROUP, ParametersSpec, ServiceOverlay, ServicePort, ServiceSpec,
 };
 use super::chart::image_values;
 use super::placeholder;
 use super::{
     ENVIRONMENT_LABEL, MANAGED_BY_LABEL, MANAGER, NODE_PORT, WITNESS_HOSTNAME, WITNESS_LISTENER,
 };
-use crate::profile::{Gateway, Headers, Image, Policy, Route, Rule};
+use crate::profile::{Gateway, Headers, Image, Route};
 use gateway_api::apis::standard::gateways::{
     GatewayInfrastructure, GatewayInfrastructureParametersRef, GatewayListeners, GatewaySpec,
 };
@@ -27,7 +26,7 @@ use serde_json::{Value, json};
 pub const LISTENER: &str = "http";
 pub const GATEWAY_CLASS: &str = "agentgateway";
 const GATEWAY_API: &str = "gateway.networking.k8s.io/v1";
-const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
+pub(super) const GATEWAY_GROUP: &str = "gateway.networking.k8s.io";
 
 /// Where objects of one environment live and how they are marked as ours.
 #[derive(Debug, Clone, Copy)]
@@ -143,25 +142,6 @@ impl Place<'_> {
             ..Default::default()
         };
         self.object(GATEWAY_API, "HTTPRoute", &route.name, spec)
-    }
-
-    /// A policy on the listener that people use; the witness's listener stays without.
-    pub fn policy(self, policy: &Policy, gateway: &Gateway) -> Value {
-        let Rule::Csrf { additional_origins } = &policy.rule;
-        let spec = PolicySpec {
-            target_refs: vec![TargetRef {
-                group: GATEWAY_GROUP,
-                kind: "Gateway",
-                name: gateway.name.clone(),
-                section_name: Some(LISTENER.to_string()),
-            }],
-            traffic: Traffic {
-                csrf: Csrf {
-                    additional_origins: additional_origins.clone(),
-                },
-            },
-        };
-        self.object(API_VERSION, "AgentgatewayPolicy", &policy.name, spec)
     }
 
     /// A name for an address of this machine: a Service without selector and its EndpointSlice

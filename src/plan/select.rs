@@ -5,7 +5,7 @@ use crate::error::{Error, Exit, Result};
 use crate::profile::{Backend, Llm, Profile, Protocol, Serves};
 use crate::provider::{Form, Provider};
 use crate::text;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What this machine has that a plan can use, as found by `host` or given as a fixture.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -13,6 +13,8 @@ pub struct Services {
     pub found: Vec<Service>,
     /// Models of servers elsewhere that answered, by backend.
     pub elsewhere: BTreeMap<String, Vec<String>>,
+    /// Ports of this machine at which the MCP servers of the profile answer.
+    pub answering: BTreeSet<u16>,
     /// Port for the built-in mock provider: the one it already has, or a free one.
     pub mock_port: u16,
     /// Variables that say what providers can't be without and is no secret.

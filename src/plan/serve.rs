@@ -1,9 +1,10 @@
 //! What stands behind routes: services of this machine, and what a proof asks for.
 
 use super::select::{At, Selected, Selection, Target};
-use super::{HostService, PlannedRoute, Served};
+use super::{HostService, PlannedRoute, RouteAuth, Scheme, Served};
 use crate::plan::choose::target_owner;
-use crate::profile::Route;
+use crate::profile::rule::KeyFrom;
+use crate::profile::{Profile, Route, Rule};
 use crate::provider::{Provider, ollama};
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ fn of_backend(backend: &Selected) -> Vec<HostService> {
             any_answer: !matches!(chosen.provider, Provider::Ollama | Provider::Mock),
             start: ways.start.to_string(),
             mock: chosen.provider == Provider::Mock,
+            whole: chosen.provider == Provider::Mock,
             ..service(chosen.name.clone(), port)
         })
     });
@@ -56,10 +58,12 @@ fn of_target(backend: &str, target: &Target) -> Option<HostService> {
             any_answer: false,
             start: ways.start.to_string(),
             mock: true,
+            whole: true,
             ..service(target_owner(backend, &target.name), port)
         },
         false => HostService {
             title: format!("MCP server {}", target.name),
+            whole: true,
             ..service(target_owner(backend, &target.name), port)
         },
     })
@@ -74,6 +78,7 @@ fn service(name: String, port: u16) -> HostService {
         any_answer: true,
         start: format!("lsof -i :{port}"),
         mock: false,
+        whole: false,
         namespace: String::new(),
         alias: Vec::new(),
     }
@@ -96,7 +101,7 @@ pub fn prefix(backend: &Selected) -> &str {
 }
 
 /// What the proof of a route asks for.
-pub fn planned(route: &Route, backend: &Selected) -> PlannedRoute {
+pub fn planned(profile: &Profile, route: &Route, backend: &Selected) -> PlannedRoute {
     let providers = backend.providers();
     let (serves, patience) = match providers.first() {
         None => (Served::Tools, MCP_PATIENCE),
@@ -117,5 +122,33 @@ pub fn planned(route: &Route, backend: &Selected) -> PlannedRoute {
         path: route.path.clone(),
         serves,
         patience,
+        auth: auth(profile, route),
     }
+}
+
+/// What the strictest policy of a route, or of the gateway, asks callers to show.
+fn auth(profile: &Profile, route: &Route) -> Option<RouteAuth> {
+    let strict = profile.policies.iter().filter(|p| p.rule.is_strict());
+    let (own, common): (Vec<_>, Vec<_>) = strict
+        .filter(|p| p.routes.is_empty() || p.routes.contains(&route.name))
+        .partition(|p| !p.routes.is_empty());
+    let policy = own.first().or(common.first())?;
+    let (scheme, name, from) = match &policy.rule {
+        Rule::ApiKeys(keys) => {
+            let (name, from) = keys.keys.first()?;
+            (Scheme::Bearer, name.clone(), Some(from.clone()))
+        }
+        Rule::Basic(basic) => {
+            let (name, from) = basic.users.first()?;
+            let from = KeyFrom::Source(from.clone());
+            (Scheme::Basic, name.clone(), Some(from))
+        }
+        _ => (Scheme::Bearer, String::new(), None),
+    };
+    Some(RouteAuth {
+        policy: policy.name.clone(),
+        scheme,
+        name,
+        from,
+    })
 }

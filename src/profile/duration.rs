@@ -10,6 +10,19 @@ const SHORTEST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_hours(24);
 const HINT: &str = "for example `30s`, `500ms` or `2m`";
 
+/// How long to wait before another try.
+pub fn pause(field: &Field) -> Option<Duration> {
+    let text = field.text_like(HINT)?;
+    let time = parsed(text).filter(|time| (1..=60_000).contains(&time.as_millis()));
+    if time.is_none() {
+        field.wrong(
+            format!("{} is not a pause", quote(text)),
+            "from `1ms` to `1m`",
+        );
+    }
+    time
+}
+
 /// How long a route may take.
 pub fn timeout(field: &Field) -> Option<Duration> {
     let text = field.text_like(HINT)?;

@@ -177,6 +177,23 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// A whole number from 1 to what the CRDs take; `noun` says of what, such as `a count`.
+    pub fn count(&self, noun: &str) -> Option<u32> {
+        const MOST: u64 = i32::MAX as u64;
+        let Data::Scalar(Value::Number(number)) = &self.node.data else {
+            self.mistyped("a number", &format!("{noun} from 1 on"));
+            return None;
+        };
+        let whole = number.as_u64().filter(|n| (1..=MOST).contains(n));
+        if whole.is_none() {
+            self.wrong(
+                format!("`{number}` is not {noun}"),
+                format!("from 1 to {MOST}"),
+            );
+        }
+        whole.and_then(|n| u32::try_from(n).ok())
+    }
+
     /// One of a closed set of words.
     pub fn one_of<T>(
         &self,

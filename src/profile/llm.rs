@@ -145,7 +145,7 @@ fn settings(fields: &Fields, llm: &mut Llm) {
         let word = |c: char| c.is_ascii_alphanumeric() || "-._:/".contains(c);
         if text.len() > setting.longest || !text.chars().all(word) {
             field.wrong(
-                format!("{} can't be a {}", quote(text), setting.field),
+                format!("{} is not what `{}` can be", quote(text), setting.field),
                 format!("for example `{}`", setting.example),
             );
         }

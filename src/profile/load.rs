@@ -149,7 +149,10 @@ mod tests {
         assert_eq!(error.what, "there is no profile `defualt`");
         assert_eq!(
             error.facts[..2],
-            ["did you mean `default`?", "shipped: default, ollama"]
+            [
+                "did you mean `default`?",
+                "shipped: default, ollama, cloud, mcp, limits, mock, ci"
+            ]
         );
         assert_eq!(error.next, "gw profile show default");
         assert_eq!(refused("olama", b"").next, "gw profile show ollama");

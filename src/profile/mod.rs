@@ -9,12 +9,14 @@ mod header;
 mod llm;
 pub mod load;
 mod mcp;
+mod origin;
 mod path;
 mod policy;
 pub mod problem;
 mod record;
 mod release;
 mod route;
+pub mod rule;
 pub mod shipped;
 mod source;
 pub mod suggest;
@@ -24,6 +26,7 @@ pub mod wire;
 
 pub use load::load;
 pub use record::{from_wire, to_wire};
+pub use rule::Rule;
 pub use shipped::shipped;
 
 use crate::provider::{Form, Provider};
@@ -214,14 +217,9 @@ pub struct Headers {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     pub name: String,
+    /// Routes that it is for; all of the gateway if empty.
+    pub routes: Vec<String>,
     pub rule: Rule,
-}
-
-/// What a policy does. Attached to the gateway.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Rule {
-    /// Refuses requests that a browser sends from another site (facts 9.7, CSRF).
-    Csrf { additional_origins: Vec<String> },
 }
 
 /// A person's own proof: a request and what must come back.

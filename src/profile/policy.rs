@@ -1,143 +1,221 @@
-//! The policies of a profile: what the gateway refuses.
+//! The policies of a profile: what they do, and to which routes.
 
 use super::field::{Field, Fields};
-use super::problem::quote;
-use super::value::{name, refuse_twins};
-use super::{Policy, Rule};
-
-const KNOWN: [&str; 2] = ["name", "csrf"];
-const RULES: &str = "a policy has one rule; known: csrf";
+use super::rule::{RULES, Rule, rule};
+use super::value::{name, reference, refuse_twins};
+use super::{Policy, Route};
 
 /// The policies in the order of the text.
-pub fn policies(root: &Fields) -> Vec<Policy> {
+pub fn policies(root: &Fields, routes: &[Route]) -> Vec<Policy> {
     let items = root.get("policies").map(|field| field.items());
     let items = items.unwrap_or_default();
-    let read: Vec<_> = items.iter().map(policy).collect();
-    let names = read
-        .iter()
-        .map(|(p, named, _)| (named.clone(), p.name.clone()));
+    let known: Vec<&str> = routes.iter().map(|route| route.name.as_str()).collect();
+    let read: Vec<Placed> = items.iter().map(|item| policy(item, &known)).collect();
+    let names = read.iter();
+    let names = names.map(|p| (p.named.clone(), p.name.clone()));
     refuse_twins("policy name", &names.collect::<Vec<_>>());
-    // Policies of one gateway merge field by field, so one of two would have no effect (facts 8).
-    let rules = read.iter().filter_map(|(_, _, rule)| rule.clone());
-    for second in rules.skip(1) {
-        second.wrong(
-            "is the second rule of its kind",
-            "only one could take effect: join them",
-        );
-    }
-    read.into_iter().map(|(policy, _, _)| policy).collect()
+    refuse_seconds(&read);
+    refuse_traps(&read, routes);
+    read.into_iter().filter_map(Placed::policy).collect()
 }
 
 /// A policy with the fields that say its name and its rule.
-type Placed<'a> = (Policy, Field<'a>, Option<Field<'a>>);
-
-fn policy<'a>(item: &Field<'a>) -> Placed<'a> {
-    let mut policy = Policy {
-        name: String::new(),
-        rule: Rule::Csrf {
-            additional_origins: Vec::new(),
-        },
-    };
-    let Some(fields) = item.fields(&KNOWN) else {
-        return (policy, item.clone(), None);
-    };
-    let named = fields.need("name", "for example `same-site`");
-    if let Some(field) = &named {
-        policy.name = name(field, 63);
-    }
-    // `csrf:` with nothing after it is a rule without exceptions.
-    let rule = fields.get_or_empty("csrf");
-    match &rule {
-        Some(_) => policy.rule = csrf(fields.get("csrf")),
-        // A misspelt rule is said already.
-        None if fields.strange => {}
-        None => fields.wrong("has no rule", RULES),
-    }
-    (policy, named.unwrap_or_else(|| item.clone()), rule)
+struct Placed<'a> {
+    name: String,
+    routes: Vec<String>,
+    rule: Option<Rule>,
+    named: Field<'a>,
+    ruled: Option<Field<'a>>,
 }
 
-fn csrf(field: Option<Field>) -> Rule {
-    let fields = field.and_then(|field| field.fields(&["additionalOrigins"]));
-    let origins = fields.and_then(|fields| fields.get("additionalOrigins"));
-    let items = origins.map(|field| field.items()).unwrap_or_default();
-    Rule::Csrf {
-        additional_origins: items.iter().filter_map(origin).collect(),
+impl Placed<'_> {
+    fn policy(self) -> Option<Policy> {
+        Some(Policy {
+            name: self.name,
+            routes: self.routes,
+            rule: self.rule?,
+        })
     }
-}
 
-/// An origin as browsers send it.
-fn origin(field: &Field) -> Option<String> {
-    let text = field.text()?;
-    if !is_origin(text) {
-        let what = format!("{} is not an origin", quote(text));
-        field.wrong(
-            what,
-            "scheme, host and port as browsers send them: `http://localhost:3000`",
-        );
-    }
-    Some(text.to_string())
-}
-
-fn is_origin(text: &str) -> bool {
-    let Some((scheme, authority)) = text.split_once("://") else {
-        return false;
-    };
-    let letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "+-.".contains(c);
-    let scheme = scheme.starts_with(|c: char| c.is_ascii_lowercase()) && scheme.chars().all(letter);
-    // The last colon of `[::1]` is inside its brackets.
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        _ => (authority, None),
-    };
-    let port = port.is_none_or(|p| {
-        p.bytes().all(|b| b.is_ascii_digit()) && p.parse::<u16>().is_ok_and(|n| n > 0)
-    });
-    scheme && is_host(host) && port
-}
-
-fn is_host(host: &str) -> bool {
-    let label =
-        |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.' | '_');
-    match host
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-    {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => !host.is_empty() && host.chars().all(label),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_origin_is_what_a_browser_sends() {
-        for text in [
-            "http://localhost:3000",
-            "https://app.example",
-            "http://[::1]:80",
-            "http://[::1]",
-            "chrome-extension://abc",
-        ] {
-            assert!(is_origin(text), "{text}");
+    /// Whether it is on the gateway itself, or on this route.
+    fn is_on(&self, route: Option<&str>) -> bool {
+        match route {
+            None => self.routes.is_empty(),
+            Some(route) => self.routes.iter().any(|name| name == route),
         }
-        for text in [
-            "*",
-            "localhost",
-            "http://",
-            "http://a/",
-            "http://a:",
-            "http://a:x",
-            "http://a:99999",
-            "HTTP://a",
-            "http://A",
-            "http://a b",
-            "://a",
-            "http://u@a",
-            "http://*.a",
-        ] {
-            assert!(!is_origin(text), "{text}");
+    }
+}
+
+fn policy<'a>(item: &Field<'a>, routes: &[&str]) -> Placed<'a> {
+    let mut policy = Placed {
+        name: String::new(),
+        routes: Vec::new(),
+        rule: None,
+        named: item.clone(),
+        ruled: None,
+    };
+    let known: Vec<&str> = ["name", "routes"].iter().chain(&RULES).copied().collect();
+    let Some(fields) = item.fields(&known) else {
+        return policy;
+    };
+    if let Some(field) = fields.need("name", "for example `same-site`") {
+        policy.name = name(&field, 55);
+        policy.named = field;
+    }
+    if let Some(field) = fields.get("routes") {
+        let items = field.items();
+        policy.routes = items
+            .iter()
+            .map(|item| reference(item, "route", routes))
+            .collect();
+        if items.is_empty() || items.len() > 16 {
+            field.wrong(
+                "has no routes, or more than 16",
+                "leave it out for all of the gateway",
+            );
+        }
+    }
+    let there = |name: &&&str| fields.get_or_empty(name).is_some();
+    let rules: Vec<&str> = RULES.iter().filter(there).copied().collect();
+    match rules.as_slice() {
+        [] if fields.strange => {}
+        [] => fields.wrong(
+            "has no rule",
+            format!("a policy has one rule; known: {}", RULES.join(", ")),
+        ),
+        [only] => {
+            policy.ruled = fields.get_or_empty(only);
+            policy.rule = rule(&fields, only);
+            if policy.rule.is_none() && fields.get(only).is_none() {
+                fields.wrong(
+                    format!("says nothing of `{only}`"),
+                    "write what it is to do",
+                );
+            }
+        }
+        [_, second, ..] => {
+            if let Some(field) = fields.get_or_empty(second) {
+                field.wrong(
+                    "is a second rule",
+                    "a policy has one rule: make it another policy",
+                );
+            }
+        }
+    }
+    policy
+}
+
+/// Policies of one target merge field by field, so one of two would have no effect (facts 7.1).
+fn refuse_seconds(all: &[Placed]) {
+    for (index, policy) in all.iter().enumerate() {
+        let (Some(rule), Some(field)) = (&policy.rule, &policy.ruled) else {
+            continue;
+        };
+        // Guards go into the backends, where they add up.
+        let adds_up = matches!(rule, Rule::PromptGuard(_));
+        let same = |other: &&Placed| {
+            let kind = other.rule.as_ref().map(Rule::name) == Some(rule.name());
+            let gateway = policy.is_on(None) && other.is_on(None);
+            kind && (gateway || policy.routes.iter().any(|route| other.is_on(Some(route))))
+        };
+        if !adds_up && all[..index].iter().any(|other| same(&other)) {
+            field.wrong(
+                "is the second rule of its kind",
+                match rule {
+                    Rule::Limit(_) => "the proxy counts one limit on a route: give it other routes",
+                    _ => "only one could take effect: join them",
+                },
+            );
+        }
+    }
+}
+
+/// What v2.2 takes and does not do (facts 9.1, 14.6).
+fn refuse_traps(all: &[Placed], routes: &[Route]) {
+    let on = |route: &str, is: &dyn Fn(&Rule) -> bool| {
+        let here = |p: &&Placed| p.rule.as_ref().is_some_and(is);
+        let own = all.iter().find(|p| here(p) && p.is_on(Some(route)));
+        own.or_else(|| all.iter().find(|p| here(p) && p.is_on(None)))
+    };
+    let mut told: Vec<&str> = Vec::new();
+    for route in routes {
+        let strict = on(&route.name, &Rule::is_strict);
+        let cors = on(&route.name, &|rule| matches!(rule, Rule::Cors(_)));
+        let (Some(strict), Some(cors)) = (strict, cors) else {
+            continue;
+        };
+        if let Some(field) = cors
+            .ruled
+            .as_ref()
+            .filter(|_| !told.contains(&cors.name.as_str()))
+        {
+            field.wrong(
+                format!(
+                    "has no effect on route `{}`: `{}` refuses browsers' preflights first",
+                    route.name, strict.name
+                ),
+                "preflights carry no credentials: `optional: true`, or other routes for browsers",
+            );
+            told.push(&cors.name);
+        }
+    }
+    refuse_foreign_pages(all, routes, &on);
+    refuse_two_credentials(all, routes);
+}
+
+/// The policy that is at work on a route: its own, else the gateway's.
+type At<'a, 'p> = &'a dyn Fn(&str, &dyn Fn(&Rule) -> bool) -> Option<&'a Placed<'p>>;
+
+/// Cross-site requests are refused before CORS is looked at (facts 9.1).
+fn refuse_foreign_pages<'a, 'p>(all: &'a [Placed<'p>], routes: &[Route], on: At<'a, 'p>) {
+    for (index, policy) in all.iter().enumerate() {
+        let (Some(Rule::Cors(cors)), Some(field)) = (&policy.rule, &policy.ruled) else {
+            continue;
+        };
+        let here = |route: &&Route| {
+            let at = on(&route.name, &|rule| matches!(rule, Rule::Cors(_)));
+            at.is_some_and(|at| std::ptr::eq(at, &all[index]))
+        };
+        let refused = routes.iter().filter(here).find_map(|route| {
+            let csrf = on(&route.name, &|rule| matches!(rule, Rule::Csrf { .. }))?;
+            let Some(Rule::Csrf { additional_origins }) = &csrf.rule else {
+                return None;
+            };
+            let origin = cors
+                .origins
+                .iter()
+                .find(|o| !additional_origins.contains(o))?;
+            Some((origin, &csrf.name))
+        });
+        if let Some((origin, csrf)) = refused {
+            field.wrong(
+                format!("allows `{origin}`, and `{csrf}` refuses its requests first"),
+                "name the same origins in `additionalOrigins` of the `csrf` policy",
+            );
+        }
+    }
+}
+
+/// A request has one Authorization header, and each of these wants it.
+fn refuse_two_credentials(all: &[Placed], routes: &[Route]) {
+    for (index, policy) in all.iter().enumerate() {
+        let strict = |p: &Placed| p.rule.as_ref().is_some_and(Rule::is_strict);
+        let (true, Some(field)) = (strict(policy), &policy.ruled) else {
+            continue;
+        };
+        let meets = |other: &&Placed| {
+            let both = |route: &Route| {
+                let on = |p: &Placed| p.is_on(None) || p.is_on(Some(&route.name));
+                on(policy) && on(other)
+            };
+            let kinds = policy.rule.as_ref().map(Rule::name) != other.rule.as_ref().map(Rule::name);
+            strict(other) && kinds && routes.iter().any(both)
+        };
+        if let Some(other) = all[..index].iter().find(meets) {
+            field.wrong(
+                format!("asks for credentials where `{}` does already", other.name),
+                "a request has one Authorization header: give it other routes",
+            );
         }
     }
 }

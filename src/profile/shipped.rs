@@ -10,7 +10,7 @@ pub struct Shipped {
     pub text: &'static str,
 }
 
-const SHIPPED: [Shipped; 2] = [
+const SHIPPED: [Shipped; 7] = [
     Shipped {
         name: "default",
         text: include_str!("../../profiles/default.yaml"),
@@ -18,6 +18,26 @@ const SHIPPED: [Shipped; 2] = [
     Shipped {
         name: "ollama",
         text: include_str!("../../profiles/ollama.yaml"),
+    },
+    Shipped {
+        name: "cloud",
+        text: include_str!("../../profiles/cloud.yaml"),
+    },
+    Shipped {
+        name: "mcp",
+        text: include_str!("../../profiles/mcp.yaml"),
+    },
+    Shipped {
+        name: "limits",
+        text: include_str!("../../profiles/limits.yaml"),
+    },
+    Shipped {
+        name: "mock",
+        text: include_str!("../../profiles/mock.yaml"),
+    },
+    Shipped {
+        name: "ci",
+        text: include_str!("../../profiles/ci.yaml"),
     },
 ];
 
@@ -42,6 +62,7 @@ pub fn named(name: &str) -> Option<&'static Shipped> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::{Policy, Rule};
 
     #[test]
     fn every_shipped_profile_loads_under_its_own_name_and_says_for_whom_it_is() {
@@ -57,7 +78,8 @@ mod tests {
     fn every_shipped_profile_refuses_requests_of_other_sites() {
         for shipped in shipped() {
             let profile = read(shipped.text).expect(shipped.name);
-            assert_eq!(profile.policies.len(), 1, "{}", shipped.name);
+            let csrf = |p: &Policy| matches!(p.rule, Rule::Csrf { .. }) && p.routes.is_empty();
+            assert!(profile.policies.iter().any(csrf), "{}", shipped.name);
         }
     }
 }

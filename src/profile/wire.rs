@@ -95,7 +95,7 @@ fn profile(root: &Field) -> Option<Profile> {
         description: description.unwrap_or_default().to_string(),
         target: release::target(&fields),
         release: release::release(&fields),
-        policies: policy::policies(&fields),
+        policies: policy::policies(&fields, &routes),
         tests: test::tests(&fields, &routes),
         gateway,
         backends,

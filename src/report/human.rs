@@ -43,8 +43,9 @@ pub fn proof(findings: &[Finding], look: Look) -> String {
         .map(|line| measure_text_width(line))
         .max()
         .unwrap_or(0);
-    for (line, (_, route)) in lines.iter_mut().skip(1).zip(&routes) {
+    for (line, (finding, route)) in lines.iter_mut().skip(1).zip(&routes) {
         line.push_str(&answer(
+            finding,
             route,
             width - measure_text_width(line),
             WIDTH.saturating_sub(width),
@@ -71,7 +72,7 @@ fn row(finding: &Finding, route: &RouteProof, look: Look) -> Vec<String> {
         route.status.to_string()
     };
     let tokens = match finding.verdict {
-        Verdict::Pass if route.tools.is_some() => String::new(),
+        Verdict::Pass if route.tools.is_some() || !finding.summary.is_empty() => String::new(),
         Verdict::Pass => format!("{} + {}", route.input_tokens, route.output_tokens),
         Verdict::Warn | Verdict::Fail | Verdict::Skip => String::new(),
     };
@@ -93,15 +94,21 @@ fn row(finding: &Finding, route: &RouteProof, look: Look) -> Vec<String> {
 }
 
 /// What was said, as far as it fits on the line; nothing where too little would be left of it.
-fn answer(route: &RouteProof, gap: usize, room: usize) -> String {
+fn answer(finding: &Finding, route: &RouteProof, gap: usize, room: usize) -> String {
     const LEAST: usize = 8;
+    // A pass with reservations says them instead.
+    let reserved = finding.verdict == Verdict::Pass && !finding.summary.is_empty();
+    let (said, quote) = match reserved {
+        true => (finding.summary.as_str(), ""),
+        false => (route.answer.as_str(), "\""),
+    };
     // Two blanks before, two quotes around.
     let room = room.saturating_sub(4);
-    if route.answer.is_empty() || room < LEAST {
+    if said.is_empty() || room < LEAST {
         return String::new();
     }
-    let said = text::excerpt(&route.answer, room.min(60)).replace('"', "'");
-    format!("{:gap$}  \"{said}\"", "")
+    let said = text::excerpt(said, room.min(60)).replace('"', "'");
+    format!("{:gap$}  {quote}{said}{quote}", "")
 }
 
 /// Mark, claim, summary; evidence in columns; the next command.

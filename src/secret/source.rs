@@ -12,7 +12,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const LARGEST: u64 = 64 * 1024;
 
 /// Never the key itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub enum Source {
     /// The first of these variables that is set.
     Env(Vec<String>),

@@ -25,13 +25,15 @@ pub struct Explanation {
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
     pub provider: Provider,
+    /// As people call who is behind the route.
+    pub title: &'a str,
     pub model: &'a str,
     pub port: u16,
 }
 
 pub fn explain(answer: &Answer, asked: Asked<'_>) -> Explanation {
     let ways = asked.provider.ways();
-    let (title, status) = (ways.title, answer.status);
+    let (title, status) = (asked.title, answer.status);
     let body = answer.body.as_str();
     let proxy = |cause: &str, next: &str, passing| Explanation {
         summary: format!("{status} from the proxy, nothing reached {title}"),
@@ -99,7 +101,7 @@ pub fn explain(answer: &Answer, asked: Asked<'_>) -> Explanation {
 
 fn from_upstream(answer: &Answer, asked: Asked<'_>) -> Explanation {
     let ways = asked.provider.ways();
-    let (title, status) = (ways.title, answer.status);
+    let (title, status) = (asked.title, answer.status);
     let summary = format!("{status} from {title}");
     let cloud = ways.home == Home::Cloud;
     let said = crate::text::excerpt(&answer.body, 160);
@@ -166,6 +168,7 @@ mod tests {
             &answer,
             Asked {
                 provider: Provider::Ollama,
+                title: "Ollama",
                 model: "llama3.2",
                 port: 11434,
             },

@@ -2,7 +2,9 @@
 
 pub mod answer;
 pub mod check;
+pub mod credential;
 pub mod gateway;
 pub mod own;
 pub mod route;
 pub mod runner;
+pub mod tools;

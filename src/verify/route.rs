@@ -2,6 +2,7 @@
 
 use super::answer::{Answer, Asked, explain};
 use super::check::{Check, Claim, Finding, RouteProof, Verdict};
+use super::credential::Credential;
 use super::gateway;
 use crate::host::web::{local, why};
 use crate::plan::{PlannedRoute, Served};
@@ -17,6 +18,7 @@ pub struct Route {
     pub route: PlannedRoute,
     /// How long the gateway may take to know a route that it has just been given.
     pub settle: Duration,
+    pub credential: Credential,
 }
 
 /// Between two tries while the gateway takes up a route; the proxy has no way to announce it.
@@ -57,11 +59,14 @@ impl Route {
         if !self.route.serves.model().is_empty() {
             body["model"] = self.route.serves.model().into();
         }
-        let request = local()
-            .post(self.url())
-            .timeout(self.route.patience)
-            .json(&body);
-        let response = match request.send().await {
+        let request = || {
+            let request = local().post(self.url());
+            request.timeout(self.route.patience).json(&body)
+        };
+        if let Some(open) = self.ask_without(request()).await {
+            return open;
+        }
+        let response = match self.credential.put(request()).send().await {
             Ok(response) => response,
             Err(error) => {
                 let summary = format!("{}: {}", self.base, why(&error));
@@ -98,6 +103,36 @@ impl Route {
         )
     }
 
+    /// Where callers have to show something, a request that shows nothing must be refused. A verdict,
+    /// or nothing where the real question is still to be asked.
+    async fn ask_without(&self, request: reqwest::RequestBuilder) -> Option<(Finding, bool)> {
+        if matches!(self.credential, Credential::None) {
+            return None;
+        }
+        let claim = self.claim();
+        let response = request.send().await.ok()?;
+        let status = response.status().as_u16();
+        if status != 401 {
+            // A route that is not there yet refuses nobody; the real question will say so.
+            let passing = matches!(status, 404 | 500 | 503);
+            if passing {
+                return None;
+            }
+            let summary = format!("{status} for a request without credentials");
+            let finding = Finding::fail(&claim, summary, "gw status");
+            return Some((self.with_route(finding, status, &Value::Null), false));
+        }
+        let Credential::Lacking(why) = &self.credential else {
+            return None;
+        };
+        let summary = format!("401 as it should be; not asked further: {why}");
+        let finding = Finding {
+            summary,
+            ..Finding::new(&claim, Verdict::Pass)
+        };
+        Some((self.with_route(finding, status, &Value::Null), false))
+    }
+
     fn judge(&self, claim: &Claim, answer: &Answer) -> (Finding, bool) {
         let value: Value = serde_json::from_str(&answer.body).unwrap_or(Value::Null);
         if answer.status == 200 {
@@ -110,10 +145,19 @@ impl Route {
         }
         let asked = Asked {
             provider: self.provider(),
+            title: self.route.serves.title(),
             model: self.route.serves.model(),
             port: self.provider().ways().default_port,
         };
         let explained = explain(answer, asked);
+        if answer.status == 429 && answer.body == "rate limit exceeded" {
+            // The limit does what it is for; whether there is more behind it is for another minute.
+            let finding = Finding {
+                summary: "the route's limit is used up: not asked further".to_string(),
+                ..Finding::new(claim, Verdict::Pass)
+            };
+            return (self.with_route(finding, 429, &Value::Null), false);
+        }
         let finding = Finding::fail(claim, explained.summary, explained.next)
             .fact("sent", format!("POST {}{CHAT_PATH}", self.route.path))
             .fact(
@@ -227,6 +271,7 @@ mod tests {
                 accepted: vec!["llama3.2".into()],
             },
             patience: Duration::from_secs(1),
+            auth: None,
         }
     }
 

@@ -2,14 +2,13 @@
 //! and what a ledger records.
 
 mod backend;
+mod policy;
 
 use self::backend::backend;
+use self::policy::policy;
 use super::duration::written;
 use super::wire::{API_VERSION, KIND, read};
-use super::{
-    Gateway, Headers, Image, Policy, Profile, Release, Route, Rule, Target, TargetKind, Test,
-    problem,
-};
+use super::{Gateway, Headers, Image, Profile, Release, Route, Target, TargetKind, Test, problem};
 use crate::error::Result;
 use crate::yaml;
 use serde_json::{Map, Value, json};
@@ -138,16 +137,6 @@ fn headers(headers: &Headers) -> Value {
         ("add", (!add.is_empty()).then(|| map(add))),
         ("remove", (!remove.is_empty()).then(|| json!(remove))),
     ])
-}
-
-fn policy(policy: &Policy) -> Value {
-    let Policy { name, rule } = policy;
-    match rule {
-        Rule::Csrf { additional_origins } => json!({
-            "name": name,
-            "csrf": {"additionalOrigins": additional_origins},
-        }),
-    }
 }
 
 fn test(test: &Test) -> Value {

@@ -1,7 +1,8 @@
 use super::*;
 use crate::profile::address::Address;
+use crate::profile::rule::{ApiKeys, Counted, KeyFrom, Limit, PromptGuard, Unit};
 use crate::profile::shipped::shipped;
-use crate::profile::{Backend, Llm, Mcp, McpTarget, Protocol, Serves};
+use crate::profile::{Backend, Llm, Mcp, McpTarget, Policy, Protocol, Rule, Serves};
 use crate::provider::check::AUTHORIZATION;
 use crate::provider::{Home, Key, Provider};
 use crate::secret::source::Source;
@@ -201,11 +202,58 @@ fn test() -> impl Strategy<Value = Test> {
         })
 }
 
+fn rule() -> impl Strategy<Value = Rule> {
+    let origins = vec("https?://[a-z]{1,5}(:[1-9][0-9]{1,3})?", 0..3);
+    let limit = (
+        any::<bool>(),
+        1u32..1000,
+        any::<prop::sample::Index>(),
+        of(1u32..9),
+    );
+    let limit = limit.prop_map(|(tokens, count, per, burst)| Limit {
+        of: if tokens {
+            Counted::Tokens
+        } else {
+            Counted::Requests
+        },
+        count,
+        per: *per.get(&Unit::ALL),
+        burst,
+    });
+    let keys = btree_map("[a-z]{1,5}", of(source()), 1..3);
+    let keys = (any::<bool>(), keys).prop_map(|(optional, keys)| ApiKeys {
+        optional,
+        keys: keys
+            .into_iter()
+            .map(|(name, from)| (name, from.map_or(KeyFrom::Generated, KeyFrom::Source)))
+            .collect(),
+    });
+    let patterns = || vec("[a-zA-Z0-9]{1,5}", 0..3);
+    let guard = (patterns(), patterns(), of(TEXT), of(200u16..600));
+    let guard = guard.prop_map(|(mut reject, mask_answers, message, status)| {
+        reject.push("Email".to_string());
+        PromptGuard {
+            reject,
+            mask_answers,
+            message,
+            status,
+            ..PromptGuard::default()
+        }
+    });
+    prop_oneof![
+        origins.prop_map(|additional_origins| Rule::Csrf { additional_origins }),
+        limit.prop_map(Rule::Limit),
+        keys.prop_map(Rule::ApiKeys),
+        guard.prop_map(Rule::PromptGuard),
+        (100u64..86_400_000).prop_map(|ms| Rule::Timeout(Duration::from_millis(ms))),
+    ]
+}
+
 fn any_profile() -> impl Strategy<Value = Profile> {
     let backends = btree_map(NAME, backend(), 1..4);
     let routes = btree_map(NAME, changes(), 1..4);
     let tests = btree_map(NAME, test(), 0..3);
-    let policy = of((NAME, vec("https?://[a-z]{1,5}(:[1-9][0-9]{1,3})?", 0..3)));
+    let policy = of((NAME, rule()));
     (top(), backends, routes, tests, policy).prop_map(
         |(mut profile, backends, routes, tests, policy)| {
             let first = backends.keys().next().cloned().unwrap_or_default();
@@ -234,9 +282,10 @@ fn any_profile() -> impl Strategy<Value = Profile> {
                 .collect();
             profile.policies = policy
                 .into_iter()
-                .map(|(name, additional_origins)| Policy {
+                .map(|(name, rule)| Policy {
                     name,
-                    rule: Rule::Csrf { additional_origins },
+                    routes: Vec::new(),
+                    rule,
                 })
                 .collect();
             // No port that a provider has on this machine: 8080 is llama.cpp's.
