@@ -205,8 +205,9 @@ async fn one(
     let (mut read, mut parts) = (read(&wanted.owner, &wanted.parts).await, &wanted.parts);
     if read.is_err() && !wanted.instead.is_empty() {
         let other = self::read(&wanted.owner, &wanted.instead).await;
-        if other.is_ok() {
-            (read, parts) = (other, &wanted.instead);
+        match other {
+            Ok(_) => (read, parts) = (other, &wanted.instead),
+            Err(other) => read = read.map_err(|error| neither(&error, other)),
         }
     }
     let state = match &read {
@@ -214,6 +215,19 @@ async fn one(
         Ok(vault) => asked(wanted, parts, settings, vault).await,
     };
     (wanted.owner.clone(), state, read.unwrap_or_default())
+}
+
+/// Neither way led to a key: the first is told whole, of the other what was missing.
+fn neither(first: &Error, other: Error) -> Error {
+    let next = match other.next.starts_with("read -rs ") {
+        true => other.next,
+        false => first.next.clone(),
+    };
+    Error {
+        what: format!("{}, and {}", other.what, first.what),
+        next,
+        ..other
+    }
 }
 
 /// Who lacks the key stands first.
@@ -255,7 +269,7 @@ async fn asked(
     let from: Vec<String> = parts
         .iter()
         .filter(there)
-        .map(|p| p.source.title())
+        .map(|p| p.source.place())
         .collect();
     let here = |note| KeyState::Here {
         entries: parts
@@ -309,9 +323,8 @@ async fn asked(
 /// Where a refused key is to be given again.
 fn again(parts: &[Part]) -> String {
     match parts.first().map(|part| &part.source) {
-        Some(Source::Env(names)) => {
-            let set = names.iter().find(|name| std::env::var_os(name).is_some());
-            let name = set.or(names.first()).map_or("", String::as_str);
+        Some(source @ Source::Env(_)) => {
+            let name = source.place();
             format!("read -rs {name} && export {name} && gw up")
         }
         Some(Source::File(path)) => format!("ls -l {path}"),

@@ -65,6 +65,7 @@ pub fn why(error: &reqwest::Error) -> String {
             "connection closed without an answer",
         ),
         ("Connection reset", "connection reset"),
+        ("dns error", "its name has no address here"),
     ];
     let said = known
         .iter()

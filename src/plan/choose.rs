@@ -123,7 +123,11 @@ fn there<'a>(
                 None if ways.home == Home::Cloud => Ok(None),
                 None => {
                     let what = format!("{} does not answer on 127.0.0.1:{port}", ways.title);
-                    Err(Error::new(what, ways.start))
+                    let next = match ways.home {
+                        Home::Address => format!("lsof -i :{port}"),
+                        Home::Machine | Home::Cloud => ways.start.to_string(),
+                    };
+                    Err(Error::new(what, next))
                 }
             }
         }

@@ -16,7 +16,7 @@ impl Place<'_> {
     /// The policy, on the listener that people use or on these routes; the witness's listener stays
     /// without. `None` for what goes into backends.
     pub fn policy(self, policy: &Policy, gateway: &Gateway, routes: &[&str]) -> Option<Value> {
-        let traffic = traffic(policy)?;
+        let traffic = traffic(policy, gateway)?;
         let target = |kind, name: &str, section: Option<&str>| TargetRef {
             group: GATEWAY_GROUP,
             kind,
@@ -82,14 +82,18 @@ pub fn secret(policy: &Policy) -> Option<SecretNeed> {
     })
 }
 
-fn traffic(policy: &Policy) -> Option<Value> {
+fn traffic(policy: &Policy, gateway: &Gateway) -> Option<Value> {
     let mode = |optional: bool| if optional { "Optional" } else { "Strict" };
     let reference = || json!({"name": super::backend::secret_name(&owner(&policy.name))});
     Some(match &policy.rule {
-        Rule::Csrf { additional_origins } => match additional_origins.is_empty() {
-            true => json!({"csrf": {}}),
-            false => json!({"csrf": {"additionalOrigins": additional_origins}}),
-        },
+        Rule::Csrf { additional_origins } => {
+            // The gateway's own page may in any case. Said so that the object is never empty: where
+            // it had origins before, an API server would make `null` of it and refuse that.
+            let own = format!("http://localhost:{}", gateway.port);
+            let others = additional_origins.iter().filter(|origin| **origin != own);
+            let origins: Vec<&String> = std::iter::once(&own).chain(others).collect();
+            json!({"csrf": {"additionalOrigins": origins}})
+        }
         Rule::Limit(limit) => json!({"rateLimit": {"local": [self::limit(limit)]}}),
         Rule::Cors(cors) => json!({"cors": self::cors(cors)}),
         Rule::ApiKeys(keys) => json!({"apiKeyAuthentication": {

@@ -39,6 +39,18 @@ impl Source {
         }
     }
 
+    /// Where the key really is: of several variables the one that is set.
+    pub fn place(&self) -> String {
+        match self {
+            Source::Env(names) => {
+                let is_set = |name: &&String| from_env(std::slice::from_ref(name)).is_ok();
+                let found = names.iter().find(is_set);
+                found.cloned().unwrap_or_else(|| self.title())
+            }
+            Source::File(_) | Source::Command(_) => self.title(),
+        }
+    }
+
     /// The variables of our environment that may hold the key.
     pub fn variables(&self) -> &[String] {
         match self {

@@ -14,7 +14,10 @@ const METHODS: [&str; 10] = [
 pub fn csrf(field: Option<Field>) -> Rule {
     let fields = field.and_then(|field| field.fields(&["additionalOrigins"]));
     let origins = fields.and_then(|fields| fields.get("additionalOrigins"));
-    let items = origins.map(|field| field.items()).unwrap_or_default();
+    let items = origins.as_ref().map(Field::items).unwrap_or_default();
+    if let Some(field) = origins.filter(|_| items.len() > 15) {
+        field.wrong("has too many origins", "at most 15");
+    }
     Rule::Csrf {
         additional_origins: items.iter().filter_map(origin).collect(),
     }
