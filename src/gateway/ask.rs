@@ -15,6 +15,7 @@ impl Exchange<'_> {
             request: Some(RequestFacts {
                 method: &self.parts.method,
                 uri: &self.parts.uri,
+                scheme: self.scheme,
                 authority: host::authority(&self.parts),
                 version: self.parts.version,
                 headers: &self.parts.headers,

@@ -60,6 +60,8 @@ pub struct Listener {
     pub logging: Logging,
     /// How long running answers may go on when the port is closed.
     pub drain: Duration,
+    /// What is asked of every request before a route is chosen (facts 7.1).
+    pub before: Option<Box<Traffic>>,
     /// Most specific first, so that the first match is the right one.
     pub candidates: Vec<Candidate>,
 }

@@ -14,12 +14,12 @@ use hyper::body::Incoming;
 
 use super::body::{AnswerBody, AnyBody, Streamed};
 use super::choose::{self, Asked};
-use super::config::{Candidate, Config, HeaderChange};
+use super::config::{Candidate, Config, HeaderChange, Listener};
 use super::header::remove_hop_by_hop;
 use super::host;
 use super::llm::Meter;
 use super::plane::Plane;
-use super::policy::{Bucket, Caller};
+use super::policy::{Bucket, Caller, Talk};
 use super::record::Record;
 use super::refusal::Refusal;
 use super::transform::After;
@@ -48,6 +48,8 @@ pub(super) struct Exchange<'a> {
     /// The body, where an expression had to see it.
     pub held: Option<Bytes>,
     pub peer: SocketAddr,
+    /// `http` or `https`, as the listener has it.
+    pub scheme: &'static str,
     pub caller: Caller,
     /// What is still to be done to the answer.
     pub after: &'a mut After,
@@ -76,9 +78,9 @@ pub(super) async fn answer(
     let mut changes: Vec<Cow<HeaderChange>> = Vec::new();
     let mut talk = None;
     let mut after = After::default();
-    let mut result = match choose_rule(&config, port, &host, &parts, &mut record) {
+    let mut result = match choose_listener(&config, port, &host, &mut record) {
         Err(refusal) => Err(refusal),
-        Ok(candidate) => {
+        Ok(listener) => {
             let exchange = Exchange {
                 plane,
                 path: parts.uri.path().to_string(),
@@ -86,6 +88,10 @@ pub(super) async fn answer(
                 body: AnyBody::Incoming(body),
                 held: None,
                 peer,
+                scheme: match listener.certificate {
+                    Some(_) => "https",
+                    None => "http",
+                },
                 caller: Caller::default(),
                 after: &mut after,
                 record: &mut record,
@@ -93,16 +99,9 @@ pub(super) async fn answer(
                 tokens: None,
                 upgrade,
             };
-            let run = exchange.run(candidate, &authority, port, &mut changes, &mut talk);
-            within(
-                candidate
-                    .rule
-                    .request_timeout
-                    .or(candidate.rule.traffic.timeout),
-                Refusal::request_timeout,
-                run,
-            )
-            .await
+            exchange
+                .serve(listener, authority, port, &mut changes, &mut talk)
+                .await
         }
     };
     // The processor that saw the request sees the answer last, as all else has changed it (facts 9.1).
@@ -133,13 +132,12 @@ pub(super) async fn within<T>(
     }
 }
 
-fn choose_rule<'a>(
+fn choose_listener<'a>(
     config: &'a Config,
     port: u16,
     host: &str,
-    parts: &Parts,
     record: &mut Record,
-) -> Result<&'a Candidate, Refusal> {
+) -> Result<&'a Listener, Refusal> {
     if !host::is_ours(config, port, host) {
         return Err(Refusal::foreign_host(host));
     }
@@ -150,16 +148,46 @@ fn choose_rule<'a>(
     }
     let listener = choose::listener(listeners, host).ok_or_else(Refusal::listener_not_found)?;
     record.listener = Some(listener.name.clone());
-    let asked = Asked {
-        host,
-        path: parts.uri.path(),
-        query: parts.uri.query(),
-        method: &parts.method,
-        headers: &parts.headers,
-    };
-    let candidate = choose::rule(listener, &asked).ok_or_else(Refusal::route_not_found)?;
-    record.route = Some(candidate.rule.route.clone());
-    Ok(candidate)
+    Ok(listener)
+}
+
+impl Exchange<'_> {
+    /// Finds the route, and lets its rule's work have the time that it may take.
+    async fn serve<'c>(
+        mut self,
+        listener: &'c Listener,
+        mut authority: String,
+        port: u16,
+        changes: &mut Vec<Cow<'c, HeaderChange>>,
+        talk: &mut Option<Talk>,
+    ) -> Result<Reply, Refusal> {
+        if let Some(before) = &listener.before {
+            self.before_routing(before).await?;
+            authority = host::authority(&self.parts).to_string();
+        }
+        let candidate = self.choose_rule(listener, &host::host_only(&authority))?;
+        let rule = &candidate.rule;
+        let limit = rule.request_timeout.or(rule.traffic.timeout);
+        let run = self.run(candidate, &authority, port, changes, talk);
+        within(limit, Refusal::request_timeout, run).await
+    }
+
+    fn choose_rule<'c>(
+        &mut self,
+        listener: &'c Listener,
+        host: &str,
+    ) -> Result<&'c Candidate, Refusal> {
+        let asked = Asked {
+            host,
+            path: self.parts.uri.path(),
+            query: self.parts.uri.query(),
+            method: &self.parts.method,
+            headers: &self.parts.headers,
+        };
+        let candidate = choose::rule(listener, &asked).ok_or_else(Refusal::route_not_found)?;
+        self.record.route = Some(candidate.rule.route.clone());
+        Ok(candidate)
+    }
 }
 
 fn finish(

@@ -10,6 +10,7 @@ mod admin;
 mod admit;
 mod ask;
 mod attempt;
+mod authenticate;
 mod bind;
 mod body;
 mod cel;

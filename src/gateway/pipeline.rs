@@ -25,19 +25,20 @@ impl<'a> Exchange<'a> {
         if let Some(transformation) = &rule.traffic.transformation {
             self.plan(transformation).await;
         }
-        if let Some(basic) = &rule.traffic.basic {
-            basic.check(&mut self.parts.headers).await?;
+        if let Some(change) = &rule.traffic.response_headers
+            && !has(&rule.filters, |filter| {
+                matches!(filter, Filter::ResponseHeaders(_))
+            })
+        {
+            changes.push(Cow::Borrowed(&**change));
         }
-        if let Some(keys) = &rule.traffic.api_keys {
-            keys.check(&mut self.parts.headers)?;
-        }
+        self.authenticate(&rule.traffic).await?;
         if let Some(server) = &rule.traffic.ext_auth {
             match server.check(&mut self).await? {
                 Verdict::Passes(change) => changes.push(Cow::Owned(change)),
                 Verdict::Denied(reply) => return Ok(*reply),
             }
         }
-        self.after.caller = self.caller.clone();
         if let Some(authorization) = &rule.traffic.authorization {
             self.hold(authorization.needs()).await;
             authorization.check(&self.facts(&[]))?;
@@ -72,11 +73,12 @@ impl<'a> Exchange<'a> {
         {
             return Err(Refusal::csrf());
         }
-        if let Some(change) = &rule.traffic.request_headers {
+        if let Some(change) = &rule.traffic.request_headers
+            && !has(&rule.filters, |filter| {
+                matches!(filter, Filter::RequestHeaders(_))
+            })
+        {
             change.apply(&mut self.parts.headers);
-        }
-        if let Some(change) = &rule.traffic.response_headers {
-            changes.push(Cow::Borrowed(&**change));
         }
         self.filter(&rule.filters, candidate, changes)?;
         if let Some(cors) = &rule.traffic.cors {
@@ -123,4 +125,9 @@ impl<'a> Exchange<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether a rule has a filter that does the same as a policy: the route's own wins (facts 7.1).
+fn has(filters: &[Filter], same: fn(&Filter) -> bool) -> bool {
+    filters.iter().any(same)
 }

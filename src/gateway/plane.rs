@@ -1,6 +1,7 @@
 //! What all requests share: the current configuration, the upstream pools, the access log, the connection cap.
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 
 use tokio::sync::Semaphore;
 
@@ -8,7 +9,7 @@ use super::config::Config;
 use super::limits;
 use super::log::Log;
 use super::metrics::Metrics;
-use super::policy::{Bucket, Buckets, Limit};
+use super::policy::{Bucket, Buckets, KeyStore, Limit};
 use super::transport::Transport;
 
 /// Mirrored calls at once; a request beyond them is not mirrored.
@@ -20,19 +21,23 @@ pub(super) struct Plane {
     log: Log,
     metrics: Arc<Metrics>,
     buckets: Buckets,
+    keys: KeyStore,
+    now: Option<SystemTime>,
     pub connections: Arc<Semaphore>,
     /// Mirrored calls that are on their way.
     pub mirrors: Arc<Semaphore>,
 }
 
 impl Plane {
-    pub fn new(transport: Transport, log: Log) -> Plane {
+    pub fn new(transport: Transport, log: Log, now: Option<SystemTime>) -> Plane {
         Plane {
             config: RwLock::default(),
             transport,
             log,
             metrics: Arc::default(),
             buckets: Buckets::default(),
+            keys: KeyStore::default(),
+            now,
             connections: Arc::new(Semaphore::new(limits::connections())),
             mirrors: Arc::new(Semaphore::new(MIRRORS)),
         }
@@ -58,6 +63,16 @@ impl Plane {
 
     pub fn bucket(&self, limit: &Limit) -> Arc<Bucket> {
         self.buckets.of(limit)
+    }
+
+    /// Keys that were fetched from issuers.
+    pub fn keys(&self) -> &KeyStore {
+        &self.keys
+    }
+
+    /// The time that tokens are judged by, where it is not the clock's.
+    pub fn now(&self) -> Option<SystemTime> {
+        self.now
     }
 
     pub fn log(&self) -> Log {

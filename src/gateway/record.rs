@@ -35,6 +35,8 @@ pub(super) struct Record {
     pub status: Option<StatusCode>,
     /// Tries after the first.
     pub retries: u64,
+    /// `sub` of a verified token.
+    pub subject: Option<String>,
     model: Option<ModelCall>,
     failure: Option<(&'static str, String)>,
 }
@@ -76,6 +78,7 @@ impl Record {
             is_llm: false,
             status: None,
             retries: 0,
+            subject: None,
             model: None,
             failure: None,
         }
@@ -140,6 +143,7 @@ impl Record {
         if let Some(status) = self.status {
             line.number("http.status", u64::from(status.as_u16()));
         }
+        line.text("jwt.sub", self.subject.as_deref());
         line.text("protocol", Some(self.protocol()));
         if let Some(call) = &self.model {
             line.call(call);

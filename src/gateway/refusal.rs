@@ -118,6 +118,11 @@ impl Refusal {
         }
     }
 
+    pub fn jwt(cause: impl std::fmt::Display) -> Refusal {
+        let body = format!("authentication failure: {cause}");
+        Refusal::new(StatusCode::UNAUTHORIZED, "JwtAuth", body)
+    }
+
     pub fn api_key(cause: &str) -> Refusal {
         let body = format!("api key authentication failure: {cause}");
         Refusal::new(StatusCode::UNAUTHORIZED, "APIKeyAuth", body)

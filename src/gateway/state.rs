@@ -42,6 +42,8 @@ pub struct Options {
     pub resolve: HashMap<String, SocketAddr>,
     /// Roots to trust instead of the system's.
     pub roots: Option<RootCertStore>,
+    /// The time that tokens are judged by, instead of the clock's.
+    pub now: Option<SystemTime>,
 }
 
 impl Options {
@@ -51,6 +53,7 @@ impl Options {
             log,
             resolve: HashMap::new(),
             roots: None,
+            now: None,
         }
     }
 }
@@ -120,7 +123,7 @@ impl Gateway {
         let (log, writer) = Log::start(options.log)?;
         let transport = Transport::new(Resolver::new(options.resolve), options.roots);
         Ok(Gateway {
-            plane: Arc::new(Plane::new(transport, log)),
+            plane: Arc::new(Plane::new(transport, log, options.now)),
             ports: options.ports,
             state: Mutex::default(),
             writer: std::sync::Mutex::new(Some(writer)),

@@ -27,6 +27,7 @@ pub(super) struct After {
 struct Seen {
     method: Method,
     uri: Uri,
+    scheme: &'static str,
     authority: String,
     version: Version,
     headers: HeaderMap,
@@ -47,6 +48,7 @@ impl Exchange<'_> {
             self.after.request = Some(Seen {
                 method: self.parts.method.clone(),
                 uri: self.parts.uri.clone(),
+                scheme: self.scheme,
                 authority: host::authority(&self.parts).to_string(),
                 version: self.parts.version,
                 headers: self.parts.headers.clone(),
@@ -119,6 +121,7 @@ impl After {
         let request = self.request.as_ref().map(|seen| RequestFacts {
             method: &seen.method,
             uri: &seen.uri,
+            scheme: seen.scheme,
             authority: &seen.authority,
             version: seen.version,
             headers: &seen.headers,

@@ -8,14 +8,14 @@ use crate::world::{LOCAL, PING, STREAM, recorded, start};
 type Given<'a> = &'a [(&'a str, &'a str)];
 
 /// A policy on a route, a Gateway, or a part of one.
-fn policy(name: &str, target: &str, traffic: &str) -> String {
+pub fn policy(name: &str, target: &str, traffic: &str) -> String {
     format!(
         "apiVersion: agentgateway.dev/v1alpha1\nkind: AgentgatewayPolicy\nmetadata: {{name: {name}, namespace: ns}}\nspec:\n  targetRefs: [{{group: gateway.networking.k8s.io, {target}}}]\n  traffic: {traffic}\n---\n"
     )
 }
 
-const ROUTE: &str = "kind: HTTPRoute, name: main";
-const GATEWAY: &str = "kind: Gateway, name: gw";
+pub const ROUTE: &str = "kind: HTTPRoute, name: main";
+pub const GATEWAY: &str = "kind: Gateway, name: gw";
 
 #[tokio::test]
 async fn authorization_asks_about_requests_and_adds_up_over_levels() {

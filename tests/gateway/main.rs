@@ -7,6 +7,8 @@ mod ext_auth;
 mod ext_proc;
 mod global;
 mod https;
+mod jwt;
+mod precedence;
 mod processor;
 mod provider;
 mod refusal;

@@ -7,4 +7,5 @@ pub mod mask;
 pub mod model;
 pub mod python;
 pub mod tls;
+pub mod token;
 pub mod yaml;

@@ -33,6 +33,8 @@ pub(super) const ROOTS: [&str; 11] = [
 pub struct RequestFacts<'a> {
     pub method: &'a Method,
     pub uri: &'a Uri,
+    /// `http` or `https`.
+    pub scheme: &'static str,
     /// Host and port as the client gave them.
     pub authority: &'a str,
     pub version: Version,
@@ -187,11 +189,10 @@ impl<'a> RequestFacts<'a> {
             "method" => text(self.method.as_str()),
             "path" => text(self.uri.path()),
             "host" => text(self.authority),
-            // Only plain HTTP is served (facts 4.2, decision 7).
-            "scheme" => text("http"),
+            "scheme" => text(self.scheme),
             "uri" => {
                 let path = self.uri.path_and_query().map_or("/", |path| path.as_str());
-                owned(format!("http://{}{path}", self.authority))
+                owned(format!("{}://{}{path}", self.scheme, self.authority))
             }
             "version" => owned(format!("{:?}", self.version)),
             "headers" => all_headers(self.headers),

@@ -68,7 +68,7 @@ pub fn compile(world: &World) -> Compiled {
         status.insert(id(object), gateway::status(world, object, &listeners));
     }
     Compiled {
-        config: configured(listeners),
+        config: configured(listeners, &policies),
         status,
     }
 }
@@ -82,11 +82,14 @@ fn id(object: &Value) -> Id {
     Id::new(kind, namespace, name)
 }
 
-fn configured(listeners: Vec<gateway::Open>) -> Config {
+fn configured(listeners: Vec<gateway::Open>, policies: &policy::Policies) -> Config {
     let mut config = Config::default();
     for mut open in listeners {
         super::choose::sort(&mut open.candidates);
+        let (namespace, gateway) = open.gateway.split_once('/').unwrap_or_default();
+        let before = policies.before(namespace, gateway, &open.name);
         let listener = Listener {
+            before: before.map(Box::new),
             gateway: open.gateway,
             name: open.name,
             hostname: open.hostname,

@@ -17,6 +17,7 @@ struct Attachment {
     kind: String,
     name: String,
     section: String,
+    before: bool,
     traffic: Traffic,
 }
 
@@ -38,6 +39,7 @@ pub(super) fn read(world: &World) -> Policies {
                 kind: text(target, &["kind"]).to_string(),
                 name: text(target, &["name"]).to_string(),
                 section: text(target, &["sectionName"]).to_string(),
+                before: traffic::is_before_routing(object),
                 traffic,
             });
         }
@@ -48,8 +50,20 @@ pub(super) fn read(world: &World) -> Policies {
 impl Policies {
     /// What all policies on one target ask together; the oldest wins where two set the same field.
     pub fn on(&self, namespace: &str, kind: &str, name: &str, section: &str) -> Traffic {
+        self.merged(false, [namespace, kind, name, section])
+    }
+
+    /// What is asked on a listener, or on its whole Gateway, before a route is chosen.
+    pub fn before(&self, namespace: &str, gateway: &str, listener: &str) -> Option<Traffic> {
+        self.0.iter().any(|a| a.before).then(|| {
+            let at = |section| self.merged(true, [namespace, "Gateway", gateway, section]);
+            at(listener).or(&at(""))
+        })
+    }
+
+    fn merged(&self, before: bool, place: [&str; 4]) -> Traffic {
         let here = self.0.iter().filter(|a| {
-            a.namespace == namespace && a.kind == kind && a.name == name && a.section == section
+            a.before == before && [&a.namespace, &a.kind, &a.name, &a.section] == place
         });
         here.fold(Traffic::default(), |merged, a| merged.or(&a.traffic))
     }

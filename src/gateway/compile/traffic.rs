@@ -9,12 +9,9 @@ use super::status::unsupported;
 use crate::gateway::duration;
 use crate::gateway::object::{World, dig, list, namespace, text};
 use crate::gateway::policy::{
-    ApiKeys, Authorization, Basic, Cors, Csrf, Direct, ExtAuth, ExtProc, GlobalLimit, Limit, Retry,
-    Traffic, Transformation, read_headers,
+    ApiKeys, Authorization, Basic, Cors, Csrf, Direct, ExtAuth, ExtProc, GlobalLimit, Jwt, Limit,
+    Retry, Traffic, Transformation, read_headers,
 };
-
-/// Traffic fields that decide who may call. A route they cover fails closed while they are not here.
-const ACCESS_CONTROL: [&str; 1] = ["jwtAuthentication"];
 
 /// What a policy's fields came to.
 #[derive(Default)]
@@ -34,10 +31,32 @@ pub(super) fn read(world: &World, object: &Value) -> Outcome {
     for (field, spec) in fields.into_iter().flatten() {
         outcome.field(world, namespace(object), field, spec);
     }
+    if is_before_routing(object) {
+        outcome.leave_processors();
+    }
     outcome
 }
 
+/// Whether a policy works before a route is chosen (facts 7.1).
+pub(super) fn is_before_routing(object: &Value) -> bool {
+    text(object, &["spec", "traffic", "phase"]) == "PreRouting"
+}
+
 impl Outcome {
+    /// Servers that are asked before a route is chosen are not there yet: an authorization server
+    /// that can't be asked lets nobody in.
+    fn leave_processors(&mut self) {
+        if self.traffic.ext_auth.take().is_some() {
+            let what = "traffic.extAuth in the phase PreRouting";
+            self.traffic.refused = Some(unsupported(what).into());
+            self.unsupported.push(what.to_string());
+        }
+        if self.traffic.ext_proc.take().is_some() {
+            let what = "traffic.extProc in the phase PreRouting";
+            self.unsupported.push(what.to_string());
+        }
+    }
+
     fn field(&mut self, world: &World, place: &str, field: &str, spec: &Value) {
         match field {
             _ if spec.is_null() => {}
@@ -73,6 +92,14 @@ impl Outcome {
             "basicAuthentication" => {
                 self.traffic.basic = self.access(Basic::read(world, place, spec));
             }
+            "jwtAuthentication" => {
+                let issuer = |remote: &Value| {
+                    let callee = callee::read(world, place, remote)?;
+                    let origin = callee.origin;
+                    origin.ok_or_else(|| "the backend of a remote JWKS can't be called".to_string())
+                };
+                self.traffic.jwt = self.access(Jwt::read(spec, issuer));
+            }
             "transformation" => {
                 let (transformation, failures) = Transformation::read(spec);
                 self.has_effect |= transformation.is_some();
@@ -84,11 +111,7 @@ impl Outcome {
                 self.traffic.authorization = self.access(Authorization::read(spec));
             }
             other => {
-                let what = format!("traffic.{other}");
-                if ACCESS_CONTROL.contains(&other) {
-                    self.traffic.refused = Some(unsupported(&what).into());
-                }
-                self.unsupported.push(what);
+                self.unsupported.push(format!("traffic.{other}"));
             }
         }
     }

@@ -1,18 +1,23 @@
 //! `traffic.apiKeyAuthentication`: clients show a key that a Secret holds (facts 5, 9.7, 17.2).
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, HeaderMap};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::caller::Caller;
 use super::credentials;
 use crate::gateway::object::{World, dig, name, namespace, selects, text};
 use crate::gateway::refusal::Refusal;
 
+/// What a Secret says of a key's holder, for expressions.
+type Metadata = Arc<Map<String, Value>>;
+
 pub struct ApiKeys {
     is_optional: bool,
-    keys: HashSet<String>,
+    keys: HashMap<String, Metadata>,
 }
 
 /// Keys are not for printing.
@@ -42,7 +47,7 @@ impl ApiKeys {
             namespace(secret) == place && selects(selector, dig(secret, &["metadata", "labels"]))
         });
         secrets.extend(selected.map(name));
-        let mut keys = HashSet::new();
+        let mut keys = HashMap::new();
         for secret in secrets {
             for (entry, value) in world.secret(place, secret).unwrap_or_default() {
                 keys.extend(key(secret, &entry, value)?);
@@ -56,22 +61,29 @@ impl ApiKeys {
 
     /// Lets a request pass, without the key that it was let in by. Only a bearer token counts: no
     /// other header is looked at (facts 9.7).
-    pub(in crate::gateway) fn check(&self, headers: &mut HeaderMap) -> Result<(), Refusal> {
-        match credentials(headers, "Bearer") {
-            None if self.is_optional => Ok(()),
-            None => Err(Refusal::api_key("no API Key found")),
-            Some(key) if self.keys.contains(key) => {
-                headers.remove(AUTHORIZATION);
-                Ok(())
-            }
-            Some(_) => Err(Refusal::api_key("invalid credentials")),
-        }
+    pub(in crate::gateway) fn check(
+        &self,
+        headers: &mut HeaderMap,
+        caller: &mut Caller,
+    ) -> Result<(), Refusal> {
+        let Some(key) = credentials(headers, "Bearer") else {
+            return match self.is_optional {
+                true => Ok(()),
+                false => Err(Refusal::api_key("no API Key found")),
+            };
+        };
+        let metadata = self.keys.get(key);
+        let metadata = metadata.ok_or_else(|| Refusal::api_key("invalid credentials"))?;
+        caller.prove_key(Arc::clone(metadata));
+        headers.remove(AUTHORIZATION);
+        Ok(())
     }
 }
 
 /// The key in one entry of a Secret: the text as it is, or JSON that has it. An empty one would let
 /// anybody in.
-fn key(secret: &str, entry: &str, value: String) -> Result<Option<String>, String> {
+fn key(secret: &str, entry: &str, value: String) -> Result<Option<(String, Metadata)>, String> {
+    let mut metadata = Map::new();
     let key = match value.trim_start().starts_with('{') {
         false => value,
         true => {
@@ -80,10 +92,14 @@ fn key(secret: &str, entry: &str, value: String) -> Result<Option<String>, Strin
                 let (line, column) = (error.line(), error.column());
                 format!("secret {secret} contains invalid key {entry}: no JSON at line {line} column {column}")
             })?;
+            metadata = dig(&parsed, &["metadata"])
+                .as_object()
+                .cloned()
+                .unwrap_or_default();
             text(&parsed, &["key"]).to_string()
         }
     };
-    Ok((!key.is_empty()).then_some(key))
+    Ok((!key.is_empty()).then(|| (key, Arc::new(metadata))))
 }
 
 #[cfg(test)]
@@ -142,7 +158,9 @@ mod tests {
             if !header.is_empty() {
                 headers.insert(AUTHORIZATION, header.parse().unwrap());
             }
-            let result = read(spec.clone()).unwrap().check(&mut headers);
+            let result = read(spec.clone())
+                .unwrap()
+                .check(&mut headers, &mut Caller::default());
             let expected = expected.map(Refusal::api_key);
             assert_eq!(result.err(), expected, "{spec} {header}");
             let stripped = !headers.contains_key(AUTHORIZATION);

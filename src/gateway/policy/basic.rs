@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde_json::Value;
 
+use super::caller::Caller;
 use super::{credentials, htpasswd};
 use crate::gateway::object::{World, text, text_or, texts};
 use crate::gateway::refusal::Refusal;
@@ -58,7 +59,11 @@ impl Basic {
     }
 
     /// Lets a request pass, without the password that it was let in by.
-    pub(in crate::gateway) async fn check(&self, headers: &mut HeaderMap) -> Result<(), Refusal> {
+    pub(in crate::gateway) async fn check(
+        &self,
+        headers: &mut HeaderMap,
+        caller: &mut Caller,
+    ) -> Result<(), Refusal> {
         let refuse = |cause| Err(Refusal::basic(cause, self.challenge.clone()));
         let given = credentials(headers, "Basic").and_then(decoded);
         let Some((user, password)) = given else {
@@ -75,6 +80,7 @@ impl Basic {
         match verified.await {
             Ok(true) => {
                 headers.remove(AUTHORIZATION);
+                caller.prove_user(&user);
                 Ok(())
             }
             Ok(false) | Err(_) => refuse("invalid credentials"),
@@ -134,7 +140,7 @@ mod tests {
                 headers.insert(AUTHORIZATION, header.parse().unwrap());
             }
             let basic = read(spec.clone()).unwrap();
-            let result = basic.check(&mut headers).await;
+            let result = basic.check(&mut headers, &mut Caller::default()).await;
             let expected = expected.map(|cause| Refusal::basic(cause, basic.challenge.clone()));
             assert_eq!(result.err(), expected, "{spec} {header}");
             assert_eq!(

@@ -12,6 +12,8 @@ mod ext_proc;
 mod global;
 mod headers;
 mod htpasswd;
+mod jwks;
+mod jwt;
 mod limit;
 mod retry;
 mod transformation;
@@ -35,6 +37,8 @@ pub use ext_proc::ExtProc;
 pub(super) use ext_proc::{Processed, Talk};
 pub use global::GlobalLimit;
 pub(super) use headers::read as read_headers;
+pub(super) use jwks::KeyStore;
+pub use jwt::Jwt;
 pub(super) use limit::{Bucket, Buckets};
 pub use limit::{Counts, Limit};
 pub use retry::Retry;
@@ -46,6 +50,7 @@ pub struct Traffic {
     pub csrf: Option<Arc<Csrf>>,
     pub limit: Option<Limit>,
     pub cors: Option<Arc<Cors>>,
+    pub jwt: Option<Arc<Jwt>>,
     pub api_keys: Option<Arc<ApiKeys>>,
     pub basic: Option<Arc<Basic>>,
     /// The rules of every level together: they add up.
@@ -70,6 +75,7 @@ impl Traffic {
             csrf: self.csrf.or_else(|| less.csrf.clone()),
             limit: self.limit.or_else(|| less.limit.clone()),
             cors: self.cors.or_else(|| less.cors.clone()),
+            jwt: self.jwt.or_else(|| less.jwt.clone()),
             api_keys: self.api_keys.or_else(|| less.api_keys.clone()),
             basic: self.basic.or_else(|| less.basic.clone()),
             authorization: match (self.authorization, &less.authorization) {

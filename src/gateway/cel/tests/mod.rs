@@ -35,6 +35,7 @@ fn with_facts<T>(use_them: impl FnOnce(&Facts<'_>) -> T) -> T {
         request: Some(RequestFacts {
             method: &method,
             uri: &uri,
+            scheme: "http",
             authority: "example.com:8080",
             version: Version::HTTP_11,
             headers: &headers,
