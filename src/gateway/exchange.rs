@@ -100,7 +100,7 @@ pub(super) async fn answer(
                 upgrade,
             };
             exchange
-                .serve(listener, authority, port, &mut changes, &mut talk)
+                .serve(listener, (authority, host), port, &mut changes, &mut talk)
                 .await
         }
     };
@@ -156,7 +156,7 @@ impl Exchange<'_> {
     async fn serve<'c>(
         mut self,
         listener: &'c Listener,
-        mut authority: String,
+        (mut authority, mut host): (String, String),
         port: u16,
         changes: &mut Vec<Cow<'c, HeaderChange>>,
         talk: &mut Option<Talk>,
@@ -164,8 +164,9 @@ impl Exchange<'_> {
         if let Some(before) = &listener.before {
             self.before_routing(before).await?;
             authority = host::authority(&self.parts).to_string();
+            host = host::host_only(&authority);
         }
-        let candidate = self.choose_rule(listener, &host::host_only(&authority))?;
+        let candidate = self.choose_rule(listener, &host)?;
         let rule = &candidate.rule;
         let limit = rule.request_timeout.or(rule.traffic.timeout);
         let run = self.run(candidate, &authority, port, changes, talk);

@@ -2,6 +2,7 @@
 
 mod backend;
 mod gateway;
+mod policy;
 mod route;
 
 use serde_json::{Value, json};
