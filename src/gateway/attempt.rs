@@ -62,6 +62,7 @@ impl Exchange<'_> {
             body: AnyBody::whole(body.clone()),
             held: self.held.clone(),
             peer: self.peer,
+            scheme: self.scheme,
             caller: self.caller.clone(),
             after: &mut *self.after,
             record: &mut *self.record,

@@ -21,8 +21,14 @@ const LONGEST: usize = 16_384;
 /// 40 KiB a level where it is not optimized, and a thread of the runtime has 2 MiB.
 const SHALLOW: usize = 24;
 
-/// Address space for the parser's stack, in bytes; only what is touched is ever had.
-const STACK: usize = 256 << 20;
+/// Brackets that may be open at once: the parser descends into each, even when it has given up.
+const DEEPEST_BRACKETS: usize = 200;
+
+/// Address space for the stack of a deeper evaluation, in bytes; only what is touched is ever had.
+const EVALUATION_STACK: usize = 32 << 20;
+
+/// Address space for the parser's stack, in bytes for each byte that it reads, and some.
+const PARSER_STACK: usize = 16 << 10;
 
 /// Rounds of comprehensions that one evaluation may run, nested ones included.
 const ROUNDS: u32 = 100_000;
@@ -48,6 +54,11 @@ impl Expression {
                 "the expression is longer than {LONGEST} characters"
             ));
         }
+        if brackets(source) > DEEPEST_BRACKETS {
+            return Err(format!(
+                "more than {DEEPEST_BRACKETS} brackets are open at once"
+            ));
+        }
         let mut tree = parse(source)?;
         let alternatives = std::mem::take(&mut tree.alternatives).into();
         Ok(Expression {
@@ -69,7 +80,7 @@ impl Expression {
         if self.tree.depth <= SHALLOW {
             return catch_unwind(AssertUnwindSafe(|| self.resolve(facts))).unwrap_or_else(gave_up);
         }
-        apart(|| self.resolve(facts))?.unwrap_or_else(gave_up)
+        apart(EVALUATION_STACK, || self.resolve(facts))?.unwrap_or_else(gave_up)
     }
 
     fn resolve(&self, facts: &Facts<'_>) -> Result<Value, String> {
@@ -125,6 +136,21 @@ impl Expression {
     }
 }
 
+/// The most brackets that are open at once, those in texts counted as well.
+fn brackets(source: &str) -> usize {
+    let mut most = 0;
+    source.bytes().fold(0_usize, |open, byte| {
+        let open = match byte {
+            b'(' | b'[' | b'{' => open + 1,
+            b')' | b']' | b'}' => open.saturating_sub(1),
+            _ => open,
+        };
+        most = most.max(open);
+        open
+    });
+    most
+}
+
 /// The parser descends with its input, so it gets a stack for the longest one; what it made of a
 /// tree that is too deep is gone again before anything else has to descend into it.
 fn parse(source: &str) -> Result<Tree, String> {
@@ -134,13 +160,17 @@ fn parse(source: &str) -> Result<Tree, String> {
         Tree::prepare(parsed.map_err(|errors| errors.to_string())?)
     };
     let gave_up = |_| Err("the parser gave up".to_string());
-    apart(work)?.unwrap_or_else(gave_up)
+    let stack = (16 << 20) + source.len() * PARSER_STACK;
+    apart(stack, work)?.unwrap_or_else(gave_up)
 }
 
 /// Does something that descends on a stack of its own; the inner error is a panic.
-fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> Result<thread::Result<T>, String> {
+fn apart<T: Send>(
+    stack: usize,
+    work: impl FnOnce() -> T + Send,
+) -> Result<thread::Result<T>, String> {
     thread::scope(|scope| {
-        let thread = thread::Builder::new().stack_size(STACK);
+        let thread = thread::Builder::new().stack_size(stack);
         let thread = thread.spawn_scoped(scope, work);
         let thread = thread.map_err(|error| format!("no thread to work in: {error}"))?;
         Ok(thread.join())

@@ -234,6 +234,23 @@ fn mistakes_are_told_with_their_place() {
     assert!(error.contains("1:"), "{error}");
     assert!(Expression::compile(&"a".repeat(20_000)).is_err());
     assert!(Expression::compile(&"(".repeat(10_000)).is_err());
+    for bracket in ["(", "[", "{", "a(", "[(", "{1:"] {
+        for length in [50, 150, 200, 201, 5_000] {
+            let _ = Expression::compile(&bracket.repeat(length));
+        }
+    }
+    // However long they are, chains do not exhaust the parser.
+    for length in [100, 500, 1_000, 8_000] {
+        for (piece, operator) in [
+            ("1", "+"),
+            ("a", "."),
+            ("a", "?a:"),
+            ("a", "[a]."),
+            ("!a", "||"),
+        ] {
+            let _ = Expression::compile(&vec![piece; length].join(operator));
+        }
+    }
     assert!(Expression::compile(&vec!["1"; 8_000].join("+")).is_err());
 }
 
