@@ -459,3 +459,69 @@ fn a_plan_touches_nothing_and_a_wrong_profile_is_exit_code_2() {
         "{said:?}"
     );
 }
+
+/// One request on an open connection, and its status line.
+fn ask(stream: &mut std::net::TcpStream, path: &str) -> String {
+    use std::io::{BufRead, BufReader, Read, Write};
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        assert!(
+            reader.read_line(&mut line).unwrap() > 0,
+            "the connection was closed"
+        );
+        if line.trim().is_empty() {
+            break;
+        }
+        lines.push(line.to_lowercase());
+    }
+    let length = lines
+        .iter()
+        .find_map(|line| line.strip_prefix("content-length:"));
+    let mut body = vec![0; length.unwrap_or("0").trim().parse().unwrap()];
+    reader.read_exact(&mut body).unwrap();
+    lines[0].trim().to_string()
+}
+
+#[test]
+fn a_changed_profile_is_served_on_a_connection_that_was_open_before() {
+    let home = Home::new();
+    let profile = home.profile();
+    assert_eq!(home.gw(&["up", "--profile", &profile]).code, 0);
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", home.port)).unwrap();
+    assert_eq!(ask(&mut stream, "/new/v1/models"), "http/1.1 404 not found");
+    let text = std::fs::read_to_string(&profile).unwrap();
+    let more = text.replace(
+        "policies:",
+        "routes:\n- {name: new, path: /new, backend: mock}\n- {name: mock, path: /mock, backend: mock}\npolicies:",
+    );
+    std::fs::write(&profile, more).unwrap();
+    let again = home.gw(&["up", "--profile", &profile]);
+    assert_eq!(again.code, 0, "{again:?}");
+    assert_ne!(ask(&mut stream, "/new/v1/models"), "http/1.1 404 not found");
+}
+
+#[tokio::test]
+async fn status_tells_where_tools_of_operation_ask_and_they_answer() {
+    let home = Home::new();
+    home.gw(&["up", "--profile", &home.profile()]);
+    let (status, _) = home.json(&["status"]);
+    let parts = status["status"]["parts"].as_array().unwrap();
+    let doors: Vec<&str> = parts
+        .iter()
+        .filter(|part| part["sort"] == "door")
+        .filter_map(|part| part["name"].as_str())
+        .collect();
+    assert_eq!(doors.len(), 3, "{status}");
+    for (door, expected) in doors
+        .iter()
+        .zip(["ready", "# HELP agentgateway_build", "{"])
+    {
+        let answer = client().get(*door).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{door}");
+        let text = answer.text().await.unwrap();
+        assert!(text.starts_with(expected), "{door}: {text}");
+    }
+}

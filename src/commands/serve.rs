@@ -9,6 +9,7 @@ use crate::gateway::input::{Input, Stamp, Weight, load};
 use crate::gateway::{
     Doors, Gateway, ListenerAt, Options, Ports, Rejection, World, compile, raise_files,
 };
+use crate::host::port;
 use crate::report::document::Document;
 use crate::report::serve;
 use serde_json::Value;
@@ -133,7 +134,15 @@ impl Work<'_> {
         match rejection {
             Rejection::Invalid(why) => self.wrong(why),
             Rejection::Port(why) => {
-                let next = self.again("--port 8080");
+                let wanted = self.options.port.unwrap_or(8080);
+                let free = match port::is_free(wanted) {
+                    true => Some(wanted),
+                    false => port::next_free(wanted),
+                };
+                let next = match free {
+                    Some(free) => self.again(&format!("--port {free}")),
+                    None => self.again("--dry-run"),
+                };
                 Error::new("a port can't be opened", next).fact(why)
             }
         }

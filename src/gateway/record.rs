@@ -135,11 +135,11 @@ impl Record {
         line.text("listener", self.listener.as_deref());
         line.text("route", self.route.as_deref());
         line.text("endpoint", self.endpoint.as_deref());
-        line.text("src.addr", Some(&self.peer.to_string()));
+        line.plain("src.addr", self.peer);
         line.text("http.method", Some(self.method.as_str()));
         line.text("http.host", Some(&self.host));
         line.text("http.path", Some(&self.path));
-        line.text("http.version", Some(&format!("{:?}", self.version)));
+        line.plain("http.version", format_args!("{:?}", self.version));
         if let Some(status) = self.status {
             line.number("http.status", u64::from(status.as_u16()));
         }
@@ -155,10 +155,8 @@ impl Record {
             line.quoted("error", error);
             line.text("reason", Some(reason));
         }
-        line.text(
-            "duration",
-            Some(&format!("{}ms", self.start.elapsed().as_millis())),
-        );
+        let took = self.start.elapsed().as_millis();
+        line.plain("duration", format_args!("{took}ms"));
         line.end()
     }
 
@@ -256,6 +254,14 @@ impl Line {
 
     fn number(&mut self, key: &str, value: u64) {
         self.add(key, value);
+    }
+
+    /// A text of our own, in which nothing needs to be escaped.
+    fn plain(&mut self, key: &str, value: impl Display) {
+        match self.is_json {
+            true => self.add(key, format_args!("\"{value}\"")),
+            false => self.add(key, value),
+        }
     }
 
     fn quoted(&mut self, key: &str, value: &str) {

@@ -127,6 +127,11 @@ impl Background {
 
     /// Asks it to end, waits, and forgets it. True if there was one.
     pub async fn stop(&self) -> Result<bool> {
+        self.stop_within(STOP_DEADLINE).await
+    }
+
+    /// As `stop`, for one that may take its time: answers that run are let come to their end.
+    pub async fn stop_within(&self, deadline: Duration) -> Result<bool> {
         let alive = self.alive();
         let text = fs::read_to_string(&self.identity).unwrap_or_default();
         if !text.is_empty() && serde_json::from_str::<Identity>(&text).is_err() {
@@ -139,7 +144,7 @@ impl Background {
         }
         if let Some(identity) = &alive {
             signal(identity.pid, libc::SIGTERM);
-            if !ended(identity, STOP_DEADLINE).await {
+            if !ended(identity, deadline.max(STOP_DEADLINE)).await {
                 signal(identity.pid, libc::SIGKILL);
                 if !ended(identity, Duration::from_secs(2)).await {
                     let what = format!("the {} (pid {}) does not end", self.role, identity.pid);

@@ -21,6 +21,7 @@ use tokio::net::UnixStream;
 
 pub const ROLE: &str = "gateway";
 const ADMIN_DEADLINE: Duration = Duration::from_secs(10);
+const DRAIN_ASKED: Duration = Duration::from_secs(1);
 
 pub struct Embedded {
     port: u16,
@@ -205,11 +206,15 @@ impl Embedded {
     async fn undo_thing(&self, thing: &Thing) -> Result<Undone> {
         let removed = match thing {
             Thing::Process { role } => {
-                let removed = Background::new(&self.paths, role).stop().await?;
-                if role == ROLE {
-                    let _ = std::fs::remove_file(self.paths.socket());
+                let process = Background::new(&self.paths, role);
+                match role == ROLE {
+                    false => process.stop().await?,
+                    true => {
+                        let removed = process.stop_within(self.drain().await).await?;
+                        let _ = std::fs::remove_file(self.paths.socket());
+                        removed
+                    }
                 }
-                removed
             }
             Thing::Object {
                 api_version,
@@ -231,6 +236,18 @@ impl Embedded {
         } else {
             Undone::Absent
         })
+    }
+
+    /// How long the gateway gives the answers that run, and a moment more.
+    async fn drain(&self) -> Duration {
+        let asked = tokio::time::timeout(DRAIN_ASKED, self.admin("GET", "/healthz", None));
+        let health = match asked.await {
+            Ok(Ok((_, health))) => health,
+            // One that does not answer has nothing to wait for.
+            Ok(Err(_)) | Err(_) => Value::Null,
+        };
+        let seconds = health["drainSeconds"].as_u64().unwrap_or(0);
+        Duration::from_secs(seconds.saturating_add(2))
     }
 
     async fn look(&self) -> Result<Survey> {

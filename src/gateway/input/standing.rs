@@ -5,10 +5,14 @@ use serde_json::Value;
 use super::{Given, Notice, Weight};
 use crate::gateway::object::{list, text};
 use crate::profile::problem::Problem;
+use crate::text::list as list_words;
 
 /// Every condition of a status that is not as its writer will have hoped.
 pub(super) fn of(given: &Given, status: Option<&Value>) -> Vec<Notice> {
     let mut said = Vec::new();
+    if given.id.kind == "AgentgatewayParameters" {
+        said.extend(idle(given));
+    }
     match (given.id.kind.as_str(), status) {
         ("AgentgatewayPolicy", None) => said.push((
             "has no effect".to_string(),
@@ -24,6 +28,16 @@ pub(super) fn of(given: &Given, status: Option<&Value>) -> Vec<Notice> {
         is_shown: false,
     });
     notices.collect()
+}
+
+/// Parameters of a Deployment that is not made here.
+fn idle(given: &Given) -> Option<(String, &'static str)> {
+    let spec = given.object.get("spec").and_then(Value::as_object)?;
+    let known = ["logging", "shutdown"];
+    let others = spec.keys().filter(|field| !known.contains(&field.as_str()));
+    let others: Vec<String> = others.map(|field| format!("`{field}`")).collect();
+    let what = format!("{} means nothing without a cluster", list_words(&others));
+    (!others.is_empty()).then_some((what, "left aside; `logging` and `shutdown` are honoured"))
 }
 
 fn bad(given: &Given, status: &Value) -> Vec<(String, &'static str)> {

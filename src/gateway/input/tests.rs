@@ -124,6 +124,23 @@ fn what_a_controller_would_say_is_told_beside_the_object() {
     );
 }
 
+#[test]
+fn parameters_of_a_deployment_are_named_as_left_aside() {
+    let mut input = read(
+        "apiVersion: agentgateway.dev/v1alpha1\nkind: AgentgatewayParameters\nmetadata: {name: p}\nspec: {logging: {format: json}, image: {tag: v1}, resources: {}}\n",
+    );
+    input.note_standing(&std::collections::BTreeMap::new());
+    let warned = input
+        .lines(Weight::Warned)
+        .join("\n")
+        .replace("\n    ", " ");
+    assert!(
+        warned.contains("`image` and `resources` means nothing without a cluster"),
+        "{warned}"
+    );
+    assert!(!warned.contains("`logging` means"), "{warned}");
+}
+
 proptest! {
     #[test]
     fn nothing_panics_on_any_text(text in any::<String>(), tail in any::<String>()) {
