@@ -11,7 +11,8 @@ use http::uri::Authority;
 use regex::Regex;
 use rustls::sign::CertifiedKey;
 
-use super::llm::{ProviderKind, RouteTypes, google};
+use super::balance::PoolKey;
+use super::llm::{AiPolicy, ProviderKind, google};
 use super::mirror::Mirror;
 use super::policy::{Limit, Traffic};
 use super::tls::Tls;
@@ -44,6 +45,20 @@ impl Config {
         let listeners = self.listeners.values().flatten();
         let candidates = listeners.flat_map(|listener| &listener.candidates);
         candidates.filter_map(|candidate| candidate.rule.traffic.limit.as_ref())
+    }
+
+    /// The pool of every backend that has groups, some more than once.
+    pub fn pools(&self) -> impl Iterator<Item = &PoolKey> {
+        let listeners = self.listeners.values().flatten();
+        let candidates = listeners.flat_map(|listener| &listener.candidates);
+        let backends = candidates.flat_map(|candidate| &candidate.rule.backends);
+        backends.filter_map(|backend| match &backend.destination {
+            Destination::Backend(backend) => match &backend.kind {
+                BackendKind::Groups(group) => Some(&group.key),
+                _ => None,
+            },
+            Destination::Unknown | Destination::Service(_) => None,
+        })
     }
 }
 
@@ -177,6 +192,7 @@ pub struct Backend {
 pub enum BackendKind {
     Static(Box<Origin>),
     Ai(Box<Provider>),
+    Groups(Group),
 }
 
 /// One model provider behind an `ai` backend.
@@ -189,11 +205,25 @@ pub struct Provider {
     pub path: Option<String>,
     /// Replaces the client's model (facts 9.5).
     pub model: Option<String>,
-    /// The provider's own key; where it has none the backend's is used.
+    /// The provider's own key, or its backend's.
     pub auth: Option<Auth>,
     /// What is used where no policy says anything: what the vendor's own tools would (facts 5).
     pub usual_auth: Option<Auth>,
-    pub routes: RouteTypes,
+    pub policy: Arc<AiPolicy>,
+}
+
+/// Providers in groups: one takes the calls that the ones before it can't.
+#[derive(Debug)]
+pub struct Group {
+    pub key: PoolKey,
+    pub members: Vec<Vec<Member>>,
+}
+
+/// A provider in a group.
+#[derive(Debug)]
+pub struct Member {
+    pub provider: Provider,
+    pub timeout: Option<Duration>,
 }
 
 /// Where a call goes: what is dialled, and what the upstream is told about it.

@@ -1,25 +1,54 @@
 //! The last step of an exchange: the call to the upstream.
 
+use std::time::{Instant, SystemTime};
+
 use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Request, StatusCode};
 
+use super::balance::Outcome;
 use super::body::AnyBody;
-use super::config::{Auth, Backend, BackendKind, Origin};
-use super::exchange::{Exchange, Reply, ReplyBody};
+use super::config::{Auth, Backend, BackendKind, Group, Origin};
+use super::exchange::{Exchange, Reply, ReplyBody, within};
 use super::header::remove_hop_by_hop;
 use super::host;
 use super::model;
 use super::refusal::Refusal;
+use super::reset;
 use super::upgrade;
 
 impl Exchange<'_> {
     pub async fn forward(self, backend: &Backend) -> Result<Reply, Refusal> {
         match &backend.kind {
             BackendKind::Static(origin) => self.relay(origin, backend.auth.as_ref()).await,
-            BackendKind::Ai(provider) => model::call(self, provider, backend.auth.as_ref()).await,
+            BackendKind::Ai(provider) => model::call(self, provider).await,
+            BackendKind::Groups(group) => self.balance(group).await,
         }
+    }
+
+    /// Calls one of several providers and notes how that went.
+    async fn balance(self, group: &Group) -> Result<Reply, Refusal> {
+        let started = Instant::now();
+        let pool = self.plane.pool(&group.key);
+        let turn = pool.pick(started);
+        let turn = turn.ok_or_else(Refusal::no_healthy_backends)?;
+        let member = &group.members[turn.group][turn.member];
+        let call = model::call(self, &member.provider);
+        let result = within(member.timeout, Refusal::upstream_timeout, call).await;
+        let status = result
+            .as_ref()
+            .map_or_else(|r| r.status, |r| r.parts.status);
+        let headers = result.as_ref().ok().map(|reply| &reply.parts.headers);
+        let outcome = Outcome {
+            succeeded: !status.is_server_error(),
+            took: started.elapsed(),
+            evict: headers
+                .filter(|_| status == StatusCode::TOO_MANY_REQUESTS)
+                .and_then(|headers| reset::wait(headers, SystemTime::now())),
+        };
+        turn.note(outcome, Instant::now());
+        result
     }
 
     /// Passes the request to an upstream without reading it.

@@ -10,15 +10,17 @@ use http::request::Parts;
 use http::{Request, Response, StatusCode, response};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
+use serde_json::Value;
 
 use super::body::{self, AnyBody, ReadError};
 use super::config::{Auth, Provider};
 use super::exchange::{Exchange, Reply, ReplyBody};
 use super::forward::with_query;
+use super::guard::Side;
 use super::llm::{
-    ANSWER_LIMIT, BODY_LIMIT, Coding, Context, Dialect, Meter, Prompt, RouteType, Translated,
-    authorise, is_foreign_error, read_answer, read_error, read_prompt, signing_region, translator,
-    unpack,
+    ANSWER_LIMIT, Answer, BODY_LIMIT, Coding, Context, Dialect, Meter, Prompt, RouteType,
+    Translated, authorise, is_foreign_error, read_answer, read_error, read_prompt,
+    read_prompt_value, signing_region, translator, unpack,
 };
 use super::policy::Bucket;
 use super::refusal::Refusal;
@@ -47,12 +49,10 @@ struct Asked {
     tokens: Option<Arc<Bucket>>,
 }
 
-/// Sends a request to a provider in the form that its path stands for. A provider without a key of its
-/// own uses the backend's.
+/// Sends a request to a provider in the form that its path stands for.
 pub(super) async fn call(
     mut exchange: Exchange<'_>,
     provider: &Provider,
-    backend_auth: Option<&Auth>,
 ) -> Result<Reply, Refusal> {
     exchange.record.is_llm = true;
     exchange.record.endpoint = Some(provider.origin.endpoint.clone());
@@ -61,12 +61,8 @@ pub(super) async fn call(
     }
     let path = exchange.path.split('?').next().unwrap_or("");
     let mut call = Call {
-        kind: provider.routes.of(path),
-        auth: provider
-            .auth
-            .as_ref()
-            .or(backend_auth)
-            .or(provider.usual_auth.as_ref()),
+        kind: provider.policy.routes.of(path),
+        auth: provider.auth.as_ref().or(provider.usual_auth.as_ref()),
         exchange,
         provider,
     };
@@ -80,7 +76,8 @@ pub(super) async fn call(
         | RouteType::AnthropicTokenCount => {}
     }
     let body = call.body().await?;
-    let ready = call.prompt(&body)?;
+    let mut ready = call.prompt(&body)?;
+    call.guard(&mut ready.prompt).await?;
     let tokens = call.tokens()?;
     let asked = Asked {
         model: ready.model.clone(),
@@ -119,7 +116,7 @@ impl Call<'_> {
         Ok(Reply { parts, body })
     }
 
-    /// The body as it came; overrides and defaults belong here, on the raw JSON (facts 9.5).
+    /// The body as it came.
     async fn body(&mut self) -> Result<Bytes, Refusal> {
         let body = std::mem::replace(&mut self.exchange.body, AnyBody::whole(Bytes::new()));
         match body::read(body, BODY_LIMIT).await {
@@ -130,15 +127,20 @@ impl Call<'_> {
     }
 
     /// The prompt in its form. First its model is settled (the provider's own always wins; aliases
-    /// belong after it, facts 9.5); enrichment and guards belong at the end.
+    /// come after it, facts 9.5), then it is enriched.
     fn prompt(&mut self, body: &Bytes) -> Result<Ready, Refusal> {
-        let mut prompt = read_prompt(self.kind, body).map_err(unread)?;
+        let policy = &self.provider.policy;
+        let mut prompt = self.filled(body)?;
         if let Some(own) = &self.provider.model {
             *prompt.model_mut() = Some(own.clone());
         }
-        let Some(model) = prompt.model().map(str::to_string) else {
+        let Some(mut model) = prompt.model().map(str::to_string) else {
             return Err(Refusal::processing("missing field: model not specified"));
         };
+        if let Some(alias) = policy.aliases.model(&model) {
+            model = alias.to_string();
+            *prompt.model_mut() = Some(model.clone());
+        }
         let name = self.provider.kind.name();
         let Some(dialect) = self.provider.kind.dialect(self.kind, &model) else {
             let what = self.kind.name();
@@ -146,12 +148,64 @@ impl Call<'_> {
                 "unsupported conversion to {what} from provider {name}"
             )));
         };
+        prompt.prepend(&policy.prepend);
+        prompt.append(&policy.append);
         self.exchange.record.calls(self.kind, name, &model);
         Ok(Ready {
             prompt,
             model,
             dialect,
         })
+    }
+
+    /// The prompt with the fields that the policy sets, whatever its form (facts 9.5, 9.7).
+    fn filled(&self, body: &Bytes) -> Result<Prompt, Refusal> {
+        let fields = &self.provider.policy.fields;
+        if fields.is_empty() {
+            return read_prompt(self.kind, body).map_err(unread);
+        }
+        let Value::Object(mut request) = serde_json::from_slice(body).map_err(unread)? else {
+            let message = "missing field: request must be an object";
+            return Err(Refusal::processing(message));
+        };
+        fields.fill(&mut request);
+        read_prompt_value(self.kind, Value::Object(request)).map_err(unread)
+    }
+
+    /// Shows the prompt to the policy's guards.
+    async fn guard(&mut self, prompt: &mut Prompt) -> Result<(), Refusal> {
+        let guards = &self.provider.policy.guards;
+        if !guards.watch(Side::Request) {
+            return Ok(());
+        }
+        let (headers, transport) = (
+            &self.exchange.parts.headers,
+            self.exchange.plane.transport(),
+        );
+        let judged = guards.judge(Side::Request, prompt.said(), headers, transport);
+        if let Some(instead) = judged.await? {
+            prompt.set_said(&instead);
+        }
+        Ok(())
+    }
+
+    /// Shows the answer to the policy's guards.
+    async fn guard_answer(
+        &mut self,
+        answer: &mut Answer,
+        headers: &HeaderMap,
+    ) -> Result<(), Refusal> {
+        let guards = &self.provider.policy.guards;
+        if !guards.watch(Side::Response) {
+            return Ok(());
+        }
+        let transport = self.exchange.plane.transport();
+        let judged = guards.judge(Side::Response, answer.said(), headers, transport);
+        let fits = match judged.await? {
+            None => true,
+            Some(instead) => answer.set_said(instead),
+        };
+        fits.then_some(()).ok_or_else(Refusal::guard_failed)
     }
 
     /// The token limit that the answer is taken from. Embeddings cost it nothing (facts 9.7).
@@ -268,9 +322,9 @@ impl Call<'_> {
         Ok(Reply { parts, body })
     }
 
-    /// A whole answer in its form; response guards belong between reading and writing it.
+    /// A whole answer in its form.
     async fn whole(
-        self,
+        mut self,
         mut parts: response::Parts,
         body: AnyBody,
         asked: Asked,
@@ -280,12 +334,13 @@ impl Call<'_> {
             let body = ReplyBody::Whole(Bytes::new());
             return Ok(Reply { parts, body });
         }
-        let answer =
+        let mut answer =
             read_answer(self.kind, asked.dialect, &asked.model, bytes).map_err(unread_answer)?;
         let usage = answer.usage();
         if let Some(tokens) = asked.tokens {
             tokens.charge(usage.tokens());
         }
+        self.guard_answer(&mut answer, &parts.headers).await?;
         self.exchange.record.used(usage);
         let body = ReplyBody::Whole(answer.into_body().map_err(unwritten)?);
         Ok(Reply { parts, body })

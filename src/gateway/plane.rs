@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use tokio::sync::Semaphore;
 
+use super::balance::{Pool, PoolKey, Pools};
 use super::config::Config;
 use super::limits;
 use super::log::Log;
@@ -23,6 +24,7 @@ pub(super) struct Plane {
     buckets: Buckets,
     keys: KeyStore,
     now: Option<SystemTime>,
+    pools: Pools,
     pub connections: Arc<Semaphore>,
     /// Mirrored calls that are on their way.
     pub mirrors: Arc<Semaphore>,
@@ -38,6 +40,7 @@ impl Plane {
             buckets: Buckets::default(),
             keys: KeyStore::default(),
             now,
+            pools: Pools::default(),
             connections: Arc::new(Semaphore::new(limits::connections())),
             mirrors: Arc::new(Semaphore::new(MIRRORS)),
         }
@@ -54,6 +57,7 @@ impl Plane {
     /// Limits that are the same in both configurations keep what is left of them.
     pub fn replace(&self, config: Config) {
         self.buckets.keep(config.limits());
+        self.pools.keep(config.pools());
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
     }
 
@@ -73,6 +77,10 @@ impl Plane {
     /// The time that tokens are judged by, where it is not the clock's.
     pub fn now(&self) -> Option<SystemTime> {
         self.now
+    }
+
+    pub fn pool(&self, key: &PoolKey) -> Arc<Pool> {
+        self.pools.of(key)
     }
 
     pub fn log(&self) -> Log {

@@ -89,6 +89,11 @@ impl Refusal {
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "Internal", body)
     }
 
+    /// A webhook or a moderation that could not be asked lets nothing pass.
+    pub fn guard_failed() -> Refusal {
+        Refusal::processing("prompt guard failed")
+    }
+
     pub fn models() -> Refusal {
         let body = r#"{"error":"Route 'Models' not implemented"}"#;
         Refusal {

@@ -2,10 +2,13 @@
 //! socket, what a browser may do.
 
 mod admin;
+mod attached;
 mod expression;
 mod ext_auth;
 mod ext_proc;
 mod global;
+mod group;
+mod guard;
 mod https;
 mod jwt;
 mod precedence;

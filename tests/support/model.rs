@@ -41,6 +41,8 @@ pub enum Said {
     /// A status alone.
     Empty(u16),
     Events(Vec<Value>),
+    /// 429 with these seconds to wait.
+    Busy(u64),
     /// Events with names, as Anthropic sends them.
     NamedEvents(Vec<Value>),
 }
@@ -96,6 +98,12 @@ async fn answer(
     let (status, kind, body) = match script(parts.uri.path(), &parts.headers, &body) {
         Said::Json(status, value) => (status, "application/json", full(dumps(&value))),
         Said::Text(status, kind, text) => (status, kind, full(text)),
+        Said::Busy(seconds) => {
+            let response = Response::builder()
+                .status(429)
+                .header("retry-after", seconds);
+            return response.body(full(String::new())).unwrap();
+        }
         Said::Empty(status) => {
             let response = Response::builder().status(status);
             return response.body(full(String::new())).unwrap();

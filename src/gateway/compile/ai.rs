@@ -5,27 +5,22 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::reference::origin;
+use super::upstream::Upstream;
 use crate::gateway::config::{Auth, Provider};
-use crate::gateway::llm::{Azure, Bedrock, Guardrail, ProviderKind, RouteTypes, Vertex};
+use crate::gateway::llm::{Azure, Bedrock, Guardrail, ProviderKind, Vertex};
 use crate::gateway::object::{World, dig, port, text, text_or};
-use crate::gateway::tls::Tls;
 
-pub(super) fn read(world: &World, spec: &Value, tls: Option<Tls>) -> Result<Provider, String> {
-    let routes = RouteTypes::read(dig(spec, &["policies", "ai", "routes"]))?;
-    provider(world, dig(spec, &["ai", "provider"]), tls, routes)
-}
-
-/// One provider, alone or in a group, without a key of its own.
+/// One provider, alone or in a group.
 pub(super) fn provider(
     world: &World,
     spec: &Value,
-    tls: Option<Tls>,
-    routes: RouteTypes,
+    upstream: &Upstream,
 ) -> Result<Provider, String> {
     let (kind, model) = kind(spec).ok_or(
         "exactly one of the fields in [openai azureopenai anthropic gemini vertexai bedrock] must be set",
     )?;
     let host = given(spec, &["host"]);
+    let tls = upstream.tls.clone();
     let origin = match &host {
         Some(host) => origin(world, host, port(spec, &["port"]), tls),
         // The provider's own address is always TLS (facts 9.3).
@@ -37,12 +32,12 @@ pub(super) fn provider(
     Ok(Provider {
         usual_auth: usual_auth(&kind).filter(|_| host.is_none()),
         kind,
-        origin,
+        origin: upstream.speak(origin),
         own_host: host.is_some(),
         path: given(spec, &["path"]),
         model,
-        auth: None,
-        routes,
+        auth: upstream.auth.clone(),
+        policy: upstream.ai.clone().unwrap_or_default(),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::upstream::Upstream;
 use super::{backend, reference};
 use crate::gateway::config::{BackendKind, Callee};
 use crate::gateway::object::{World, port, text, text_or};
@@ -52,7 +53,7 @@ pub(super) fn read(world: &World, home: &str, policy: &Value) -> Result<Callee, 
 
 /// A backend that is not accepted, or that is no plain address, is there but can't be called.
 fn called(world: &World, object: &Value) -> Callee {
-    match backend::translate(world, object) {
+    match backend::translate(world, object, &Upstream::default()) {
         Ok(backend) => Callee {
             origin: match backend.kind {
                 BackendKind::Static(origin) => Some(*origin),

@@ -1,12 +1,15 @@
 //! Objects to configuration and status, as the real controller translates them. Pure: nothing here reads or changes anything outside.
 
 mod ai;
+mod ai_policy;
+mod attach;
 mod auth;
 mod backend;
 mod callee;
 mod certificate;
 mod filter;
 mod gateway;
+mod group;
 mod mirror;
 mod parameters;
 mod policy;
@@ -16,6 +19,7 @@ mod rule;
 mod status;
 mod tls;
 mod traffic;
+mod upstream;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +27,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::config::{Backend, Config, Listener};
-use super::object::{Id, World, full_name};
+use super::object::{Id, World, full_name, name, namespace};
 
 /// What a world of objects means.
 pub struct Compiled {
@@ -32,15 +36,19 @@ pub struct Compiled {
     pub status: BTreeMap<Id, Value>,
 }
 
+const BACKEND: &str = "AgentgatewayBackend";
+
 /// Accepted backends by `namespace/name`.
 type Backends = BTreeMap<String, Arc<Backend>>;
 
 /// Translates every object, and says of each what a controller would write into its status (facts 4.1-4.5).
 pub fn compile(world: &World) -> Compiled {
     let mut status = BTreeMap::new();
+    let policies = policy::read(world);
     let mut backends = Backends::new();
-    for object in world.all("AgentgatewayBackend") {
-        let translated = backend::translate(world, object);
+    for object in world.all(BACKEND) {
+        let attached = policies.upstream(namespace(object), BACKEND, name(object), "");
+        let translated = backend::translate(world, object, &attached);
         status.insert(
             id(object),
             status::backend(object, translated.as_ref().err()),
@@ -49,7 +57,6 @@ pub fn compile(world: &World) -> Compiled {
             backends.insert(full_name(object), Arc::new(backend));
         }
     }
-    let policies = policy::read(world);
     for object in world.all("AgentgatewayPolicy") {
         if let Some(value) = policy::status(world, object) {
             status.insert(id(object), value);

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::status::{CONTROLLER, UNSUPPORTED, condition, unsupported};
 use super::traffic;
+use super::upstream::{self, Upstream};
 use crate::gateway::object::{World, dig, full_name, list, name, namespace, text, text_or};
 use crate::gateway::policy::Traffic;
 
@@ -19,6 +20,7 @@ struct Attachment {
     section: String,
     before: bool,
     traffic: Traffic,
+    upstream: Upstream,
 }
 
 /// Every policy, oldest first.
@@ -28,6 +30,9 @@ pub(super) fn read(world: &World) -> Policies {
     let mut attachments = Vec::new();
     for object in world.all("AgentgatewayPolicy") {
         let traffic = traffic::read(world, object).traffic;
+        // What is wrong is said in the status; what is right has its effect all the same (facts 4.5).
+        let mut causes = Vec::new();
+        let upstream = upstream(world, object, &mut causes);
         for target in list(object, &["spec", "targetRefs"]) {
             let mut traffic = traffic.clone();
             // Each target of a policy counts for itself: the controller sends it as a policy of its own.
@@ -41,6 +46,7 @@ pub(super) fn read(world: &World) -> Policies {
                 section: text(target, &["sectionName"]).to_string(),
                 before: traffic::is_before_routing(object),
                 traffic,
+                upstream: upstream.clone(),
             });
         }
     }
@@ -67,14 +73,35 @@ impl Policies {
         });
         here.fold(Traffic::default(), |merged, a| merged.or(&a.traffic))
     }
+
+    /// What they ask of calls to an upstream.
+    pub fn upstream(&self, namespace: &str, kind: &str, name: &str, section: &str) -> Upstream {
+        let here = self.0.iter().filter(|a| {
+            a.namespace == namespace && a.kind == kind && a.name == name && a.section == section
+        });
+        here.fold(Upstream::default(), |merged, a| merged.or(&a.upstream))
+    }
+}
+
+/// The `backend` section of a policy.
+fn upstream(world: &World, object: &Value, causes: &mut Vec<String>) -> Upstream {
+    let spec = dig(object, &["spec", "backend"]);
+    Upstream::read(world, namespace(object), spec, causes)
 }
 
 /// Every field of a policy that has no effect here.
 fn unsupported_parts(object: &Value, mut parts: Vec<String>) -> Vec<String> {
-    for section in ["frontend", "backend"] {
-        let fields = dig(object, &["spec", section]).as_object();
-        let fields = fields.into_iter().flatten();
-        parts.extend(fields.map(|(field, _)| format!("{section}.{field}")));
+    let fields = dig(object, &["spec", "frontend"]).as_object();
+    let fields = fields.into_iter().flatten();
+    parts.extend(fields.map(|(field, _)| format!("frontend.{field}")));
+    let backend = dig(object, &["spec", "backend"]);
+    parts.extend(upstream::unsupported_parts("backend", backend));
+    let sub = |target: &Value| {
+        text(target, &["kind"]) == "AgentgatewayBackend"
+            && !text(target, &["sectionName"]).is_empty()
+    };
+    if list(object, &["spec", "targetRefs"]).iter().any(sub) {
+        parts.push("targetRefs[].sectionName of an AgentgatewayBackend".to_string());
     }
     parts
 }
@@ -101,7 +128,9 @@ pub(super) fn status(world: &World, object: &Value) -> Option<Value> {
 }
 
 fn conditions(world: &World, object: &Value, missing: Option<String>) -> Vec<Value> {
-    let outcome = traffic::read(world, object);
+    let mut outcome = traffic::read(world, object);
+    let upstream = upstream(world, object, &mut outcome.failures);
+    outcome.has_effect |= upstream.has_effect();
     let parts = unsupported_parts(object, outcome.unsupported);
     if !parts.is_empty() {
         let message = unsupported(crate::text::list(&parts));

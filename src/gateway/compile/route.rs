@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Backends;
+use super::attach::Attached;
 use super::gateway::{Open, is_served};
 use super::policy::Policies;
 use super::rule::{self, Draft};
@@ -186,6 +187,13 @@ impl Compiler<'_> {
         let wider = at(route, "HTTPRoute", "")
             .or(&at(gateway, "Gateway", listener))
             .or(&at(gateway, "Gateway", ""));
+        let call = |object: &Value, kind, section| {
+            self.policies
+                .upstream(namespace(object), kind, name(object), section)
+        };
+        let wider_calls = call(route, "HTTPRoute", "")
+            .or(&call(gateway, "Gateway", listener))
+            .or(&call(gateway, "Gateway", ""));
         let every_host = [String::new()];
         let hostnames = if hostnames.is_empty() {
             &every_host
@@ -193,11 +201,18 @@ impl Compiler<'_> {
             hostnames
         };
         for draft in drafts {
-            let own = match draft.name.as_str() {
+            let (own, calls) = match draft.name.as_str() {
                 "" => Default::default(),
-                section => at(route, "HTTPRoute", section),
+                section => (
+                    at(route, "HTTPRoute", section),
+                    call(route, "HTTPRoute", section),
+                ),
             };
-            let mut rule = draft.rule(self.world, self.backends, route);
+            let attached = Attached {
+                policies: self.policies,
+                wider: calls.or(&wider_calls),
+            };
+            let mut rule = draft.rule(self.world, self.backends, route, &attached);
             rule.traffic = rule.traffic.or(&own).or(&wider);
             let rule = Arc::new(rule);
             for matcher in &draft.matchers {

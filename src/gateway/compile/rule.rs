@@ -8,6 +8,7 @@ use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
 use super::Backends;
+use super::attach::Attached;
 use super::reference::{self, granted};
 use super::status::{Problem, unsupported};
 use super::{filter, mirror};
@@ -36,12 +37,26 @@ pub(super) struct Draft<'a> {
 }
 
 impl Draft<'_> {
-    pub fn rule(&self, world: &World, backends: &Backends, route: &Value) -> Rule {
+    pub fn rule(
+        &self,
+        world: &World,
+        backends: &Backends,
+        route: &Value,
+        attached: &Attached<'_>,
+    ) -> Rule {
         let refs = list(self.spec, &["backendRefs"]).iter();
+        let called = |reference: &Value| {
+            let (backend, _) = resolve(world, backends, route, reference);
+            let destination = attached.applied(world, route, reference, backend.destination);
+            WeightedBackend {
+                destination,
+                ..backend
+            }
+        };
         Rule {
             route: full_name(route).into(),
             filters: filters(world, backends, route, self.spec),
-            backends: refs.map(|r| resolve(world, backends, route, r).0).collect(),
+            backends: refs.map(called).collect(),
             request_timeout: duration::parse(text(self.spec, &["timeouts", "request"])),
             backend_timeout: duration::parse(text(self.spec, &["timeouts", "backendRequest"])),
             traffic: self.traffic(),

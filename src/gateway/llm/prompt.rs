@@ -2,6 +2,7 @@
 //! told in serde_json's words, which the real proxy passes on.
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use super::form::completions::Completions;
 use super::form::embeddings::Embeddings;
@@ -31,6 +32,19 @@ pub fn read(kind: RouteType, body: &Bytes) -> serde_json::Result<Prompt> {
         RouteType::AnthropicTokenCount => serde_json::from_slice(body).map(Prompt::Count),
         RouteType::Completions | RouteType::Models | RouteType::Passthrough => {
             serde_json::from_slice(body).map(Prompt::Completions)
+        }
+    }
+}
+
+/// Reads a body that is JSON already, where it had to be changed first.
+pub fn read_value(kind: RouteType, body: Value) -> serde_json::Result<Prompt> {
+    match kind {
+        RouteType::Responses => serde_json::from_value(body).map(Prompt::Responses),
+        RouteType::Embeddings => serde_json::from_value(body).map(Prompt::Embeddings),
+        RouteType::Messages => serde_json::from_value(body).map(Prompt::Messages),
+        RouteType::AnthropicTokenCount => serde_json::from_value(body).map(Prompt::Count),
+        RouteType::Completions | RouteType::Models | RouteType::Passthrough => {
+            serde_json::from_value(body).map(Prompt::Completions)
         }
     }
 }

@@ -69,10 +69,9 @@ fn what_is_not_supported_is_named() {
             backend(json!({"dynamicForwardProxy": {}})),
             "dynamicForwardProxy backends",
         ),
-        (backend(json!({"ai": {"groups": []}})), "ai.groups"),
         (
-            openai(json!({"ai": {"promptGuard": {}}})),
-            "policies.ai.promptGuard",
+            openai(json!({"ai": {"promptCaching": {}}})),
+            "policies.ai.promptCaching",
         ),
         (
             backend(json!({"static": {"host": "x", "port": 1}, "policies": {"auth": {"aws": {}}}})),
