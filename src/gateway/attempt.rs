@@ -63,6 +63,7 @@ impl Exchange<'_> {
             held: self.held.clone(),
             peer: self.peer,
             scheme: self.scheme,
+            port: self.port,
             caller: self.caller.clone(),
             after: &mut *self.after,
             record: &mut *self.record,

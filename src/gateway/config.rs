@@ -12,6 +12,7 @@ use regex::Regex;
 use rustls::sign::CertifiedKey;
 
 use super::balance::PoolKey;
+use super::dynamic::Dynamic;
 use super::llm::{AiPolicy, ProviderKind, google};
 use super::mirror::Mirror;
 use super::policy::{Limit, Traffic};
@@ -193,6 +194,7 @@ pub enum BackendKind {
     Static(Box<Origin>),
     Ai(Box<Provider>),
     Groups(Group),
+    Dynamic(Dynamic),
 }
 
 /// One model provider behind an `ai` backend.

@@ -50,6 +50,8 @@ pub(super) struct Exchange<'a> {
     pub peer: SocketAddr,
     /// `http` or `https`, as the listener has it.
     pub scheme: &'static str,
+    /// The port that the listener names.
+    pub port: u16,
     pub caller: Caller,
     /// What is still to be done to the answer.
     pub after: &'a mut After,
@@ -92,6 +94,7 @@ pub(super) async fn answer(
                     Some(_) => "https",
                     None => "http",
                 },
+                port,
                 caller: Caller::default(),
                 after: &mut after,
                 record: &mut record,

@@ -24,6 +24,10 @@ impl Exchange<'_> {
             BackendKind::Static(origin) => self.relay(origin, backend.auth.as_ref()).await,
             BackendKind::Ai(provider) => model::call(self, provider).await,
             BackendKind::Groups(group) => self.balance(group).await,
+            BackendKind::Dynamic(dynamic) => {
+                let origin = dynamic.origin(host::authority(&self.parts), self.port)?;
+                self.relay(&origin, backend.auth.as_ref()).await
+            }
         }
     }
 

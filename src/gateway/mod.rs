@@ -22,6 +22,7 @@ mod config;
 mod connection;
 mod doors;
 mod duration;
+mod dynamic;
 mod envoy;
 mod exchange;
 mod forward;

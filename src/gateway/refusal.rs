@@ -223,6 +223,14 @@ impl Refusal {
         Refusal::new(StatusCode::MISDIRECTED_REQUEST, "ForeignHost", body)
     }
 
+    /// Only the embedded gateway says this: a call that would come back to it is not made.
+    pub fn own_host(host: &str) -> Refusal {
+        let body = format!(
+            "this route calls the host that is asked for, and {host:?} is this gateway's own"
+        );
+        Refusal::new(StatusCode::MISDIRECTED_REQUEST, "ForeignHost", body)
+    }
+
     /// Only the embedded gateway says this: access control that it can't do is not skipped.
     pub fn unsupported(what: &str) -> Refusal {
         let status = StatusCode::INTERNAL_SERVER_ERROR;

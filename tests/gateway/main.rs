@@ -3,6 +3,7 @@
 
 mod admin;
 mod attached;
+mod dynamic;
 mod expression;
 mod ext_auth;
 mod ext_proc;

@@ -7,6 +7,7 @@ use super::status::{Problem, UNSUPPORTED, unsupported};
 use super::upstream::{self, Upstream};
 use super::{ai, group};
 use crate::gateway::config::{Backend, BackendKind};
+use crate::gateway::dynamic::Dynamic;
 use crate::gateway::object::{World, dig, list, namespace, port, text};
 
 /// The backend, or the condition that says why there is none. `attached` is what policies ask of it;
@@ -49,10 +50,8 @@ pub(super) fn translate(
 /// Names every part of a spec that the embedded gateway can't honour, so that none is dropped in silence.
 fn unsupported_parts(spec: &Value) -> Vec<String> {
     let mut parts = Vec::new();
-    for kind in ["mcp", "dynamicForwardProxy"] {
-        if !dig(spec, &[kind]).is_null() {
-            parts.push(format!("{kind} backends"));
-        }
+    if !dig(spec, &["mcp"]).is_null() {
+        parts.push("mcp backends".to_string());
     }
     parts.extend(upstream::unsupported_parts(
         "policies",
@@ -81,6 +80,10 @@ fn kind(world: &World, object: &Value, upstream: &Upstream) -> Result<BackendKin
         let (host, number) = (text(fixed, &["host"]), port(fixed, &["port"]));
         let origin = origin(world, host, number, upstream.tls.clone())?;
         return Ok(BackendKind::Static(Box::new(upstream.speak(origin))));
+    }
+    if !dig(spec, &["dynamicForwardProxy"]).is_null() {
+        let (tls, http2) = (upstream.tls.clone(), upstream.http2());
+        return Ok(BackendKind::Dynamic(Dynamic { tls, http2 }));
     }
     if !dig(spec, &["ai", "groups"]).is_null() {
         return group::read(world, object, upstream).map(BackendKind::Groups);

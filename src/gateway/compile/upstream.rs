@@ -82,9 +82,13 @@ impl Upstream {
         self.http.and_then(|http| http.timeout)
     }
 
+    pub fn http2(&self) -> bool {
+        self.http.is_some_and(|http| http.two)
+    }
+
     /// An origin that is spoken to in the protocol that is asked for.
     pub fn speak(&self, origin: Origin) -> Origin {
-        let http2 = self.http.is_some_and(|http| http.two);
+        let http2 = self.http2();
         Origin { http2, ..origin }
     }
 }

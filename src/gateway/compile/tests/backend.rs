@@ -66,10 +66,6 @@ fn what_is_not_supported_is_named() {
     let table = [
         (backend(json!({"mcp": {"targets": []}})), "mcp backends"),
         (
-            backend(json!({"dynamicForwardProxy": {}})),
-            "dynamicForwardProxy backends",
-        ),
-        (
             openai(json!({"ai": {"promptCaching": {}}})),
             "policies.ai.promptCaching",
         ),
