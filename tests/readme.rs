@@ -2,7 +2,10 @@
 
 use clap::CommandFactory;
 use gatewright::cli::Cli;
+use gatewright::profile::rule::RULES;
+use gatewright::profile::shipped::shipped;
 use gatewright::profile::wire;
+use gatewright::provider::Provider;
 
 fn readme() -> String {
     std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap()
@@ -21,6 +24,35 @@ fn the_profile_of_the_readme_is_a_profile() {
     let text = block("apiVersion: gatewright.dev/v1alpha1");
     let profile = wire::read(&text).unwrap_or_else(|problems| panic!("{problems:?}"));
     assert_eq!(profile.routes.len(), 2);
+}
+
+#[test]
+fn every_profile_of_the_readme_is_a_profile() {
+    let text = readme();
+    let starts = text.match_indices("    apiVersion: gatewright.dev/v1alpha1\n");
+    let mut count = 0;
+    for (at, _) in starts {
+        let lines = text[at..]
+            .lines()
+            .take_while(|line| line.starts_with("    "));
+        let block: String = lines.map(|line| format!("{}\n", &line[4..])).collect();
+        wire::read(&block).unwrap_or_else(|problems| panic!("{problems:?}"));
+        count += 1;
+    }
+    assert_eq!(count, 2);
+}
+
+#[test]
+fn the_readme_names_every_shipped_profile_every_provider_and_every_rule() {
+    let text = readme();
+    let profiles = shipped().iter().map(|shipped| shipped.name);
+    let providers = Provider::ALL.map(|provider| provider.ways().name);
+    for name in profiles.chain(providers).chain(RULES) {
+        assert!(
+            text.contains(&format!("`{name}`")),
+            "README says nothing of {name}"
+        );
+    }
 }
 
 #[test]

@@ -1,3 +1,5 @@
+mod offers;
+
 use super::*;
 use crate::plan::select::Service;
 use crate::profile::load::load;
