@@ -88,6 +88,9 @@ pub enum Command {
         after_help = "Examples:\n  gw down\n  gw down --yes            without asking before a cluster is deleted\n  gw down --keep-cluster   leave the kind cluster, take back what is in it"
     )]
     Down(Down),
+    /// Show what this machine has, and where a gateway could run; touches nothing
+    #[command(after_help = "Examples:\n  gw detect\n  gw detect -o json")]
+    Detect(Detect),
     /// Show what is there, and whether it answers now
     #[command(after_help = "Examples:\n  gw status\n  gw status -o json")]
     Status,
@@ -248,6 +251,13 @@ pub struct Down {
     /// How long any one wait may take, in seconds
     #[arg(long, default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: u64,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Detect {
+    /// The port that a gateway would take
+    #[arg(long, env = "GW_PORT", default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
+    pub port: u16,
 }
 
 #[derive(Debug, Clone, Args)]

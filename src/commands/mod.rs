@@ -1,5 +1,6 @@
 //! One file a verb: load, call, report.
 
+mod detect;
 mod down;
 mod keys;
 mod logs;
@@ -32,6 +33,7 @@ pub async fn run(cli: Cli) -> u8 {
         match command {
             Command::Up(options) => up::run(&session, &options).await,
             Command::Down(options) => down::run(&session, &options).await,
+            Command::Detect(options) => detect::run(&session, &options).await,
             Command::Status => status::run(&session).await,
             Command::Test => test::run(&session).await,
             Command::Logs(options) => logs::run(&session, &options).await,
@@ -75,6 +77,7 @@ impl Command {
         match self {
             Command::Up(_) => "up",
             Command::Down(_) => "down",
+            Command::Detect(_) => "detect",
             Command::Status => "status",
             Command::Test => "test",
             Command::Logs(_) => "logs",

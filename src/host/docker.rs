@@ -51,12 +51,15 @@ pub async fn connect() -> Result<Docker> {
 /// same one, whatever their own choice would be.
 pub async fn engine() -> Result<(String, Docker)> {
     let home = std::env::home_dir().unwrap_or_default();
-    let sockets = [
+    let sockets: [PathBuf; 6] = [
         PathBuf::from("/var/run/docker.sock"),
         home.join(".orbstack/run/docker.sock"),
         home.join(".docker/run/docker.sock"),
         home.join(".colima/default/docker.sock"),
         home.join(".rd/docker.sock"),
+        std::env::var_os("XDG_RUNTIME_DIR")
+            .map(|folder| PathBuf::from(folder).join("podman/podman.sock"))
+            .unwrap_or_default(),
     ];
     let mut tried = Vec::new();
     let mut candidates = Vec::new();

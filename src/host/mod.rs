@@ -1,11 +1,17 @@
 //! What this machine is and has: the only room that probes. Also where our own files and our own
 //! background processes live on it.
 
+mod at_hand;
 pub mod compatible;
+mod context;
 pub mod docker;
+mod engine;
+pub mod facts;
 pub mod key;
 pub mod kubeconfig;
+pub mod look;
 pub mod made_key;
+mod model_server;
 pub mod ollama;
 pub mod paths;
 pub mod port;

@@ -2,6 +2,7 @@
 
 pub mod document;
 pub mod human;
+pub mod machine;
 pub mod progress;
 pub mod serve;
 pub mod status;

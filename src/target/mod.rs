@@ -1,5 +1,6 @@
 //! A place that can make a plan true, and untrue again.
 
+pub mod detect;
 pub mod embedded;
 pub mod kind;
 pub mod mock;

@@ -1,0 +1,49 @@
+//! `gw detect`: what this machine has, and where a gateway could run.
+
+use super::Outcome;
+use super::session::Session;
+use crate::cli::Detect;
+use crate::host::look::look;
+use crate::report::document::Document;
+use crate::report::machine;
+use crate::target::detect::{Candidate, Locality, candidates, is_tied, proposal};
+use serde_json::{Value, json};
+use std::time::Instant;
+
+pub async fn run(session: &Session, options: &Detect) -> Outcome {
+    let start = Instant::now();
+    let facts = look(options.port).await;
+    let found = candidates(&facts);
+    if session.is_json() {
+        let chosen = proposal(&found);
+        let places: Vec<Value> = found
+            .iter()
+            .map(|candidate| as_value(candidate, chosen == Some(candidate)))
+            .collect();
+        let document = Document::new("detect", &session.global.env)
+            .set("seconds", start.elapsed().as_secs_f64())
+            .set("facts", facts.to_value())
+            .set("candidates", places)
+            .set("tied", is_tied(&found));
+        session.write(&document.text());
+    } else {
+        let picture = machine::machine(&facts, &found, Some(start.elapsed()), session.out);
+        session.write(&picture);
+    }
+    Ok(None)
+}
+
+fn as_value(candidate: &Candidate, proposed: bool) -> Value {
+    let (local, evidence) = match &candidate.locality {
+        Locality::Local(evidence) => (true, evidence),
+        Locality::Unproved(evidence) => (false, evidence),
+    };
+    json!({
+        "target": machine::name(&candidate.place),
+        "proposed": proposed,
+        "local": local,
+        "evidence": evidence,
+        "reason": candidate.reason,
+        "obstacle": candidate.obstacle,
+    })
+}
