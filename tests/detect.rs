@@ -50,9 +50,9 @@ fn every_machine_is_pictured_as_recorded_and_fits_a_terminal() {
 
 #[test]
 fn what_is_proposed_is_what_the_architecture_says() {
-    // Architecture, decision 12: OrbStack with Kubernetes, else our own kind cluster, else embedded.
+    // Architecture, decision 12: our own kind cluster, else embedded; OrbStack is no target yet.
     let table = [
-        ("orbstack-kubernetes", "orbstack"),
+        ("orbstack-kubernetes", "embedded"),
         ("orbstack-without-kubernetes", "embedded"),
         ("kind-on-linux", "kind/gatewright"),
         ("kind-inside-orbstack", "embedded"),

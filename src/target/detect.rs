@@ -141,7 +141,7 @@ fn of_context(facts: &Facts, context: &Context) -> (u32, Candidate) {
     let obstacle = match (stopped, &place) {
         (true, Place::Kind { cluster }) if cluster == OWN => None,
         (true, _) => Some("its container is stopped".to_string()),
-        (false, _) => obstacle(context),
+        (false, _) => obstacle(context).or_else(|| not_a_target(&place)),
     };
     let is_local = matches!(locality, Locality::Local(_));
     let mut rank = weight(&place);
@@ -170,6 +170,16 @@ fn of_context(facts: &Facts, context: &Context) -> (u32, Candidate) {
         obstacle,
     };
     (rank, candidate)
+}
+
+/// Places that are seen and understood, but that `up` has no target for.
+fn not_a_target(place: &Place) -> Option<String> {
+    match place {
+        Place::OrbStack { .. } | Place::Context { .. } => {
+            Some("this version of gw does not run there".to_string())
+        }
+        Place::Kind { .. } | Place::NewKind | Place::Embedded => None,
+    }
 }
 
 /// Whether a kind cluster's container is on this machine and stopped, as a reboot leaves it.
