@@ -62,7 +62,6 @@ fn two_mcp_servers_are_seen_as_one() {
 }
 
 #[tokio::test]
-#[ignore = "needs prompt guards in the embedded gateway"]
 async fn each_route_of_the_stage_shows_its_policy() {
     let home = Home::new();
     let said = home.gw(&["up", "--profile", "limits"]);
