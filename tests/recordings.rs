@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use support::client::{self, Reply};
 use support::log::Lines;
+use support::mcp;
 use support::model::{self, Said, Seen};
 use support::{mask, python, tls, yaml};
 
@@ -84,11 +85,35 @@ fn conditions(status: &Value) -> Vec<Value> {
     own.chain(nested).cloned().collect()
 }
 
-async fn replay(address: SocketAddr, host: &str, request: &Value, extra: &[(&str, &str)]) -> Reply {
+/// MCP sessions of the recordings, and ours.
+#[derive(Default)]
+struct Sessions(HashMap<String, String>);
+
+impl Sessions {
+    /// Ours for a recorded value of a header.
+    fn ours<'a>(&'a self, recorded: &'a str) -> &'a str {
+        self.0.get(recorded).map_or(recorded, String::as_str)
+    }
+
+    fn note(&mut self, recorded: &Value, reply: &Reply) {
+        let recorded = recorded["headers"]["mcp-session-id"].as_str();
+        if let (Some(recorded), Some(ours)) = (recorded, reply.headers.get("mcp-session-id")) {
+            self.0.insert(recorded.to_string(), ours.clone());
+        }
+    }
+}
+
+async fn replay(
+    address: SocketAddr,
+    host: &str,
+    request: &Value,
+    extra: &[(&str, &str)],
+    sessions: &Sessions,
+) -> Reply {
     let mut headers: Vec<(&str, &str)> = vec![("host", host)];
     headers.extend(extra);
     for (name, value) in request["headers"].as_object().into_iter().flatten() {
-        headers.push((name, value.as_str().unwrap()));
+        headers.push((name, sessions.ours(value.as_str().unwrap())));
     }
     let body = match &request["body"] {
         Value::Null => String::new(),
@@ -181,7 +206,12 @@ async fn traffic_is_the_real_proxys() {
     let plain = model::start(model::recorded, None, seen.clone()).await;
     let secure = model::start(model::recorded, Some(tls::acceptor()), seen.clone()).await;
     let resources = std::fs::read_to_string(folder().join("resources.yaml")).unwrap();
-    let resources = resources.replace("19001", &plain.port().to_string());
+    let mut resources = resources.replace("19001", &plain.port().to_string());
+    for (port, name) in [("19101", "alpha"), ("19102", "beta")] {
+        let server = mcp::Server::start(mcp::fast(name)).await;
+        resources = resources.replace(port, &server.address.port().to_string());
+    }
+    let mut sessions = Sessions::default();
     let (gateway, _log) = gateway(clouds(secure), yaml::objects(&resources), None)
         .await
         .unwrap();
@@ -208,12 +238,18 @@ async fn traffic_is_the_real_proxys() {
                 "127.0.0.1:18080",
                 &record["request"],
                 &[("accept-encoding", "identity")],
+                &sessions,
             )
             .await;
+            sessions.note(&record["response"], &reply);
             let mut wrong = differences(&record["response"], &reply);
             let upstream = mask::signature(json!(seen.take()));
-            let recorded = mask::signature(record["upstream"].clone());
-            if upstream != recorded || bodies(&upstream) != bodies(&recorded) {
+            // What an MCP server saw was not recorded.
+            let recorded = record.get("upstream").cloned();
+            let recorded = recorded.map(mask::signature);
+            if let Some(recorded) = recorded
+                && (upstream != recorded || bodies(&upstream) != bodies(&recorded))
+            {
                 wrong.push(format!("upstream saw {upstream}, recorded {recorded}"));
             }
             failures.extend(wrong.into_iter().map(|wrong| format!("{name}: {wrong}")));
@@ -225,8 +261,8 @@ async fn traffic_is_the_real_proxys() {
     assert_eq!((replayed, skipped), (REPLAYED, SKIPPED));
 }
 
-const REPLAYED: usize = 77;
-const SKIPPED: usize = 13;
+const REPLAYED: usize = 90;
+const SKIPPED: usize = 0;
 
 /// The Ollama of the recorded cluster.
 fn ollama(path: &str, headers: &HeaderMap, body: &Value) -> Said {
@@ -292,6 +328,28 @@ stringData: {{Authorization: k}}
     ))
 }
 
+/// Puts a server in the place of the one that a case's EndpointSlice leads to: it answers each MCP
+/// method as the recorded one did.
+async fn serve_mcp(case: &Value, objects: &mut [Value]) {
+    let mut results = HashMap::new();
+    for response in case["responses"].as_array().into_iter().flatten() {
+        let body = response["body"].as_str().unwrap_or("");
+        let data = body
+            .strip_prefix("data: ")
+            .map(serde_json::from_str::<Value>);
+        if let (Some(method), Some(Ok(data))) =
+            (response["request"]["body"]["method"].as_str(), data)
+        {
+            results.insert(method.to_string(), data["result"].clone());
+        }
+    }
+    for slice in objects.iter_mut().filter(|o| o["kind"] == "EndpointSlice") {
+        let server = mcp::Server::start(mcp::once(results.clone())).await;
+        slice["ports"][0]["port"] = json!(server.address.port());
+        slice["endpoints"][0]["addresses"][0] = json!(server.address.ip().to_string());
+    }
+}
+
 #[tokio::test]
 async fn conditions_answers_and_log_lines_are_those_of_the_real_cluster() {
     let ollama = model::start(ollama, None, Seen::default()).await;
@@ -307,7 +365,9 @@ async fn conditions_answers_and_log_lines_are_those_of_the_real_cluster() {
     for file in files {
         let case = read(&file);
         let name = file.file_stem().unwrap().to_str().unwrap().to_string();
-        let applied = yaml::objects(case["applied"].as_str().unwrap());
+        let mut applied = yaml::objects(case["applied"].as_str().unwrap());
+        serve_mcp(&case, &mut applied).await;
+        let mut sessions = Sessions::default();
         let mut objects = surroundings(ollama);
         objects.extend(applied.clone());
         let (gateway, log) = match gateway(clouds(cloud), objects, recorded_at(&case)).await {
@@ -334,7 +394,9 @@ async fn conditions_answers_and_log_lines_are_those_of_the_real_cluster() {
         let address = gateway.address(8080).await.unwrap();
         let responses = case["responses"].as_array().map_or(&[][..], Vec::as_slice);
         for (index, response) in responses.iter().enumerate() {
-            let reply = replay(address, "172.18.0.2:30080", &response["request"], &[]).await;
+            let host = "172.18.0.2:30080";
+            let reply = replay(address, host, &response["request"], &[], &sessions).await;
+            sessions.note(response, &reply);
             wrong.extend(differences(response, &reply));
             if let Some(recorded) = case["proxy_log"][index].as_str() {
                 let path = format!(
@@ -363,8 +425,8 @@ async fn conditions_answers_and_log_lines_are_those_of_the_real_cluster() {
     assert_eq!((compared, skipped), (COMPARED, LEFT_OUT));
 }
 
-const COMPARED: usize = 27;
-const LEFT_OUT: usize = 2;
+const COMPARED: usize = 28;
+const LEFT_OUT: usize = 1;
 
 /// Differences between the recorded conditions and ours, of every kind that the embedded gateway has.
 fn statuses(case: &Value, ours: &[Value]) -> Vec<String> {

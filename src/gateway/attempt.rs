@@ -69,6 +69,7 @@ impl Exchange<'_> {
             record: &mut *self.record,
             hostname: self.hostname.clone(),
             tokens: self.tokens.clone(),
+            mcp: self.mcp.clone(),
             upgrade: None,
         }
     }

@@ -14,6 +14,7 @@ use rustls::sign::CertifiedKey;
 use super::balance::PoolKey;
 use super::dynamic::Dynamic;
 use super::llm::{AiPolicy, ProviderKind, google};
+use super::mcp::Servers;
 use super::mirror::Mirror;
 use super::policy::{Limit, Traffic};
 use super::tls::Tls;
@@ -195,6 +196,7 @@ pub enum BackendKind {
     Ai(Box<Provider>),
     Groups(Group),
     Dynamic(Dynamic),
+    Mcp(Arc<Servers>),
 }
 
 /// One model provider behind an `ai` backend.
@@ -229,7 +231,7 @@ pub struct Member {
 }
 
 /// Where a call goes: what is dialled, and what the upstream is told about it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Origin {
     /// `host:port`, as the access log shows it.
     pub endpoint: Arc<str>,

@@ -19,7 +19,7 @@ use super::header::remove_hop_by_hop;
 use super::host;
 use super::llm::Meter;
 use super::plane::Plane;
-use super::policy::{Bucket, Caller, Talk};
+use super::policy::{Authorization, Bucket, Caller, Talk};
 use super::record::Record;
 use super::refusal::Refusal;
 use super::transform::After;
@@ -62,6 +62,8 @@ pub(super) struct Exchange<'a> {
     pub tokens: Option<Arc<Bucket>>,
     /// What the client asked its connection to become.
     pub upgrade: Option<Upgrade>,
+    /// What an MCP client gets to see, by the policies on the way to its backend.
+    pub mcp: Option<Arc<Authorization>>,
 }
 
 /// Answers a request; whatever goes wrong becomes an answer too.
@@ -101,6 +103,7 @@ pub(super) async fn answer(
                 hostname: None,
                 tokens: None,
                 upgrade,
+                mcp: None,
             };
             exchange
                 .serve(listener, (authority, host), port, &mut changes, &mut talk)

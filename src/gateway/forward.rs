@@ -13,6 +13,7 @@ use super::config::{Auth, Backend, BackendKind, Group, Origin};
 use super::exchange::{Exchange, Reply, ReplyBody, within};
 use super::header::remove_hop_by_hop;
 use super::host;
+use super::mcp;
 use super::model;
 use super::refusal::Refusal;
 use super::reset;
@@ -28,6 +29,7 @@ impl Exchange<'_> {
                 let origin = dynamic.origin(host::authority(&self.parts), self.port)?;
                 self.relay(&origin, backend.auth.as_ref()).await
             }
+            BackendKind::Mcp(servers) => mcp::serve(self, servers).await,
         }
     }
 

@@ -43,6 +43,7 @@ impl<'a> Exchange<'a> {
             self.hold(authorization.needs()).await;
             authorization.check(&self.facts(&[]))?;
         }
+        self.mcp = rule.traffic.mcp.clone();
         if let Some(limit) = &rule.traffic.limit {
             let bucket = self.plane.bucket(limit);
             match limit.counts {

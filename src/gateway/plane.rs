@@ -9,6 +9,7 @@ use super::balance::{Pool, PoolKey, Pools};
 use super::config::Config;
 use super::limits;
 use super::log::Log;
+use super::mcp::Sessions;
 use super::metrics::Metrics;
 use super::policy::{Bucket, Buckets, KeyStore, Limit};
 use super::transport::Transport;
@@ -18,12 +19,13 @@ const MIRRORS: usize = 128;
 
 pub(super) struct Plane {
     config: RwLock<Arc<Config>>,
-    transport: Transport,
+    transport: Arc<Transport>,
     log: Log,
     metrics: Arc<Metrics>,
     buckets: Buckets,
     keys: KeyStore,
     now: Option<SystemTime>,
+    mcp: Arc<Sessions>,
     pools: Pools,
     pub connections: Arc<Semaphore>,
     /// Mirrored calls that are on their way.
@@ -34,12 +36,13 @@ impl Plane {
     pub fn new(transport: Transport, log: Log, now: Option<SystemTime>) -> Plane {
         Plane {
             config: RwLock::default(),
-            transport,
+            transport: Arc::new(transport),
             log,
             metrics: Arc::default(),
             buckets: Buckets::default(),
             keys: KeyStore::default(),
             now,
+            mcp: Arc::default(),
             pools: Pools::default(),
             connections: Arc::new(Semaphore::new(limits::connections())),
             mirrors: Arc::new(Semaphore::new(MIRRORS)),
@@ -61,8 +64,14 @@ impl Plane {
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
     }
 
-    pub fn transport(&self) -> &Transport {
+    /// Shared, since a session is ended at its servers after the request that began it.
+    pub fn transport(&self) -> &Arc<Transport> {
         &self.transport
+    }
+
+    /// The sessions of MCP clients.
+    pub fn mcp(&self) -> &Arc<Sessions> {
+        &self.mcp
     }
 
     pub fn bucket(&self, limit: &Limit) -> Arc<Bucket> {

@@ -12,6 +12,7 @@ use super::clock;
 use super::config::Logging;
 use super::llm::{RouteType, Usage};
 use super::log::Log;
+use super::mcp::Note;
 use super::metrics::{Metrics, ModelKey, RequestKey, Way};
 use super::plane::Plane;
 
@@ -32,6 +33,8 @@ pub(super) struct Record {
     pub route: Option<Arc<str>>,
     pub endpoint: Option<Arc<str>>,
     pub is_llm: bool,
+    /// What is known of an MCP request.
+    pub mcp: Option<Note>,
     pub status: Option<StatusCode>,
     /// Tries after the first.
     pub retries: u64,
@@ -76,6 +79,7 @@ impl Record {
             route: None,
             endpoint: None,
             is_llm: false,
+            mcp: None,
             status: None,
             retries: 0,
             subject: None,
@@ -145,6 +149,9 @@ impl Record {
         }
         line.text("jwt.sub", self.subject.as_deref());
         line.text("protocol", Some(self.protocol()));
+        for (key, value) in self.mcp.iter().flat_map(Note::fields) {
+            line.text(key, value);
+        }
         if let Some(call) = &self.model {
             line.call(call);
         }
@@ -161,7 +168,11 @@ impl Record {
     }
 
     fn protocol(&self) -> &'static str {
-        if self.is_llm { "llm" } else { "http" }
+        match (self.is_llm, &self.mcp) {
+            (true, _) => "llm",
+            (false, Some(_)) => "mcp",
+            (false, None) => "http",
+        }
     }
 
     fn count(&self) {

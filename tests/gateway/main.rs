@@ -12,6 +12,7 @@ mod group;
 mod guard;
 mod https;
 mod jwt;
+mod mcp;
 mod precedence;
 mod processor;
 mod provider;

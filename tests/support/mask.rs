@@ -1,5 +1,7 @@
 //! What differs from one recording to the next: ids, times, seconds that are left.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use regex::Regex;
 use serde_json::{Map, Value, json};
 
@@ -10,6 +12,9 @@ pub fn response(headers: &Value, body: &str) -> Value {
     let mut headers = stripped(headers, &["date", "connection", "server"]);
     if id.is_match(body) {
         headers.remove("content-length");
+    }
+    if let Some(id) = headers.get_mut("mcp-session-id") {
+        *id = session(id.as_str().unwrap());
     }
     if let Some(seconds) = headers.get_mut("x-ratelimit-reset") {
         let left: u64 = seconds.as_str().unwrap().parse().unwrap();
@@ -72,4 +77,18 @@ fn stripped(headers: &Value, names: &[&str]) -> Map<String, Value> {
     let mut headers = headers.as_object().unwrap().clone();
     headers.retain(|name, _| !names.contains(&name.as_str()));
     headers
+}
+
+/// What kind of session an MCP session's id stands for, without what each one has of its own.
+fn session(id: &str) -> Value {
+    let uuid = Regex::new("^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$").unwrap();
+    if uuid.is_match(id) {
+        return json!("uuid");
+    }
+    let blob = URL_SAFE_NO_PAD.decode(id).unwrap();
+    let blob = Regex::new(r#""(s|b)":"[^"]*""#)
+        .unwrap()
+        .replace_all(std::str::from_utf8(&blob).unwrap(), "\"$1\"")
+        .into_owned();
+    json!(blob)
 }

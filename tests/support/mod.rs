@@ -4,6 +4,7 @@
 pub mod client;
 pub mod log;
 pub mod mask;
+pub mod mcp;
 pub mod model;
 pub mod python;
 pub mod tls;

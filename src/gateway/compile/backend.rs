@@ -1,11 +1,13 @@
 //! AgentgatewayBackend to a destination (facts 4.4, 6, 9.3-9.5).
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::reference::origin;
 use super::status::{Problem, UNSUPPORTED, unsupported};
 use super::upstream::{self, Upstream};
-use super::{ai, group};
+use super::{ai, group, mcp};
 use crate::gateway::config::{Backend, BackendKind};
 use crate::gateway::dynamic::Dynamic;
 use crate::gateway::object::{World, dig, list, namespace, port, text};
@@ -29,6 +31,7 @@ pub(super) fn translate(
     let own = Upstream::read(world, namespace(object), policies, &mut causes);
     let upstream = own.or(attached);
     let grouped = !dig(spec, &["ai", "groups"]).is_null();
+    let is_mcp = !dig(spec, &["mcp"]).is_null();
     if causes.is_empty() && !dig(spec, &["ai"]).is_null() {
         causes.extend(upstream.refused.clone());
     }
@@ -36,8 +39,8 @@ pub(super) fn translate(
         (Ok(kind), true) => Ok(Backend {
             kind,
             auth: upstream.auth.clone(),
-            // Each provider of a group has its own.
-            request_timeout: upstream.timeout().filter(|_| !grouped),
+            // Each provider of a group and each MCP server has its own.
+            request_timeout: upstream.timeout().filter(|_| !grouped && !is_mcp),
         }),
         (kind, _) => {
             causes.extend(kind.err());
@@ -50,9 +53,7 @@ pub(super) fn translate(
 /// Names every part of a spec that the embedded gateway can't honour, so that none is dropped in silence.
 fn unsupported_parts(spec: &Value) -> Vec<String> {
     let mut parts = Vec::new();
-    if !dig(spec, &["mcp"]).is_null() {
-        parts.push("mcp backends".to_string());
-    }
+    parts.extend(mcp::unsupported_parts(spec));
     parts.extend(upstream::unsupported_parts(
         "policies",
         dig(spec, &["policies"]),
@@ -76,6 +77,10 @@ fn unsupported_parts(spec: &Value) -> Vec<String> {
 
 fn kind(world: &World, object: &Value, upstream: &Upstream) -> Result<BackendKind, String> {
     let spec = dig(object, &["spec"]);
+    if !dig(spec, &["mcp"]).is_null() {
+        let servers = mcp::read(world, object, upstream)?;
+        return Ok(BackendKind::Mcp(Arc::new(servers)));
+    }
     if let Some(fixed) = spec.get("static") {
         let (host, number) = (text(fixed, &["host"]), port(fixed, &["port"]));
         let origin = origin(world, host, number, upstream.tls.clone())?;

@@ -10,6 +10,7 @@ mod certificate;
 mod filter;
 mod gateway;
 mod group;
+mod mcp;
 mod mirror;
 mod parameters;
 mod policy;

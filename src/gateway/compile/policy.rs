@@ -100,7 +100,10 @@ fn unsupported_parts(object: &Value, mut parts: Vec<String>) -> Vec<String> {
         text(target, &["kind"]) == "AgentgatewayBackend"
             && !text(target, &["sectionName"]).is_empty()
     };
-    if list(object, &["spec", "targetRefs"]).iter().any(sub) {
+    // One target of an MCP backend can be meant by what is only about MCP.
+    let mut fields = backend.as_object().into_iter().flatten();
+    let is_mcp = fields.all(|(field, _)| field == "mcp");
+    if !is_mcp && list(object, &["spec", "targetRefs"]).iter().any(sub) {
         parts.push("targetRefs[].sectionName of an AgentgatewayBackend".to_string());
     }
     parts

@@ -34,6 +34,7 @@ pub(super) fn read(world: &World, object: &Value) -> Outcome {
     if is_before_routing(object) {
         outcome.leave_processors();
     }
+    outcome.mcp(dig(object, &["spec", "backend", "mcp"]));
     outcome
 }
 
@@ -147,6 +148,19 @@ impl Outcome {
                 .push(format!("failed to build extAuth: {cause}"));
         });
         self.traffic.ext_auth = self.access(ExtAuth::read(callee.ok(), spec));
+    }
+
+    /// The `backend.mcp` section: it decides who sees what, so what can't be done closes the route.
+    fn mcp(&mut self, spec: &Value) {
+        for (field, spec) in spec.as_object().into_iter().flatten() {
+            match field.as_str() {
+                "authorization" => self.traffic.mcp = self.access(Authorization::read(spec)),
+                other => {
+                    let what = format!("backend.mcp.{other}");
+                    self.traffic.refused = Some(unsupported(&what).into());
+                }
+            }
+        }
     }
 
     fn keep<T>(&mut self, result: Result<T, String>) -> Option<Arc<T>> {

@@ -98,7 +98,7 @@ fn keep<T>(result: Result<T, String>, causes: &mut Vec<String>) -> Option<T> {
 }
 
 /// What has an effect here, and `tcp`, which has none in the real proxy either (facts 4.4).
-const FIELDS: [(&str, &[&str]); 5] = [
+const FIELDS: [(&str, &[&str]); 6] = [
     ("auth", &["key", "secretRef", "passthrough", "aws"]),
     (
         "tls",
@@ -123,6 +123,7 @@ const FIELDS: [(&str, &[&str]); 5] = [
             "modelAliases",
         ],
     ),
+    ("mcp", &["authorization"]),
     ("tcp", &["connectTimeout", "keepalive"]),
 ];
 

@@ -55,12 +55,16 @@ impl Authorization {
     /// Refused is who some rule denies, and who no rule allows: with rules that only deny, that is
     /// everybody (facts 17.9).
     pub(in crate::gateway) fn check(&self, facts: &Facts<'_>) -> Result<(), Refusal> {
-        let denies = |rule: &Rule| rule.as_ref().is_none_or(|rule| rule.holds(facts));
-        let allows = |rule: &Rule| rule.as_ref().is_some_and(|rule| rule.holds(facts));
-        match !self.deny.iter().any(denies) && self.allow.iter().any(allows) {
+        match self.allows(facts) {
             true => Ok(()),
             false => Err(Refusal::authorization()),
         }
+    }
+
+    pub(in crate::gateway) fn allows(&self, facts: &Facts<'_>) -> bool {
+        let denies = |rule: &Rule| rule.as_ref().is_none_or(|rule| rule.holds(facts));
+        let allows = |rule: &Rule| rule.as_ref().is_some_and(|rule| rule.holds(facts));
+        !self.deny.iter().any(denies) && self.allow.iter().any(allows)
     }
 }
 

@@ -55,6 +55,8 @@ pub struct Traffic {
     pub basic: Option<Arc<Basic>>,
     /// The rules of every level together: they add up.
     pub authorization: Option<Arc<Authorization>>,
+    /// `backend.mcp.authorization`: what MCP clients get to see.
+    pub mcp: Option<Arc<Authorization>>,
     pub transformation: Option<Arc<Transformation>>,
     pub request_headers: Option<Arc<HeaderChange>>,
     pub response_headers: Option<Arc<HeaderChange>>,
@@ -78,10 +80,8 @@ impl Traffic {
             jwt: self.jwt.or_else(|| less.jwt.clone()),
             api_keys: self.api_keys.or_else(|| less.api_keys.clone()),
             basic: self.basic.or_else(|| less.basic.clone()),
-            authorization: match (self.authorization, &less.authorization) {
-                (Some(more), Some(less)) => Some(Arc::new(Authorization::clone(&more).and(less))),
-                (more, less) => more.or_else(|| less.clone()),
-            },
+            authorization: both(self.authorization, less.authorization.as_ref()),
+            mcp: both(self.mcp, less.mcp.as_ref()),
             transformation: self.transformation.or_else(|| less.transformation.clone()),
             request_headers: self
                 .request_headers
@@ -97,6 +97,17 @@ impl Traffic {
             timeout: self.timeout.or(less.timeout),
             refused: self.refused.or_else(|| less.refused.clone()),
         }
+    }
+}
+
+/// The rules of two levels together.
+fn both(
+    more: Option<Arc<Authorization>>,
+    less: Option<&Arc<Authorization>>,
+) -> Option<Arc<Authorization>> {
+    match (more, less) {
+        (Some(more), Some(less)) => Some(Arc::new(Authorization::clone(&more).and(less))),
+        (more, less) => more.or_else(|| less.cloned()),
     }
 }
 

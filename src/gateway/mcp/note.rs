@@ -1,0 +1,31 @@
+//! What the access log says of an MCP request.
+
+/// The `mcp.*` fields, as far as they are known.
+#[derive(Debug, Default)]
+pub(in crate::gateway) struct Note {
+    pub method: Option<String>,
+    pub target: Option<String>,
+    /// `tool`, `prompt`, `resource` or `templates`.
+    pub kind: Option<&'static str>,
+    pub name: Option<String>,
+    pub session: Option<String>,
+}
+
+impl Note {
+    pub fn of(&mut self, kind: &'static str, target: &str, name: &str) {
+        self.kind = Some(kind);
+        self.target = Some(target.to_string());
+        self.name = Some(name.to_string());
+    }
+
+    /// The fields that are known, in the real proxy's order.
+    pub fn fields(&self) -> [(&'static str, Option<&str>); 5] {
+        [
+            ("mcp.method", self.method.as_deref()),
+            ("mcp.target", self.target.as_deref()),
+            ("mcp.resource.type", self.kind),
+            ("mcp.resource.name", self.name.as_deref()),
+            ("mcp.session.id", self.session.as_deref()),
+        ]
+    }
+}
