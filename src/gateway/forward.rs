@@ -29,7 +29,8 @@ impl Exchange<'_> {
                 let origin = dynamic.origin(host::authority(&self.parts), self.port)?;
                 self.relay(&origin, backend.auth.as_ref()).await
             }
-            BackendKind::Mcp(servers) => mcp::serve(self, servers).await,
+            // Boxed: what a relay to several servers holds is not for every request's stack.
+            BackendKind::Mcp(servers) => Box::pin(mcp::serve(self, servers)).await,
         }
     }
 

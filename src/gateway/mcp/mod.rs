@@ -58,7 +58,7 @@ pub(super) async fn serve(
         && exchange.path.contains("/.well-known/")
     {
         // How to get at tokens is the server's to say.
-        return exchange.relay(&only.origin, only.auth.as_ref()).await;
+        return Box::pin(exchange.relay(&only.origin, only.auth.as_ref())).await;
     }
     let visit = Visit {
         caller: Caller::of(&exchange),
@@ -67,8 +67,8 @@ pub(super) async fn serve(
         exchange,
     };
     match visit.exchange.path == "/sse" {
-        true => sse::serve(visit).await,
-        false => streamable::serve(visit).await,
+        true => Box::pin(sse::serve(visit)).await,
+        false => Box::pin(streamable::serve(visit)).await,
     }
 }
 
