@@ -101,7 +101,7 @@ impl Caller {
             }
             _ => &target.origin,
         };
-        let send = self.transport.send(origin, request);
+        let send = Box::pin(self.transport.send(origin, request));
         let sent = match target.timeout {
             None => Either::Left(async { Ok(send.await) }),
             Some(limit) => Either::Right(tokio::time::timeout(limit, send)),

@@ -38,32 +38,32 @@ impl Relay<'_> {
                     // The ids of servers' requests would mix.
                     message.drop_capability("roots");
                 }
-                self.all(message).await?
+                Box::pin(self.all(message)).await?
             }
-            "ping" | "logging/setLevel" => self.all(message).await?,
+            "ping" | "logging/setLevel" => Box::pin(self.all(message)).await?,
             "tools/list" => {
                 note.kind = Some("tool");
-                self.all(message).await?
+                Box::pin(self.all(message)).await?
             }
             "prompts/list" => {
                 note.kind = Some("prompt");
-                self.all(message).await?
+                Box::pin(self.all(message)).await?
             }
             "resources/list" => {
                 self.not_multiplexed(&message)?;
                 note.kind = Some("resource");
-                self.all(message).await?
+                Box::pin(self.all(message)).await?
             }
             "resources/templates/list" => {
                 self.not_multiplexed(&message)?;
                 note.kind = Some("templates");
-                self.all(message).await?
+                Box::pin(self.all(message)).await?
             }
-            "tools/call" => self.named("tool", message, note).await?,
-            "prompts/get" => self.named("prompt", message, note).await?,
-            "resources/read" => self.read(message, note).await?,
+            "tools/call" => Box::pin(self.named("tool", message, note)).await?,
+            "prompts/get" => Box::pin(self.named("prompt", message, note)).await?,
+            "resources/read" => Box::pin(self.read(message, note)).await?,
             "completion/complete" => match self.servers.only() {
-                Some(_) => self.one(0, message).await?,
+                Some(_) => Box::pin(self.one(0, message)).await?,
                 None => return Err(Failure::Method(message.method().to_string())),
             },
             // Subscriptions and tasks as well (recording policies/mcp: `capabilities` says otherwise).
@@ -121,7 +121,7 @@ impl Relay<'_> {
             (Some(upstream), Some(target)) => (upstream, target),
             _ => return Err(Failure::Closed),
         };
-        let messages = upstream.request(self.caller, target, &message).await?;
+        let messages = Box::pin(upstream.request(self.caller, target, &message)).await?;
         let method = message.method().to_string();
         Ok(messages
             .map(move |item| item.map(|message| message.shaped(&method)))

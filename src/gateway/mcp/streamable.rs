@@ -71,7 +71,8 @@ impl Visit<'_> {
     ) -> Result<Messages, Refusal> {
         let id = message.id();
         let mut note = std::mem::take(self.note());
-        let answer = self.relay(session).request(message, &mut note).await;
+        let relay = self.relay(session);
+        let answer = Box::pin(relay.request(message, &mut note)).await;
         *self.note() = note;
         answer.map_err(|failure| self.refusal(failure, id))
     }
