@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use futures::future::Either;
 use http::header::{
-    self, ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE,
-    HOST, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE,
+    self, ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
+    CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, WWW_AUTHENTICATE,
 };
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response};
@@ -126,6 +126,10 @@ impl Caller {
         }
         if call.message.is_some() {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
+        }
+        if call.method == Method::DELETE {
+            // FastMCP hangs up when it has ended a session: no other call is to find that connection.
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         if let Some(accept) = call.accept {
             headers.insert(ACCEPT, HeaderValue::from_static(accept));
