@@ -6,6 +6,10 @@ mod home;
 use home::Home;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
+use tokio::sync::Mutex;
+
+/// Two that look for a port of the mock at the same moment find the same one.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 fn routes(answer: &Value) -> Vec<(&str, &str, u64)> {
     let findings = answer["findings"].as_array().unwrap().iter();
@@ -21,8 +25,8 @@ fn routes(answer: &Value) -> Vec<(&str, &str, u64)> {
 }
 
 #[test]
-#[ignore = "needs MCP backends in the embedded gateway"]
 fn every_form_of_provider_and_mcp_is_proved_offline() {
+    let _alone = ONE_AT_A_TIME.blocking_lock();
     let home = Home::new();
     let (answer, code) = home.json(&["up", "--profile", "mock"]);
     assert_eq!(code, 0, "{answer:#}");
@@ -37,8 +41,8 @@ fn every_form_of_provider_and_mcp_is_proved_offline() {
 }
 
 #[test]
-#[ignore = "needs MCP backends in the embedded gateway"]
 fn the_profile_for_ci_proves_its_own_tests() {
+    let _alone = ONE_AT_A_TIME.blocking_lock();
     let home = Home::new();
     let (answer, code) = home.json(&["up", "--profile", "ci"]);
     assert_eq!(code, 0, "{answer:#}");
@@ -50,8 +54,8 @@ fn the_profile_for_ci_proves_its_own_tests() {
 }
 
 #[test]
-#[ignore = "needs MCP backends in the embedded gateway"]
 fn two_mcp_servers_are_seen_as_one() {
+    let _alone = ONE_AT_A_TIME.blocking_lock();
     let home = Home::new();
     let text = "apiVersion: gatewright.dev/v1alpha1\nkind: Profile\nname: t\nbackends:\n\
         - {name: tools, mcp: [{name: one, mock: true}, {name: two, mock: true}]}\n";
@@ -63,6 +67,7 @@ fn two_mcp_servers_are_seen_as_one() {
 
 #[tokio::test]
 async fn each_route_of_the_stage_shows_its_policy() {
+    let _alone = ONE_AT_A_TIME.lock().await;
     let home = Home::new();
     let said = home.gw(&["up", "--profile", "limits"]);
     assert_eq!(said.code, 0, "{said:?}");
