@@ -84,7 +84,10 @@ impl Connection {
         let (plane, port, peer) = (self.plane, self.port, self.peer);
         let service = service_fn(move |request: Request<Incoming>| {
             let plane = plane.clone();
-            async move { Ok::<_, Infallible>(exchange::answer(&plane, port, peer, request).await) }
+            // Boxed: a stream that goes on for long must not keep the room that its beginning took.
+            Box::pin(async move {
+                Ok::<_, Infallible>(exchange::answer(&plane, port, peer, request).await)
+            })
         });
         let stream = TokioIo::new(stream);
         if is_http2 {
