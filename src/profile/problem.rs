@@ -56,7 +56,17 @@ pub fn quote(written: &str) -> String {
 /// All problems in the order of the text, each with the line it is in; `origin` is what a person
 /// calls the text, such as its file name.
 pub fn render(problems: &[Problem], origin: &str, source: &str) -> Vec<String> {
-    let lines = yaml::lines(source);
+    let mut lines = yaml::lines(source);
+    let secret: Vec<usize> = problems
+        .iter()
+        .filter(|p| p.secret)
+        .map(|p| p.line)
+        .collect();
+    for (number, line) in (1..).zip(&mut lines) {
+        if secret.contains(&number) || holds_key(line) {
+            line.clear();
+        }
+    }
     let mut sorted: Vec<&Problem> = problems.iter().collect();
     sorted.sort_by_key(|problem| (problem.line, problem.column));
     sorted
@@ -85,12 +95,44 @@ fn view(problem: &Problem, origin: &str, lines: &[String]) -> Vec<String> {
     };
     let mut out = wrapped(&format!("{place}  {sentence}"), "", "    ");
     let line = lines.get(problem.line.saturating_sub(1));
-    match line.filter(|line| !line.trim().is_empty() && !problem.secret) {
+    match line.filter(|line| !line.trim().is_empty()) {
         Some(line) => out.extend(excerpt(problem, line)),
         None if problem.hint.is_empty() => {}
         None => out.extend(wrapped(&problem.hint, GUTTER, GUTTER)),
     }
     out
+}
+
+/// Whether a key may be written out in a line, under whatever name and in whatever syntax: something
+/// called like a key has a value that does not only say where the key is.
+fn holds_key(line: &str) -> bool {
+    line.match_indices([':', '=']).any(|(at, _)| {
+        let (before, after) = line.split_at(at);
+        let before = before.trim_end_matches([' ', '"', '\'']);
+        let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+        let start = before.trim_end_matches(is_name).len();
+        names_key(&before[start..]) && !says_where(after[1..].trim_start())
+    })
+}
+
+fn names_key(name: &str) -> bool {
+    let name = name.to_lowercase();
+    let parts = ["key", "secret", "password", "authorization"];
+    parts.iter().any(|part| name.contains(part))
+        || name.ends_with("token")
+        || name.ends_with("auth")
+}
+
+/// A value that names a source, as profiles and objects write it, is no key; neither is a masked one.
+fn says_where(value: &str) -> bool {
+    let sources = ["env", "file", "command", "generate", "name"];
+    match value.strip_prefix('{') {
+        Some(inner) => {
+            let inner = inner.trim_start();
+            sources.iter().any(|source| inner.starts_with(source))
+        }
+        None => value.is_empty() || value.starts_with(['*', '[', '#']),
+    }
 }
 
 /// The line, and under it the caret with the hint; the hint goes below where it doesn't fit beside.
@@ -222,6 +264,40 @@ mod tests {
         let seen = render(&[problem(1, 3, 2, "")], "a\u{1b}[2J", "a: \u{1b}[31mx");
         assert!(!seen.join("").contains('\u{1b}'));
         assert_eq!(quote("\u{1b}[2J"), "` [2J`");
+    }
+
+    #[test]
+    fn a_line_that_may_hold_a_key_is_not_shown() {
+        for line in [
+            "- {name: openai, provider: openai, key: sk-LITERAL, modle: x}",
+            "  apiKey: sk-LITERAL",
+            "  token: sk-LITERAL",
+            "  key: {value: sk-LITERAL}",
+            "  key: sk-LITERAL: x",
+            "  \"key\" : \"sk-LITERAL\"",
+            "OPENAI_API_KEY=sk-LITERAL",
+            "openai: {token: sk-LITERAL}",
+            "Authorization: sk-LITERAL",
+            "auth: sk-LITERAL",
+            "keyy: sk-LITERAL",
+        ] {
+            let seen = render(&[problem(1, 1, 1, "hint")], "m", line);
+            assert!(!seen.join("").contains("LITERAL"), "{seen:?}");
+        }
+        for line in ["key: {env: A_NAME}", "maxTokens: many", "key: ****"] {
+            let seen = render(&[problem(1, 1, 1, "")], "m", line);
+            assert!(seen[1].ends_with(line), "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn a_second_problem_does_not_show_the_line_of_a_secret_one() {
+        let secret = Problem {
+            secret: true,
+            ..problem(1, 4, 1, "")
+        };
+        let seen = render(&[secret, problem(1, 1, 1, "")], "m", "a: LITERAL");
+        assert!(!seen.join("").contains("LITERAL"), "{seen:?}");
     }
 
     #[test]

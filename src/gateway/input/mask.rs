@@ -31,14 +31,9 @@ pub(super) fn masked(text: &str) -> String {
     lines.join("\n")
 }
 
-/// Fields below which every value may be a credential, whatever kind of object they stand in.
-const SECRET: [&str; 5] = [
-    "data",
-    "stringData",
-    "users",
-    "key",
-    "last-applied-configuration",
-];
+/// Fields below which every value may be a credential, whatever kind of object they stand in: the ends
+/// of their names in lower case.
+const SECRET: [&str; 4] = ["data", "stringdata", "users", "last-applied-configuration"];
 
 fn walk(node: &Node, hidden: bool, spans: &mut Vec<Span>) {
     match &node.data {
@@ -47,7 +42,9 @@ fn walk(node: &Node, hidden: bool, spans: &mut Vec<Span>) {
         Data::List(items) => items.iter().for_each(|item| walk(item, hidden, spans)),
         Data::Map(entries) => {
             for entry in entries {
-                let secret = SECRET.iter().any(|name| entry.key.ends_with(name));
+                let name = entry.key.to_lowercase();
+                // Whatever is called like a key may be one, misspelt or not.
+                let secret = name.contains("key") || SECRET.iter().any(|end| name.ends_with(end));
                 walk(&entry.value, hidden || secret, spans);
             }
         }
@@ -60,5 +57,18 @@ fn whole(node: &Node) -> Span {
     Span {
         end: if is_cut { usize::MAX } else { node.span.end },
         ..node.span
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_under_a_misspelt_name_is_masked() {
+        for name in ["keyy", "Key", "apiKEY", "inlineKeys"] {
+            let seen = masked(&format!("spec:\n  {name}: sk-INLINE\n  other: plain\n"));
+            assert!(!seen.contains("INLINE") && seen.contains("plain"), "{seen}");
+        }
     }
 }
