@@ -47,6 +47,7 @@ mod plane;
 mod policy;
 pub mod processor;
 mod record;
+mod redact;
 mod redirect;
 mod refusal;
 mod reset;

@@ -15,6 +15,7 @@ use super::log::Log;
 use super::mcp::Note;
 use super::metrics::{Metrics, ModelKey, RequestKey, Way};
 use super::plane::Plane;
+use super::redact;
 
 /// What is known of a request so far. Written when it is dropped, so a request that the client gave up has its line too.
 pub(super) struct Record {
@@ -142,7 +143,7 @@ impl Record {
         line.plain("src.addr", self.peer);
         line.text("http.method", Some(self.method.as_str()));
         line.text("http.host", Some(&self.host));
-        line.text("http.path", Some(&self.path));
+        line.text("http.path", Some(&redact::target(&self.path)));
         line.plain("http.version", format_args!("{:?}", self.version));
         if let Some(status) = self.status {
             line.number("http.status", u64::from(status.as_u16()));

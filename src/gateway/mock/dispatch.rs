@@ -19,10 +19,10 @@ use super::fault::Fault;
 use super::mcp::{self, Call};
 use super::place::{Dialect, Operation, Place};
 use super::refusal::Refusal;
-use super::text::mark;
 use super::{Mock, bedrock, gemini, openai};
 use crate::gateway::clock;
 use crate::gateway::host::{authority, host_only};
+use crate::gateway::redact::mark;
 
 /// Pictures are long.
 const BODY_LIMIT: usize = 32 << 20;

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName};
 use serde_json::{Map, Value, json};
 
 use super::place::Place;
-use super::text::mark;
+use crate::gateway::redact::{hidden, query};
 
 /// How many requests are kept.
 const KEPT: usize = 256;
@@ -51,7 +51,7 @@ impl Seen {
         };
         let mut request = json!({
             "number": 0, "provider": place.dialect.name(), "method": parts.method.as_str(), "path": parts.uri.path(),
-            "query": parts.uri.query().map(redacted_query), "headers": headers(&parts.headers), "body": body, "status": status,
+            "query": parts.uri.query().map(query), "headers": headers(&parts.headers), "body": body, "status": status,
         });
         let mut ring = self.ring();
         ring.count += 1;
@@ -100,23 +100,6 @@ fn redacted(name: &HeaderName, value: &str) -> String {
         }
         _ => hidden(value),
     }
-}
-
-fn hidden(secret: &str) -> String {
-    format!("sha256:{}", mark(secret.trim().as_bytes()))
-}
-
-/// Gemini takes its key in the query too.
-fn redacted_query(query: &str) -> String {
-    let pairs = query.split('&').map(|pair| match pair.split_once('=') {
-        Some((name, key))
-            if name.eq_ignore_ascii_case("key") || name.to_lowercase().contains("token") =>
-        {
-            format!("{name}={}", hidden(key))
-        }
-        _ => pair.to_string(),
-    });
-    pairs.collect::<Vec<_>>().join("&")
 }
 
 #[cfg(test)]

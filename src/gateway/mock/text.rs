@@ -1,7 +1,6 @@
 //! Words, and the texts that JSON holds.
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 /// Counts of a simple, honest kind: one token a word.
 pub(super) fn tokens(text: &str) -> usize {
@@ -43,13 +42,4 @@ pub(super) fn items<'a>(value: &'a Value, name: &str) -> std::slice::Iter<'a, Va
 pub(super) fn count(value: &Value, name: &str) -> Option<usize> {
     let number = value.get(name).and_then(Value::as_u64)?;
     usize::try_from(number).ok()
-}
-
-/// The first 12 characters of a SHA-256: the same for the same bytes, and no way back to them.
-pub(super) fn mark(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest[..6]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
