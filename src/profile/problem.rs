@@ -125,7 +125,7 @@ fn names_key(name: &str) -> bool {
 
 /// A value that names a source, as profiles and objects write it, is no key; neither is a masked one.
 fn says_where(value: &str) -> bool {
-    let sources = ["env", "file", "command", "generate", "name"];
+    let sources = ["env", "file", "command", "generate", "name", "key", "}"];
     match value.strip_prefix('{') {
         Some(inner) => {
             let inner = inner.trim_start();
