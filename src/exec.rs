@@ -77,13 +77,7 @@ impl Run {
             .file_name()
             .unwrap_or_default()
             .to_string_lossy();
-        let quoted = self
-            .args
-            .iter()
-            .map(|arg| match arg.contains(char::is_whitespace) {
-                true => format!("'{arg}'"),
-                false => arg.clone(),
-            });
+        let quoted = self.args.iter().map(|arg| text::shell(arg));
         std::iter::once(program.into_owned())
             .chain(quoted)
             .collect::<Vec<_>>()

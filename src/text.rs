@@ -2,6 +2,15 @@
 
 use std::time::Duration;
 
+/// A word as a shell takes it.
+pub fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./~+:@%=,".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_string(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
 /// `1 route`, `2 routes`.
 pub fn count(number: usize, noun: &str) -> String {
     let plural = match noun.strip_suffix('y') {

@@ -98,6 +98,7 @@ async fn for_callers(policy: &Policy, name: &str, source: &Source) -> Result<Sec
             "no key for {name} of policy {}: {}",
             policy.name, error.what
         ),
+        next: then_up(&error),
         ..error
     })
 }
@@ -236,14 +237,19 @@ fn titled(wanted: &Wanted<'_>, error: &Error) -> Error {
         .llm
         .map_or(wanted.owner.as_str(), |llm| llm.provider.ways().title);
     let error = error.clone();
-    let next = match error.next.strip_prefix("read -rs ") {
-        Some(_) => format!("{} && gw up", error.next),
-        None => error.next.clone(),
-    };
+    let next = then_up(&error);
     Error {
         what: format!("no key for {who}: {}", error.what),
         next,
         ..error
+    }
+}
+
+/// What gives a key, and takes it up.
+fn then_up(error: &Error) -> String {
+    match error.next.starts_with("read -rs ") {
+        true => format!("{} && gw up", error.next),
+        false => error.next.clone(),
     }
 }
 
@@ -327,9 +333,9 @@ fn again(parts: &[Part]) -> String {
             let name = source.place();
             format!("read -rs {name} && export {name} && gw up")
         }
-        Some(Source::File(path)) => format!("ls -l {path}"),
-        Some(Source::Command(words)) => words.join(" "),
-        None => "gw up".to_string(),
+        source => source
+            .and_then(Source::trial)
+            .unwrap_or_else(|| "gw up".to_string()),
     }
 }
 

@@ -5,6 +5,7 @@ use super::shipped::{named, shipped};
 use super::suggest::nearest;
 use super::{Profile, wire};
 use crate::error::{Error, Result};
+use crate::text;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -113,16 +114,11 @@ fn unreadable(source: &str, error: &std::io::Error) -> Error {
     Error::usage(format!("profile {} {what}", quote(source)), next).because(error)
 }
 
-/// A word as a shell takes it.
-fn shell(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./~+:@%".contains(c);
-    let word = match word.starts_with('-') {
-        true => format!("./{word}"),
-        false => word.to_string(),
-    };
-    match word.chars().all(plain) {
-        true => word,
-        false => format!("'{}'", word.replace('\'', "'\\''")),
+/// A file's name as a shell takes it.
+fn shell(name: &str) -> String {
+    match name.starts_with('-') {
+        true => text::shell(&format!("./{name}")),
+        false => text::shell(name),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Where a key comes from.
 
 use super::Secret;
-use crate::error::{Error, Result};
+use crate::error::{Error, Exit, Result};
 use crate::exec::{Run, find};
+use crate::text;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -59,13 +60,32 @@ impl Source {
         }
     }
 
+    /// What tries a source anew without showing the key; nothing for a variable.
+    pub fn trial(&self) -> Option<String> {
+        match self {
+            Source::Env(_) => None,
+            Source::File(path) => Some(format!("ls -l {}", text::shell(path))),
+            Source::Command(words) => {
+                let words: Vec<String> = words.iter().map(|word| text::shell(word)).collect();
+                Some(format!("{} | wc -c", words.join(" ")))
+            }
+        }
+    }
+
     /// Reads the key; an error says what is missing and the one command that gives it, and never
     /// what was read.
     pub async fn read(&self) -> Result<Secret> {
         match self {
             Source::Env(names) => from_env(names),
             Source::File(path) => from_file(path),
-            Source::Command(words) => from_command(words).await,
+            Source::Command(words) => from_command(words).await.map_err(|error| Error {
+                next: match error.next.starts_with("type ") {
+                    true => error.next,
+                    false => self.trial().unwrap_or(error.next),
+                },
+                exit: Exit::Usage,
+                ..error
+            }),
         }
     }
 }
@@ -88,7 +108,7 @@ fn from_file(path: &str) -> Result<Secret> {
         Some(rest) => std::env::home_dir().unwrap_or_default().join(rest),
         None => PathBuf::from(path),
     };
-    let next = format!("ls -l {}", full.display());
+    let next = format!("ls -l {}", text::shell(&full.to_string_lossy()));
     let fault = |e: &std::io::Error| {
         Error::usage(format!("the key's file {path} can't be read"), next.clone()).because(e)
     };
@@ -106,17 +126,15 @@ async fn from_command(words: &[String]) -> Result<Secret> {
     let (program, args) = words
         .split_first()
         .ok_or_else(|| Error::usage("a key's command is empty", "gw profile show default"))?;
-    let install = format!("command -v {program}");
+    let install = format!("type {}", text::shell(program));
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let run = Run::new(find(program, &install)?, &args)
         .deadline(PATIENCE)
         .with_keys();
     // What it wrote may be half a key: only its stderr may be told.
     let output = run.output_unquoted().await?;
-    Secret::new(&output.stdout).ok_or_else(|| {
-        Error::usage(format!("`{}` wrote no key", run.line()), run.line())
-            .exit(crate::error::Exit::Usage)
-    })
+    Secret::new(&output.stdout)
+        .ok_or_else(|| Error::usage(format!("`{}` wrote no key", run.line()), run.line()))
 }
 
 #[cfg(test)]
@@ -156,6 +174,22 @@ mod tests {
     async fn a_command_is_run_without_a_shell() {
         let key = command(&["printf", "%s\n", "$HOME; k"]).read().await;
         assert_eq!(key.ok().unwrap().expose(), "$HOME; k");
+    }
+
+    #[tokio::test]
+    async fn the_next_command_of_a_source_does_not_show_the_key() {
+        let error = refused(command(&["sh", "-c", "echo k; exit 1", "op://a/b?c"])).await;
+        assert_eq!(error.next, "sh -c 'echo k; exit 1' 'op://a/b?c' | wc -c");
+        let error = refused(command(&["printf", ""])).await;
+        assert_eq!(
+            (error.next.as_str(), error.exit),
+            ("printf '' | wc -c", Exit::Usage)
+        );
+        let error = refused(command(&["gw-test-no-program"])).await;
+        assert_eq!(
+            (error.next.as_str(), error.exit),
+            ("type gw-test-no-program", Exit::Usage)
+        );
     }
 
     #[tokio::test]
