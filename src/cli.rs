@@ -320,7 +320,7 @@ pub enum ProfileVerb {
 }
 
 impl Wish {
-    /// The flags as they would be typed again, but for the port: a suggested command brings its own.
+    /// The flags as they would be typed again; a suggested command's own go before.
     pub fn flags(&self) -> Vec<(&'static str, String)> {
         let target = self.target.and_then(|target| target.to_possible_value());
         let flags = [
@@ -328,6 +328,7 @@ impl Wish {
             ("--target", target.map(|value| value.get_name().to_string())),
             ("--cluster", self.cluster.clone()),
             ("--node-image", self.node_image.clone()),
+            ("--port", self.port.map(|port| port.to_string())),
         ];
         flags
             .into_iter()

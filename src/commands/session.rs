@@ -12,6 +12,7 @@ use crate::report::style::{Look, Surroundings};
 use crate::target::Target;
 use crate::target::embedded::Embedded;
 use crate::target::kind::Kind;
+use crate::text;
 use std::io::{IsTerminal, Write};
 
 pub struct Session {
@@ -48,29 +49,16 @@ impl Session {
     /// A suggested `gw` command with the environment and the flags that were typed: as it stands, it
     /// can be typed.
     pub fn complete(&self, next: &str) -> String {
-        let mut words = vec![next.to_string()];
-        let mut add = |flag: &str, value: &str| {
-            if !next.contains(flag) {
-                let quote = if value.contains(char::is_whitespace) {
-                    "'"
-                } else {
-                    ""
-                };
-                words.push(format!("{flag} {quote}{value}{quote}"));
-            }
-        };
-        if next == "gw up" || next.starts_with("gw up ") {
-            for (flag, value) in &self.flags {
-                add(flag, value);
-            }
+        completed(next, &self.flags, &self.global.env)
+    }
+
+    /// A note of a plan, with the command in it completed.
+    pub fn told(&self, note: &str) -> String {
+        const BEFORE: &str = "; take it in: ";
+        match note.split_once(BEFORE) {
+            Some((why, next)) => format!("{why}{BEFORE}{}", self.complete(next)),
+            None => note.to_string(),
         }
-        if next.starts_with("gw ")
-            && !next.starts_with("gw profile")
-            && self.global.env != "default"
-        {
-            add("--env", &self.global.env);
-        }
-        words.join(" ")
     }
 
     /// Another environment of this machine that is in a cluster.
@@ -127,5 +115,47 @@ impl Session {
                 Box::new(Embedded::new(&self.paths, &record.environment, record.port))
             }
         }
+    }
+}
+
+fn completed(next: &str, flags: &[(&'static str, String)], env: &str) -> String {
+    // What comes before, such as setting a variable, takes none of our flags.
+    let command = next.rsplit("&& ").next().unwrap_or(next);
+    let mut words = vec![next.to_string()];
+    let mut add = |flag: &str, value: &str| {
+        if !command.contains(flag) {
+            words.push(format!("{flag} {}", text::shell(value)));
+        }
+    };
+    if command == "gw up" || command.starts_with("gw up ") {
+        for (flag, value) in flags {
+            add(flag, value);
+        }
+    }
+    if command.starts_with("gw ") && !command.starts_with("gw profile") && env != "default" {
+        add("--env", env);
+    }
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_suggested_up_builds_what_was_asked_for() {
+        let flags = [
+            ("--profile", "my file".to_string()),
+            ("--port", "18084".to_string()),
+        ];
+        let given = |next| completed(next, &flags, "demo");
+        assert_eq!(
+            given("read -rs KEY && export KEY && gw up"),
+            "read -rs KEY && export KEY && gw up --profile 'my file' --port 18084 --env demo"
+        );
+        let own = "gw up --port 9 --profile 'my file' --env demo";
+        assert_eq!(given("gw up --port 9"), own);
+        assert_eq!(given("gw logs"), "gw logs --env demo");
+        assert_eq!(given("ls -l x"), "ls -l x");
     }
 }

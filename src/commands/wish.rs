@@ -85,7 +85,10 @@ impl Session {
             settings,
             keys: keys.states,
         };
-        let plan = build(&profile, target, &self.global.env, &services)?;
+        let mut plan = build(&profile, target, &self.global.env, &services)?;
+        for note in &mut plan.notes {
+            *note = self.told(note);
+        }
         Ok(Wanted {
             plan,
             reason,
