@@ -197,11 +197,13 @@ fn a_dry_run_shows_every_status_and_strict_refuses_what_is_left_aside() {
         warned["what"],
         "Deployment of apps/v1 means nothing without a cluster"
     );
-    assert_eq!(
-        home.gw(&["serve", "-f", &file, "--dry-run", "--strict"])
-            .code,
-        2
-    );
+    let refused = home.gw(&["serve", "-f", &file, "--dry-run", "--strict"]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    let next = format!("${{EDITOR:-vi}} {file}");
+    assert!(refused.stderr.contains(&next), "{refused:?}");
+    let refused = home.gw(&["serve", "-f", &file, "--strict"]);
+    let next = format!("gw serve -f {file} --strict --dry-run");
+    assert!(refused.stderr.contains(&next), "{refused:?}");
 }
 
 #[test]

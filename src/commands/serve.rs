@@ -12,6 +12,7 @@ use crate::gateway::{
 use crate::host::port;
 use crate::report::document::Document;
 use crate::report::serve;
+use crate::text;
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -40,8 +41,9 @@ pub async fn run(session: &Session, options: &Serve) -> Outcome {
     let doors = Doors::open(&gateway, ports(&options.doors)).await;
     let doors = doors.map_err(|e| work.broken(&e))?;
     let (objects, listeners) = (gateway.objects().await, gateway.listeners().await);
-    work.answer(&input, &objects, &listeners, Some(&doors.urls()));
+    // Whoever has seen the answer may ask for the end.
     let mut ends = Ends::new()?;
+    work.answer(&input, &objects, &listeners, Some(&doors.urls()));
     tokio::select! {
         () = ends.next() => {}
         () = work.watch(&gateway, stamp) => {}
@@ -87,17 +89,29 @@ impl Work<'_> {
     }
 
     fn wrong(&self, what: impl Into<String>) -> Error {
-        Error::usage(what, self.again("--dry-run"))
+        // A check that failed would only fail again.
+        let file = self.options.files.iter().find(|file| *file != "-");
+        let next = match file.filter(|_| self.options.dry_run) {
+            Some(file) => format!("${{EDITOR:-vi}} {}", text::shell(file)),
+            None => self.again("--dry-run"),
+        };
+        Error::usage(what, next)
     }
 
     /// The command as it was typed, with one flag more.
     fn again(&self, flag: &str) -> String {
         let mut words = vec!["gw serve".to_string()];
         for file in &self.options.files {
-            words.push(format!("-f {file}"));
+            words.push(format!("-f {}", text::shell(file)));
         }
         if self.options.namespace != "default" {
             words.push(format!("-n {}", self.options.namespace));
+        }
+        if self.options.strict {
+            words.push("--strict".to_string());
+        }
+        if self.options.no_watch {
+            words.push("--no-watch".to_string());
         }
         words.push(flag.to_string());
         words.join(" ")
