@@ -125,12 +125,21 @@ impl Route {
         let Credential::Lacking(why) = &self.credential else {
             return None;
         };
-        let summary = format!("401 as it should be; not asked further: {why}");
-        let finding = Finding {
-            summary,
-            ..Finding::new(&claim, Verdict::Pass)
-        };
+        let finding = self.unasked(&claim, why);
         Some((self.with_route(finding, status, &Value::Null), false))
+    }
+
+    /// Where nobody but an issuer gives what callers show, the refusal is all that can be proved; a key
+    /// that `up` had and that is gone keeps its owner out.
+    fn unasked(&self, claim: &Claim, why: &str) -> Finding {
+        let auth = self.route.auth.as_ref();
+        match auth.is_some_and(|auth| auth.from.is_some()) {
+            true => Finding::fail(claim, format!("401, and {why}"), "gw up"),
+            false => Finding {
+                summary: format!("401, as set: {why}"),
+                ..Finding::new(claim, Verdict::Pass)
+            },
+        }
     }
 
     fn judge(&self, claim: &Claim, answer: &Answer) -> (Finding, bool) {
@@ -153,7 +162,7 @@ impl Route {
         if answer.status == 429 && answer.body == "rate limit exceeded" {
             // The limit does what it is for; whether there is more behind it is for another minute.
             let finding = Finding {
-                summary: "the route's limit is used up: not asked further".to_string(),
+                summary: "limited, as set: not asked further".to_string(),
                 ..Finding::new(claim, Verdict::Pass)
             };
             return (self.with_route(finding, 429, &Value::Null), false);
@@ -259,6 +268,8 @@ impl Check for Route {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::{RouteAuth, Scheme};
+    use crate::profile::rule::KeyFrom;
     use serde_json::json;
 
     fn route() -> PlannedRoute {
@@ -272,6 +283,31 @@ mod tests {
             },
             patience: Duration::from_secs(1),
             auth: None,
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_gone_fails_the_proof_and_a_token_of_an_issuer_does_not() {
+        for (from, verdict) in [
+            (Some(KeyFrom::Generated), Verdict::Fail),
+            (None, Verdict::Pass),
+        ] {
+            let auth = RouteAuth {
+                policy: "p".into(),
+                name: "alice".into(),
+                scheme: Scheme::Bearer,
+                from,
+            };
+            let check = Route {
+                base: String::new(),
+                route: PlannedRoute {
+                    auth: Some(auth),
+                    ..route()
+                },
+                settle: Duration::ZERO,
+                credential: Credential::Lacking("why".into()),
+            };
+            assert_eq!(check.unasked(&check.claim(), "why").verdict, verdict);
         }
     }
 
