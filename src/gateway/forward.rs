@@ -2,7 +2,7 @@
 
 use std::time::{Instant, SystemTime};
 
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Request, StatusCode};
@@ -59,10 +59,10 @@ impl Exchange<'_> {
     }
 
     /// Passes the request to an upstream without reading it.
-    pub async fn relay(self, origin: &Origin, auth: Option<&Auth>) -> Result<Reply, Refusal> {
+    pub async fn relay(mut self, origin: &Origin, auth: Option<&Auth>) -> Result<Reply, Refusal> {
         self.record.endpoint = Some(origin.endpoint.clone());
         let path = with_query(&self.path, self.parts.uri.query());
-        let mut head = self.head(origin, auth, &path)?;
+        let mut head = self.take_head(origin, auth, &path)?;
         if let Some(upgrade) = &self.upgrade {
             upgrade.write(&mut head.headers);
         }
@@ -78,18 +78,45 @@ impl Exchange<'_> {
 
     /// The head of the upstream call: the client's, for another host and perhaps another key.
     pub fn head(&self, origin: &Origin, auth: Option<&Auth>, path: &str) -> Result<Parts, Refusal> {
+        let headers = self.parts.headers.clone();
+        self.headed(headers, self.host(origin), auth, path)
+    }
+
+    /// As `head`, for the last call of an exchange: the client's headers go along instead of a copy.
+    pub fn take_head(
+        &mut self,
+        origin: &Origin,
+        auth: Option<&Auth>,
+        path: &str,
+    ) -> Result<Parts, Refusal> {
+        let host = self.host(origin);
+        let headers = std::mem::take(&mut self.parts.headers);
+        self.headed(headers, host, auth, path)
+    }
+
+    /// The client's own Host goes on to an upstream that is an address (facts 16.1).
+    fn host(&self, origin: &Origin) -> Option<HeaderValue> {
+        let host = self.hostname.as_ref().or(origin.host.as_ref());
+        let asked = || HeaderValue::from_str(host::authority(&self.parts)).ok();
+        host.cloned().or_else(asked)
+    }
+
+    fn headed(
+        &self,
+        headers: HeaderMap,
+        host: Option<HeaderValue>,
+        auth: Option<&Auth>,
+        path: &str,
+    ) -> Result<Parts, Refusal> {
         let path: PathAndQuery = path.parse().map_err(Refusal::invalid)?;
         let request = Request::builder()
             .method(self.parts.method.clone())
             .uri(path);
         let (mut head, ()) = request.body(()).map_err(Refusal::invalid)?.into_parts();
-        head.headers = self.parts.headers.clone();
+        head.headers = headers;
         remove_hop_by_hop(&mut head.headers);
         head.headers.remove(header::EXPECT);
-        // The client's own Host goes on to an upstream that is an address (facts 16.1).
-        let host = self.hostname.clone().or_else(|| origin.host.clone());
-        let asked = || HeaderValue::from_str(host::authority(&self.parts)).ok();
-        if let Some(host) = host.or_else(asked) {
+        if let Some(host) = host {
             head.headers.insert(header::HOST, host);
         }
         match auth {

@@ -19,8 +19,9 @@ impl HeaderChange {
         let pairs = |field: &str| {
             let pairs = list(spec, &[field]).iter().map(|pair| {
                 let value = text(pair, &["value"]);
+                // The value itself stays out of the message: it may be a key, and ends up in a status.
                 let value = HeaderValue::from_str(value)
-                    .map_err(|_| format!("invalid header value {value:?}"))?;
+                    .map_err(|_| format!("invalid value of header {:?}", text(pair, &["name"])))?;
                 Ok((header(text(pair, &["name"]))?, value))
             });
             pairs.collect::<Result<Vec<_>, String>>()

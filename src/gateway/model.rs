@@ -93,8 +93,11 @@ impl Call<'_> {
     /// Passthrough: only the key is the provider's.
     async fn pass(mut self) -> Result<Reply, Refusal> {
         let origin = &self.provider.origin;
-        let path = with_query(&self.exchange.path, self.exchange.parts.uri.query());
-        let mut head = self.exchange.head(origin, self.auth, &path)?;
+        let path = match &self.provider.path {
+            Some(own) => own.clone(),
+            None => with_query(&self.exchange.path, self.exchange.parts.uri.query()),
+        };
+        let mut head = self.exchange.take_head(origin, self.auth, &path)?;
         self.provider.kind.present_key(&mut head.headers);
         let body = match self.auth.is_some_and(Auth::is_made_for_each_request) {
             false => std::mem::replace(&mut self.exchange.body, AnyBody::whole(Bytes::new())),
@@ -143,7 +146,7 @@ impl Call<'_> {
         }
         let name = self.provider.kind.name();
         let Some(dialect) = self.provider.kind.dialect(self.kind, &model) else {
-            let what = self.kind.name();
+            let what = self.kind.format();
             return Err(Refusal::processing(format_args!(
                 "unsupported conversion to {what} from provider {name}"
             )));
@@ -175,7 +178,9 @@ impl Call<'_> {
     /// Shows the prompt to the policy's guards.
     async fn guard(&mut self, prompt: &mut Prompt) -> Result<(), Refusal> {
         let guards = &self.provider.policy.guards;
-        if !guards.watch(Side::Request) {
+        // Counting asks no model anything.
+        let counts = self.kind == RouteType::AnthropicTokenCount;
+        if counts || !guards.watch(Side::Request) {
             return Ok(());
         }
         let (headers, transport) = (
@@ -208,20 +213,20 @@ impl Call<'_> {
         fits.then_some(()).ok_or_else(Refusal::guard_failed)
     }
 
-    /// The token limit that the answer is taken from. Embeddings cost it nothing (facts 9.7).
+    /// The token limit that the answer is taken from. Embeddings need some to be left, and cost it
+    /// nothing (facts 9.7).
     fn tokens(&self) -> Result<Option<Arc<Bucket>>, Refusal> {
-        let counts = self.kind != RouteType::Embeddings;
-        let tokens = self.exchange.tokens.clone().filter(|_| counts);
-        if let Some(tokens) = &tokens {
+        if let Some(tokens) = &self.exchange.tokens {
             tokens.check(Instant::now())?;
         }
-        Ok(tokens)
+        let counts = self.kind != RouteType::Embeddings;
+        Ok(self.exchange.tokens.clone().filter(|_| counts))
     }
 
     async fn send(&mut self, ready: Ready) -> Result<Response<Incoming>, Refusal> {
         let origin = &self.provider.origin;
         let path = self.path(&ready.model, ready.prompt.is_stream());
-        let mut head = self.exchange.head(origin, self.auth, &path)?;
+        let mut head = self.exchange.take_head(origin, self.auth, &path)?;
         let context = Context {
             guardrail: self.provider.kind.guardrail(),
             headers: &head.headers,
@@ -249,16 +254,16 @@ impl Call<'_> {
         made.map_err(|cause| Refusal::backend_auth(&cause))
     }
 
-    /// The provider's own path, unless its host or its path is the person's (facts 9.3, 9.4).
+    /// The provider's own path, unless its host or its path is the person's (facts 9.3, 9.4). A path of
+    /// the person's is the whole of it: the client's query does not come along.
     fn path(&self, model: &str, is_stream: bool) -> String {
         let provider = self.provider;
+        if let Some(own) = &provider.path {
+            return own.clone();
+        }
         let query = self.exchange.parts.uri.query();
-        let own = provider.own_host || provider.path.is_some();
-        match provider
-            .kind
-            .path(self.kind, model, is_stream)
-            .filter(|_| !own)
-        {
+        let usual = provider.kind.path(self.kind, model, is_stream);
+        match usual.filter(|_| !provider.own_host) {
             None => with_query(&self.exchange.path, query),
             Some(path) => with_query(&path, query.filter(|_| provider.kind.keeps_query())),
         }

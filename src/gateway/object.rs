@@ -234,10 +234,13 @@ pub(super) fn redacted(object: &Value) -> Value {
         if let Some(data) = copy.get_mut("data").and_then(Value::as_object_mut) {
             data.values_mut().for_each(|value| *value = json!(HIDDEN));
         }
-        // kubectl keeps a copy of the whole object there.
         if let Some(annotations) = copy.pointer_mut("/metadata/annotations") {
             *annotations = json!({});
         }
+    }
+    // kubectl keeps a copy of the whole object there, as one text.
+    if let Some(Value::Object(annotations)) = copy.pointer_mut("/metadata/annotations") {
+        annotations.shift_remove("kubectl.kubernetes.io/last-applied-configuration");
     }
     hide_credentials(&mut copy);
     copy

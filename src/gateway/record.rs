@@ -109,7 +109,7 @@ impl Record {
         let both = usage.input.zip(usage.output);
         tell(
             "totalTokens",
-            both.map(|(input, output)| Value::from(input + output)),
+            both.map(|(input, output)| Value::from(input.saturating_add(output))),
         );
         Some(known)
     }

@@ -32,6 +32,8 @@ use super::tls::Tls;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const IDLE_CONNECTIONS: usize = 128;
+/// HTTP/2 clients that are kept, one for each address.
+const MULTIPLEXED: usize = 256;
 
 type PlainClient = Client<HttpConnector<Resolver>, AnyBody>;
 type SecureClient = Client<HttpsConnector<HttpConnector<Resolver>>, AnyBody>;
@@ -73,15 +75,15 @@ impl Transport {
         let Some(dial) = pick(&origin.dial) else {
             return Err(Refusal::no_healthy_backends());
         };
-        let host = request.headers().get(HOST);
-        let named = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
         // In HTTP/2 the authority is what HTTP/1 says in Host.
+        let host = request.headers().get(HOST).filter(|_| origin.http2);
+        let named = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
         let authority = match named {
-            Some(named) if origin.http2 => {
+            Some(named) => {
                 request.headers_mut().remove(HOST);
                 named
             }
-            _ => dial.clone(),
+            None => dial.clone(),
         };
         let scheme = match origin.tls {
             Some(_) => Scheme::HTTPS,
@@ -152,7 +154,12 @@ impl Transport {
         let names = Arc::new(FixedServerNameResolver::new(name));
         let connector = HttpsConnector::new(http, config, false, names);
         let client = pool().http2_only(true).build(connector);
-        Ok(lock().entry(key).or_insert(client).clone())
+        let mut clients = lock();
+        // Where hosts are named by clients there may be any number of them.
+        if clients.len() >= MULTIPLEXED {
+            clients.clear();
+        }
+        Ok(clients.entry(key).or_insert(client).clone())
     }
 
     async fn config(&self, tls: &Tls, protocol: &[u8]) -> Result<rustls::ClientConfig, Refusal> {

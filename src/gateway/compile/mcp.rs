@@ -28,11 +28,17 @@ fn own_rules(policies: &Value) -> Result<Option<Authorization>, String> {
     }
 }
 
-/// The rules of a backend: its own, else those of the policies that target it.
+/// The rules of a backend: its own and those of the policies that target it. Unlike other policies,
+/// rules of several levels add up: a narrower level can't take back what a wider one denies.
 fn rules(world: &World, object: &Value) -> Result<Option<Authorization>, String> {
-    match own_rules(dig(object, &["spec", "policies"]))? {
-        Some(own) => Ok(Some(own)),
-        None => attached(world, object, ""),
+    let own = own_rules(dig(object, &["spec", "policies"]))?;
+    Ok(both(own, attached(world, object, "")?.as_ref()))
+}
+
+fn both(one: Option<Authorization>, other: Option<&Authorization>) -> Option<Authorization> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.and(other)),
+        (one, other) => one.or_else(|| other.cloned()),
     }
 }
 
@@ -132,10 +138,11 @@ fn fixed_target(
     }
     let upstream = own.or(shared.upstream);
     let name = text(target, &["name"]);
-    let rules = match own_rules(policies)? {
-        Some(own) => Some(own),
-        None => attached(world, object, name)?.or_else(|| shared.rules.clone()),
-    };
+    let own = both(
+        own_rules(policies)?,
+        attached(world, object, name)?.as_ref(),
+    );
+    let rules = both(own, shared.rules.as_ref());
     let (host, number) = (text(spec, &["host"]), port(spec, &["port"]));
     Ok(Target {
         name: name.into(),
@@ -193,14 +200,16 @@ fn selected(
                 tls: upstream.tls.clone(),
                 ..upstream.speak(service(world, candidate, number)?)
             };
+            let target = format!("{}-{suffix}", name(candidate));
+            let rules = both(attached(world, object, &target)?, shared.rules.as_ref());
             targets.push(Target {
-                name: Arc::from(format!("{}-{suffix}", name(candidate))),
+                name: target.into(),
                 origin,
                 path: absolute(text_or(path, &[PATH], protocol.default_path())),
                 protocol,
                 auth: upstream.auth.clone(),
                 timeout: upstream.timeout(),
-                rules: shared.rules.clone().map(Arc::new),
+                rules: rules.map(Arc::new),
             });
         }
     }

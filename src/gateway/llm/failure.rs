@@ -35,8 +35,9 @@ pub fn openai(message: &str) -> serde_json::Result<Bytes> {
 /// Whether a provider's error is not in the client's form.
 pub fn is_foreign(kind: RouteType, dialect: Dialect) -> bool {
     match dialect {
-        Dialect::Openai => false,
-        Dialect::Anthropic | Dialect::Vertex => kind == RouteType::Completions,
+        // Claude's errors on Vertex go by as they are: facts 9.6 name Anthropic alone.
+        Dialect::Openai | Dialect::Vertex => false,
+        Dialect::Anthropic => kind == RouteType::Completions,
         Dialect::Converse => true,
     }
 }

@@ -38,6 +38,14 @@ impl RouteType {
         }
     }
 
+    /// The name in `unsupported conversion to ...`: that of the body's form (facts 9.2).
+    pub fn format(self) -> &'static str {
+        match self {
+            RouteType::AnthropicTokenCount => "CountTokens",
+            other => other.name(),
+        }
+    }
+
     fn named(name: &str) -> Option<RouteType> {
         RouteType::ALL.into_iter().find(|kind| kind.name() == name)
     }

@@ -12,8 +12,8 @@ use crate::gateway::exchange::Exchange;
 use crate::gateway::host;
 use crate::gateway::policy::{Authorization, Caller};
 
-/// What one request may see. Rules of a backend count before those of policies on the way to it
-/// (facts 7.1); without any, everything is there.
+/// What one request may see: rules of the backend and of policies on the way to it add up; without
+/// any, everything is there.
 #[derive(Clone)]
 pub(super) struct Access(Arc<Asked>);
 
@@ -52,8 +52,10 @@ impl Access {
         let asked = &self.0;
         let own = asked.servers.position(target);
         let own = own.and_then(|at| asked.servers.targets[at].rules.as_ref());
-        let Some(rules) = own.or(asked.rules.as_ref()) else {
-            return true;
+        let rules = match (own, asked.rules.as_ref()) {
+            (None, None) => return true,
+            (Some(one), None) | (None, Some(one)) => one.clone(),
+            (Some(own), Some(wider)) => Arc::new(Authorization::clone(own).and(wider)),
         };
         let what = json!({kind: {"name": name, "target": target}});
         let facts = Facts {

@@ -4,7 +4,7 @@ use http::Method;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
-    ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderName, HeaderValue, ORIGIN,
+    HeaderMap, HeaderName, HeaderValue, ORIGIN,
 };
 use serde_json::Value;
 
@@ -67,7 +67,8 @@ impl Cors {
             set.extend_from_slice(more);
             set
         };
-        match *method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
+        // The real proxy does not ask what the browser wants to know.
+        match *method == Method::OPTIONS {
             true => Err(Refusal::preflight(with(&self.preflight))),
             false => Ok(HeaderChange {
                 set: with(&self.actual),
@@ -154,14 +155,14 @@ mod tests {
             ),
             (&full, Method::POST, evil, false, &[], false),
             (&full, Method::POST, "", false, &[], false),
-            // An OPTIONS that asks for nothing is no preflight.
+            // An OPTIONS that asks for nothing is a preflight too.
             (
                 &any,
                 Method::OPTIONS,
                 evil,
                 false,
-                &["allow-origin: https://evil.example"],
-                false,
+                &["allow-origin: https://evil.example", "max-age: 5"],
+                true,
             ),
             (
                 &any,

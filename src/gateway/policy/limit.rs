@@ -100,7 +100,7 @@ impl Bucket {
     pub fn charge(&self, amount: u64) {
         let amount = i64::try_from(amount).unwrap_or(i64::MAX);
         let mut level = self.lock();
-        level.left = level.left.saturating_sub(amount);
+        level.left = level.left.saturating_sub(amount).max(0);
     }
 
     fn positive(&self, level: &Level, now: Instant) -> Result<(), Refusal> {

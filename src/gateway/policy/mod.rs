@@ -115,5 +115,7 @@ fn both(
 fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (given, credentials) = value.split_once(' ')?;
-    given.eq_ignore_ascii_case(scheme).then_some(credentials)
+    given
+        .eq_ignore_ascii_case(scheme)
+        .then(|| credentials.trim_start_matches(' '))
 }

@@ -41,7 +41,7 @@ pub struct Message {
     pub rest: Map<String, Value>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Content {
     Text(String),
@@ -103,9 +103,9 @@ impl Completions {
         }
     }
 
-    /// A stream is made to end with its usage (facts 9.6).
+    /// A stream is made to end with its usage (facts 9.6), unless the client has said what it wants.
     pub fn ask_for_usage(&mut self) {
-        if self.stream == Some(true) {
+        if self.stream == Some(true) && self.stream_options.is_none() {
             self.stream_options.get_or_insert_default().include_usage = true;
         }
     }

@@ -2,6 +2,7 @@
 //! proxy's order and everything else kept as it came (recordings: the upstream's body).
 
 pub mod completions;
+mod content;
 pub mod embeddings;
 pub mod messages;
 pub mod responses;

@@ -28,10 +28,11 @@ pub fn path(kind: RouteType) -> Option<&'static str> {
 /// Moves a bearer key to where Anthropic looks for it. A client's own `x-api-key` stays as it is (facts 5).
 pub fn present_key(headers: &mut HeaderMap) {
     let given = headers.get(header::AUTHORIZATION);
-    let Some(key) = given.and_then(|value| value.as_bytes().strip_prefix(b"Bearer ")) else {
+    let given = given.and_then(|value| value.to_str().ok()?.split_once(' '));
+    let Some((_, key)) = given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer")) else {
         return;
     };
-    let Ok(mut key) = HeaderValue::from_bytes(key) else {
+    let Ok(mut key) = HeaderValue::from_str(key.trim_start()) else {
         return;
     };
     key.set_sensitive(true);
