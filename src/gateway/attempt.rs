@@ -1,6 +1,7 @@
 //! The tries at a backend: one, or as many as a retry policy allows.
 
 use http::header::{HeaderName, HeaderValue};
+use std::pin::pin;
 
 use super::body::AnyBody;
 use super::config::{Destination, Rule, WeightedBackend};
@@ -80,11 +81,13 @@ impl Exchange<'_> {
         match &backend.destination {
             Destination::Unknown => Err(Refusal::service_not_found()),
             Destination::Service(origin) => {
-                within(limit, Refusal::upstream_timeout, self.relay(origin, None)).await
+                let call = pin!(self.relay(origin, None));
+                within(limit, Refusal::upstream_timeout, call).await
             }
             Destination::Backend(backend) => {
                 let limit = limit.or(backend.request_timeout);
-                within(limit, Refusal::upstream_timeout, self.forward(backend)).await
+                let call = pin!(self.forward(backend));
+                within(limit, Refusal::upstream_timeout, call).await
             }
         }
     }

@@ -65,7 +65,7 @@ impl Connection {
         };
         if let Some(Ok(stream)) = self.begin(acceptor.accept(stream)).await {
             let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            self.requests(stream, is_http2).await;
+            Box::pin(self.requests(stream, is_http2)).await;
         }
     }
 

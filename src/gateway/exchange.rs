@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -124,11 +125,12 @@ pub(super) async fn answer(
     finish(plane, result, &changes, &after, record)
 }
 
-/// Runs something with a time limit, if there is one.
+/// Runs something with a time limit, if there is one. It stays where it is pinned: held here, each
+/// request would carry it twice.
 pub(super) async fn within<T>(
     limit: Option<Duration>,
     refusal: fn() -> Refusal,
-    work: impl Future<Output = Result<T, Refusal>>,
+    work: Pin<&mut impl Future<Output = Result<T, Refusal>>>,
 ) -> Result<T, Refusal> {
     match limit {
         None => work.await,
@@ -175,7 +177,7 @@ impl Exchange<'_> {
         let candidate = self.choose_rule(listener, &host)?;
         let rule = &candidate.rule;
         let limit = rule.request_timeout.or(rule.traffic.timeout);
-        let run = self.run(candidate, &authority, port, changes, talk);
+        let run = pin!(self.run(candidate, &authority, port, changes, talk));
         within(limit, Refusal::request_timeout, run).await
     }
 

@@ -1,5 +1,6 @@
 //! The last step of an exchange: the call to the upstream.
 
+use std::pin::pin;
 use std::time::{Instant, SystemTime};
 
 use http::header::{self, HeaderMap, HeaderValue};
@@ -41,7 +42,7 @@ impl Exchange<'_> {
         let turn = pool.pick(started);
         let turn = turn.ok_or_else(Refusal::no_healthy_backends)?;
         let member = &group.members[turn.group][turn.member];
-        let call = model::call(self, &member.provider);
+        let call = pin!(model::call(self, &member.provider));
         let result = within(member.timeout, Refusal::upstream_timeout, call).await;
         let status = result
             .as_ref()
