@@ -3,9 +3,12 @@
 use std::io::Write;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 /// Lines that may wait for the writer; more are dropped rather than waited for.
 const WAITING: usize = 4096;
+/// How long a line waits for others to be written with.
+const MOMENT: Duration = Duration::from_millis(4);
 
 /// Cheap to clone.
 #[derive(Clone)]
@@ -35,18 +38,23 @@ impl Log {
     }
 }
 
+/// Lines are written in batches: one write for all that a moment brings, and no waking for each.
 fn write_all(lines: &Receiver<Option<String>>, mut writer: Box<dyn Write + Send>) {
+    let mut batch = String::new();
     while let Ok(Some(line)) = lines.recv() {
-        // A log that can't be written must not stop traffic; there is nobody to tell.
-        let _ = writer.write_all(line.as_bytes());
+        batch.push_str(&line);
+        thread::sleep(MOMENT);
         let mut ended = false;
         for line in lines.try_iter().take(WAITING) {
             match line {
-                Some(line) => drop(writer.write_all(line.as_bytes())),
+                Some(line) => batch.push_str(&line),
                 None => ended = true,
             }
         }
+        // A log that can't be written must not stop traffic; there is nobody to tell.
+        let _ = writer.write_all(batch.as_bytes());
         let _ = writer.flush();
+        batch.clear();
         if ended {
             return;
         }

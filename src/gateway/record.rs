@@ -13,7 +13,7 @@ use super::config::Logging;
 use super::llm::{RouteType, Usage};
 use super::log::Log;
 use super::mcp::Note;
-use super::metrics::{Metrics, ModelKey, RequestKey, Way};
+use super::metrics::{Call, Metrics, ModelKey, RequestKey, Way};
 use super::plane::Plane;
 use super::redact;
 
@@ -176,7 +176,8 @@ impl Record {
         }
     }
 
-    fn count(&self) {
+    /// The last that is done: what is known of the model's call moves into the counts.
+    fn count(&mut self) {
         let took = self.start.elapsed();
         let way = Way {
             port: self.port,
@@ -184,17 +185,17 @@ impl Record {
             listener: self.listener.clone(),
             route: self.route.clone(),
         };
-        if let Some(call) = &self.model {
-            let key = ModelKey {
+        let model = self.model.take().map(|call| Call {
+            key: ModelKey {
                 way: way.clone(),
                 operation: call.kind.operation(),
                 provider: call.provider,
-                asked: call.model.clone(),
-                answered: call.usage.model.clone(),
-            };
-            self.metrics
-                .model(key, took, call.usage.input, call.usage.output);
-        }
+                asked: call.model,
+                answered: call.usage.model,
+            },
+            input: call.usage.input,
+            output: call.usage.output,
+        });
         let key = RequestKey {
             way,
             backend: self.endpoint.clone(),
@@ -203,7 +204,7 @@ impl Record {
             status: self.status.map_or(0, |status| status.as_u16()),
             reason: self.failure.as_ref().map_or("", |(reason, _)| reason),
         };
-        self.metrics.request(key, took);
+        self.metrics.request(key, model, took);
     }
 }
 
@@ -229,12 +230,15 @@ impl Drop for Record {
                 "the client closed the connection before an answer".to_string(),
             );
         }
-        self.count();
         if !self.logging.is_silent {
             self.log.line(self.line());
         }
+        self.count();
     }
 }
+
+/// Room for a usual line.
+const LINE: usize = 512;
 
 /// A line in one of the real proxy's two formats.
 struct Line {
@@ -244,9 +248,14 @@ struct Line {
 
 impl Line {
     fn new(is_json: bool, time: String) -> Line {
-        let text = match is_json {
-            true => format!(r#"{{"level":"info","time":"{time}","scope":"request""#),
-            false => format!("{time}\tinfo\trequest"),
+        let mut text = String::with_capacity(LINE);
+        // Writing to a String can't fail.
+        let _ = match is_json {
+            true => write!(
+                text,
+                r#"{{"level":"info","time":"{time}","scope":"request""#
+            ),
+            false => write!(text, "{time}\tinfo\trequest"),
         };
         Line { text, is_json }
     }

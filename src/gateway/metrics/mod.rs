@@ -63,6 +63,13 @@ pub(super) struct Metrics {
     open: AtomicU64,
 }
 
+/// A call to a model, and the tokens that it took.
+pub(super) struct Call {
+    pub key: ModelKey,
+    pub input: Option<u64>,
+    pub output: Option<u64>,
+}
+
 /// A connection that is counted as open until this is dropped.
 pub(super) struct OpenConnection<'a>(&'a AtomicU64);
 
@@ -99,21 +106,21 @@ impl Metrics {
         OpenConnection(&self.open)
     }
 
-    pub fn request(&self, key: RequestKey, took: Duration) {
+    /// Counts a request, and the call to a model that it came to, if it did.
+    pub fn request(&self, key: RequestKey, call: Option<Call>, took: Duration) {
         let mut series = self.series();
         let Series {
-            requests, dropped, ..
+            requests,
+            models,
+            dropped,
+            ..
         } = &mut *series;
         if let Some(times) = slot(requests, key, dropped, || Histogram::new(REQUEST_SECONDS)) {
             times.add(took.as_secs_f64());
         }
-    }
-
-    pub fn model(&self, key: ModelKey, took: Duration, input: Option<u64>, output: Option<u64>) {
-        let mut series = self.series();
-        let Series {
-            models, dropped, ..
-        } = &mut *series;
+        let Some(Call { key, input, output }) = call else {
+            return;
+        };
         let new = || Model {
             seconds: Histogram::new(MODEL_SECONDS),
             input: Histogram::new(TOKENS),
@@ -268,26 +275,36 @@ impl Text {
 mod tests {
     use super::*;
 
-    fn key(model: &str) -> ModelKey {
-        ModelKey {
+    /// Counts one request that asked a model.
+    fn ask(metrics: &Metrics, model: &str) {
+        let key = ModelKey {
             way: Way::default(),
             operation: "chat",
             provider: "openai",
             asked: model.to_string(),
             answered: None,
-        }
+        };
+        let call = Call {
+            key,
+            input: Some(9),
+            output: None,
+        };
+        let request = RequestKey {
+            way: Way::default(),
+            backend: None,
+            protocol: "llm",
+            method: "POST",
+            status: 200,
+            reason: "",
+        };
+        metrics.request(request, Some(call), Duration::from_millis(1));
     }
 
     #[test]
     fn a_family_is_bounded_and_says_what_it_left_out() {
         let metrics = Metrics::default();
         for number in 0..MOST + 5 {
-            metrics.model(
-                key(&number.to_string()),
-                Duration::from_millis(1),
-                Some(1),
-                None,
-            );
+            ask(&metrics, &number.to_string());
         }
         assert!(
             metrics
@@ -299,12 +316,7 @@ mod tests {
     #[test]
     fn a_models_name_can_not_break_a_line() {
         let metrics = Metrics::default();
-        metrics.model(
-            key("a\"} 1\nb\\"),
-            Duration::from_millis(1),
-            Some(9),
-            Some(4),
-        );
+        ask(&metrics, "a\"} 1\nb\\");
         let text = metrics.text();
         assert!(
             text.contains(r#"gen_ai_request_model="a\"} 1\nb\\""#),

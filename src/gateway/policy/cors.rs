@@ -97,6 +97,7 @@ fn joined(spec: &Value, field: &str) -> Result<Option<HeaderValue>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::header::ACCESS_CONTROL_REQUEST_METHOD;
     use serde_json::json;
 
     /// What a request is given, as `name: value` lines, and whether it was answered already.
