@@ -599,7 +599,8 @@ async fn a_client_sees_what_the_rules_let_it_see() {
     let rules = |rule: &str| {
         format!(r#"{{mcp: {{authorization: {{policy: {{matchExpressions: ['{rule}']}}}}}}}}"#)
     };
-    let inline = rules(r#"mcp.tool.name == "echo" && mcp.tool.target == "alpha""#);
+    let inline = rules(r#"mcp.tool.name != "" && mcp.tool.target == "alpha""#);
+    let deny = r#"{mcp: {authorization: {action: Deny, policy: {matchExpressions: ['mcp.tool.name == "add"']}}}}"#;
     let with = |policies: &str| {
         streamable(server.address).replacen('{', &format!("{{policies: {policies}, "), 1)
     };
@@ -632,8 +633,8 @@ spec:
     let add = rules(r#"mcp.tool.name == "add" || has(mcp.prompt)"#);
     let text = policy("a", "AgentgatewayBackend", "attached", &add)
         + &policy("b", "HTTPRoute", "routed", &add)
-        // What a backend says itself wins.
-        + &policy("c", "HTTPRoute", "inline", &add)
+        // What a backend allows itself can still be denied on the way to it.
+        + &policy("c", "HTTPRoute", "inline", deny)
         + &policy("d", "AgentgatewayBackend", "closed", login)
         + &backends(&specs);
     let unused: SocketAddr = ([127, 0, 0, 1], 1).into();

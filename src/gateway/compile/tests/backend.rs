@@ -64,7 +64,6 @@ fn backends_get_the_conditions_of_facts_4_4() {
 #[test]
 fn what_is_not_supported_is_named() {
     let table = [
-        (backend(json!({"mcp": {"targets": []}})), "mcp backends"),
         (
             openai(json!({"ai": {"promptCaching": {}}})),
             "policies.ai.promptCaching",
