@@ -72,7 +72,6 @@ fn what_is_not_supported_is_named() {
             backend(json!({"static": {"host": "x", "port": 1}, "policies": {"auth": {"aws": {}}}})),
             "policies.auth.aws of a backend that is no model",
         ),
-        (openai(json!({"mcp": {}})), "policies.mcp"),
     ];
     for (object, part) in table {
         let expected = format!(
