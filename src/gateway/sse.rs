@@ -29,6 +29,8 @@ pub(super) struct Parser {
     is_first_line: bool,
     event: Event,
     has_data: bool,
+    /// The event at hand is left out to its end.
+    is_too_long: bool,
 }
 
 impl Parser {
@@ -40,15 +42,18 @@ impl Parser {
             is_first_line: true,
             event: Event::default(),
             has_data: false,
+            is_too_long: false,
         }
     }
 
-    /// Takes the next piece of the stream and hands over the events that it completes.
+    /// Takes the next piece of the stream and hands over the events that it completes. One that is too
+    /// long is left out and told; those after it are read as ever.
     pub fn push(
         &mut self,
         mut piece: &[u8],
         mut complete: impl FnMut(Event),
     ) -> Result<(), TooLong> {
+        let mut outcome = Ok(());
         while !piece.is_empty() {
             if std::mem::take(&mut self.after_cr) && piece[0] == b'\n' {
                 piece = &piece[1..];
@@ -57,10 +62,19 @@ impl Parser {
             let end = piece.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
             let taken = &piece[..end.unwrap_or(piece.len())];
             let held = self.line.len() + self.event.data.len() + self.event.name.len();
-            if held + taken.len() > self.limit {
-                return Err(TooLong(self.limit));
+            if !self.is_too_long && held + taken.len() > self.limit {
+                outcome = Err(TooLong(self.limit));
+                (self.is_too_long, self.has_data) = (true, false);
+                self.event = Event::default();
             }
-            self.line.extend_from_slice(taken);
+            match self.is_too_long {
+                false => self.line.extend_from_slice(taken),
+                // Of its lines only matters whether they are empty: an empty one ends it.
+                true => {
+                    self.line.extend(taken.first());
+                    self.line.truncate(1);
+                }
+            }
             let Some(end) = end else { break };
             self.after_cr = piece[end] == b'\r';
             piece = &piece[end + 1..];
@@ -68,11 +82,15 @@ impl Parser {
                 complete(event);
             }
         }
-        Ok(())
+        outcome
     }
 
     fn end_line(&mut self) -> Option<Event> {
         let line = std::mem::take(&mut self.line);
+        if self.is_too_long {
+            self.is_too_long = !line.is_empty();
+            return None;
+        }
         let mut text = String::from_utf8_lossy(&line);
         if std::mem::take(&mut self.is_first_line)
             && let Some(rest) = text.strip_prefix('\u{feff}')
@@ -199,6 +217,15 @@ mod tests {
             let mut parser = Parser::new(20);
             assert_eq!(parser.push(text.as_bytes(), |_| {}), Err(TooLong(20)));
         }
+        // All of its lines are left out, and the next event is not.
+        let mut parser = Parser::new(20);
+        let mut seen = Vec::new();
+        let text = b"data: 123456789012345678901234\ndata: more\n\ndata: a\n\n";
+        assert_eq!(
+            parser.push(text, |event| seen.push(event.data)),
+            Err(TooLong(20))
+        );
+        assert_eq!(seen, ["a"]);
         let mut parser = Parser::new(20);
         for _ in 0..100 {
             parser.push(b"data: 1234567890\n\n", |_| {}).unwrap();

@@ -40,7 +40,7 @@ async fn models(request: reqwest::RequestBuilder, key: Option<&Secret>) -> Optio
 }
 
 /// Names in the order of the list; models that only embed come last, as far as their names tell.
-fn names(answer: &Value) -> Option<Vec<String>> {
+pub(super) fn names(answer: &Value) -> Option<Vec<String>> {
     let models = answer.get("data")?.as_array()?;
     let name = |model: &Value| Some(model.get("id")?.as_str()?.to_string());
     let mut names: Vec<String> = models.iter().filter_map(name).collect();

@@ -1,18 +1,18 @@
 //! Model servers on this machine: Ollama, and those that speak OpenAI's API at their usual ports.
 
 use super::facts::{Model, Service};
-use super::web;
+use super::{compatible, web};
+use crate::provider::Provider;
 use futures::future::join_all;
 use serde_json::Value;
 use std::time::Duration;
 
-const OLLAMA_PORT: u16 = 11434;
-/// Products by the port that they take when nobody says otherwise.
-const COMPATIBLE: [(&str, u16); 3] = [("LM Studio", 1234), ("vLLM", 8000), ("llama.cpp", 8080)];
+/// Those that are looked for at the port that they take when nobody says otherwise.
+const COMPATIBLE: [Provider; 3] = [Provider::LmStudio, Provider::Vllm, Provider::LlamaCpp];
 
 /// Every model server that answers within the deadline.
 pub async fn all(deadline: Duration) -> Vec<Service> {
-    let compatible = COMPATIBLE.map(|(product, port)| compatible(product, port, deadline));
+    let compatible = COMPATIBLE.map(|provider| compatible(provider, deadline));
     let (ollama, compatible) = tokio::join!(ollama(deadline), join_all(compatible));
     ollama
         .into_iter()
@@ -34,7 +34,7 @@ fn address(told: &str) -> String {
         .trim_end_matches('/');
     let (host, port) = match told.rsplit_once(':') {
         Some((host, port)) if port.parse::<u16>().is_ok() => (host, port.to_string()),
-        _ => (told, OLLAMA_PORT.to_string()),
+        _ => (told, Provider::Ollama.ways().default_port.to_string()),
     };
     match host {
         "" | "0.0.0.0" | "[::]" | "localhost" => format!("127.0.0.1:{port}"),
@@ -53,7 +53,7 @@ async fn ollama(deadline: Duration) -> Option<Service> {
     };
     let (tags, version, loaded) =
         tokio::join!(ask("/api/tags"), ask("/api/version"), ask("/api/ps"));
-    let loaded = names(loaded.as_ref(), "models", "name");
+    let loaded = loaded.as_ref().map(names).unwrap_or_default();
     let tags = tags?;
     let models = tags.get("models")?.as_array()?.iter();
     let models = models.filter_map(|model| {
@@ -72,35 +72,31 @@ async fn ollama(deadline: Duration) -> Option<Service> {
     })
 }
 
-async fn compatible(product: &str, port: u16, deadline: Duration) -> Option<Service> {
-    let url = format!("http://127.0.0.1:{port}/v1/models");
+async fn compatible(provider: Provider, deadline: Duration) -> Option<Service> {
+    let ways = provider.ways();
+    let address = format!("127.0.0.1:{}", ways.default_port);
+    let url = format!("http://{address}/v1/models");
     let (status, body) = web::get(&url, None, deadline).await.ok()?;
-    let body: Value = serde_json::from_str(&body).ok()?;
-    if status != 200 || !body.get("data")?.is_array() {
-        return None;
-    }
-    let models = names(Some(&body), "data", "id");
+    // A server that keeps its models to itself could be anybody's.
+    let names = compatible::names(&serde_json::from_str(&body).ok()?).filter(|_| status == 200)?;
+    let model = |name: String| Model {
+        name,
+        ..Model::default()
+    };
     Some(Service {
-        product: product.to_string(),
-        address: format!("127.0.0.1:{port}"),
+        product: ways.title.to_string(),
+        address,
         version: None,
-        models: models
-            .into_iter()
-            .map(|name| Model {
-                name,
-                ..Model::default()
-            })
-            .collect(),
+        models: names.into_iter().map(model).collect(),
     })
 }
 
-fn names(answer: Option<&Value>, list: &str, field: &str) -> Vec<String> {
-    let items = answer
-        .and_then(|value| value.get(list))
-        .and_then(Value::as_array);
-    let names = items.into_iter().flatten();
-    names
-        .filter_map(|item| Some(item.get(field)?.as_str()?.to_string()))
+/// The names in a list of Ollama's.
+fn names(answer: &Value) -> Vec<String> {
+    let models = answer.get("models").and_then(Value::as_array);
+    let models = models.into_iter().flatten();
+    models
+        .filter_map(|model| Some(model.get("name")?.as_str()?.to_string()))
         .collect()
 }
 

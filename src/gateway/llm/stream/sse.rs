@@ -1,72 +1,25 @@
 //! Server-sent events, read from pieces that may end anywhere (WHATWG HTML, 9.2.6).
 
+use crate::gateway::sse::Parser;
+
 /// An event that is longer than this is skipped: nothing a model says in one go is.
 const EVENT_LIMIT: usize = 2 << 20;
 
-/// Collects pieces to events.
-#[derive(Debug, Default)]
-pub struct Events {
-    line: Vec<u8>,
-    data: Vec<u8>,
-    /// Whether a line `data` was seen since the last event, even an empty one.
-    has_data: bool,
-    /// The last piece ended in CR, so that an LF is still part of that end of line.
-    after_cr: bool,
-    is_too_long: bool,
+/// Collects pieces to the data of events.
+#[derive(Debug)]
+pub struct Events(Parser);
+
+impl Default for Events {
+    fn default() -> Events {
+        Events(Parser::new(EVENT_LIMIT))
+    }
 }
 
 impl Events {
     /// Calls back with the data of every event that this piece completes.
     pub fn push(&mut self, piece: &[u8], mut see: impl FnMut(&[u8])) {
-        let mut rest = piece;
-        if std::mem::take(&mut self.after_cr) && rest.first() == Some(&b'\n') {
-            rest = &rest[1..];
-        }
-        while let Some(end) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
-            self.keep(&rest[..end]);
-            let is_cr = rest[end] == b'\r';
-            rest = &rest[end + 1..];
-            match (is_cr, rest.first()) {
-                (true, Some(b'\n')) => rest = &rest[1..],
-                (true, None) => self.after_cr = true,
-                (true, Some(_)) | (false, _) => {}
-            }
-            self.end_line(&mut see);
-        }
-        self.keep(rest);
-    }
-
-    fn keep(&mut self, part: &[u8]) {
-        if self.line.len() + self.data.len() + part.len() > EVENT_LIMIT {
-            self.is_too_long = true;
-        }
-        if !self.is_too_long {
-            self.line.extend_from_slice(part);
-        }
-    }
-
-    fn end_line(&mut self, see: &mut impl FnMut(&[u8])) {
-        let line = std::mem::take(&mut self.line);
-        if line.is_empty() {
-            if self.has_data && !self.is_too_long {
-                see(&self.data);
-            }
-            self.data.clear();
-            (self.has_data, self.is_too_long) = (false, false);
-            return;
-        }
-        let Some(value) = line.strip_prefix(b"data") else {
-            return;
-        };
-        let value = match value {
-            [] => value,
-            [b':', b' ', value @ ..] | [b':', value @ ..] => value,
-            _ => return,
-        };
-        if std::mem::replace(&mut self.has_data, true) {
-            self.data.push(b'\n');
-        }
-        self.data.extend_from_slice(value);
+        // One that is too long is skipped, as its limit says.
+        let _ = self.0.push(piece, |event| see(event.data.as_bytes()));
     }
 }
 
