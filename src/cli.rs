@@ -14,7 +14,8 @@ Examples:
 
 Exit codes:
   0 done, 1 failed, 2 usage or profile, 3 no usable target,
-  4 applied but not proved, 128+n ended by signal n";
+  4 applied but not proved, 128+n ended by signal n;
+  serve and mock, which run until they are told to end, then exit with 0";
 
 /// The local AI gateway: one command sets it up, real requests prove it.
 #[derive(Debug, Parser)]
