@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::Context;
 use super::request::{
-    Block, GuardrailConfig, Image, Inference, Request, ToolChoice, ToolConfig, ToolResult,
-    ToolSpec, ToolUse, Turn, metadata, thinking,
+    Block, GuardrailConfig, Image, Inference, Request, ToolConfig, ToolResult, ToolUse, Turn,
+    metadata, thinking,
 };
 use crate::gateway::llm::form::completions::{Completions, Content, Message, Part};
 
@@ -35,7 +35,7 @@ pub fn translate(request: &Completions, context: &Context<'_>) -> Result<Vec<u8>
             top_k: None,
             stop_sequences: request.stop_sequences(),
         },
-        tool_config: tools(request),
+        tool_config: ToolConfig::of_openai(&request.rest, |tool| &tool["function"]),
         guardrail_config: GuardrailConfig::of(context),
         additional_model_request_fields: additional.into_iter().collect(),
         request_metadata: metadata(own, context),
@@ -134,29 +134,6 @@ fn call(call: &Value) -> Option<Block> {
         name: function["name"].as_str()?.to_string(),
         input: serde_json::from_str(arguments).unwrap_or(json!({})),
     }))
-}
-
-fn tools(request: &Completions) -> Option<ToolConfig> {
-    let given = request.rest.get("tools")?.as_array()?;
-    let functions = given.iter().filter(|tool| tool["type"] == "function");
-    let tools: Vec<_> = functions
-        .filter_map(|tool| ToolSpec::of(&tool["function"], &tool["function"]["parameters"]))
-        .collect();
-    let tool_choice = request.rest.get("tool_choice").and_then(choice);
-    (!tools.is_empty()).then_some(ToolConfig { tools, tool_choice })
-}
-
-/// Converse has no word for `none`.
-fn choice(choice: &Value) -> Option<ToolChoice> {
-    match choice.as_str() {
-        Some("auto") => Some(ToolChoice::Auto {}),
-        Some("required") => Some(ToolChoice::Any {}),
-        Some(_) => None,
-        None => {
-            let name = choice["function"]["name"].as_str()?.to_string();
-            Some(ToolChoice::Tool { name })
-        }
-    }
 }
 
 #[cfg(test)]

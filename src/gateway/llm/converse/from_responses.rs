@@ -5,8 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::Context;
 use super::request::{
-    Block, GuardrailConfig, Image, Inference, Request, ToolChoice, ToolConfig, ToolResult,
-    ToolSpec, ToolUse, Turn, metadata,
+    Block, GuardrailConfig, Image, Inference, Request, ToolConfig, ToolResult, ToolUse, Turn,
+    metadata,
 };
 use crate::gateway::llm::form::responses::Responses;
 
@@ -46,7 +46,7 @@ pub fn translate(request: &Responses, context: &Context<'_>) -> Result<Vec<u8>> 
             top_k: None,
             stop_sequences: Vec::new(),
         },
-        tool_config: tools(request),
+        tool_config: ToolConfig::of_openai(&request.rest, |tool| tool),
         guardrail_config: GuardrailConfig::of(context),
         additional_model_request_fields: Map::new(),
         request_metadata: metadata(own.unwrap_or_default(), context),
@@ -128,29 +128,6 @@ fn block(part: &Value) -> Result<Block> {
             None => refused("images as data: addresses only"),
         },
         (kind, _) => refused(&format!("no content of type {kind:?}")),
-    }
-}
-
-fn tools(request: &Responses) -> Option<ToolConfig> {
-    let given = request.rest.get("tools")?.as_array()?;
-    let functions = given.iter().filter(|tool| tool["type"] == "function");
-    let tools: Vec<_> = functions
-        .filter_map(|tool| ToolSpec::of(tool, &tool["parameters"]))
-        .collect();
-    let tool_choice = request.rest.get("tool_choice").and_then(choice);
-    (!tools.is_empty()).then_some(ToolConfig { tools, tool_choice })
-}
-
-/// Converse has no word for `none`.
-fn choice(choice: &Value) -> Option<ToolChoice> {
-    match choice.as_str() {
-        Some("auto") => Some(ToolChoice::Auto {}),
-        Some("required") => Some(ToolChoice::Any {}),
-        Some(_) => None,
-        None => {
-            let name = choice["name"].as_str()?.to_string();
-            Some(ToolChoice::Tool { name })
-        }
     }
 }
 

@@ -161,6 +161,33 @@ impl GuardrailConfig {
     }
 }
 
+impl ToolConfig {
+    /// The `tools` and `tool_choice` of either of OpenAI's APIs; `function` is where a function's name
+    /// and parameters stand in a tool, and its name in a choice. Converse has no word for `none`.
+    pub fn of_openai(
+        fields: &Map<String, Value>,
+        function: fn(&Value) -> &Value,
+    ) -> Option<ToolConfig> {
+        let given = fields.get("tools")?.as_array()?;
+        let functions = given.iter().filter(|tool| tool["type"] == "function");
+        let specs = functions.map(function);
+        let tools: Vec<_> = specs
+            .filter_map(|spec| ToolSpec::of(spec, &spec["parameters"]))
+            .collect();
+        let choice = |choice: &Value| match choice.as_str() {
+            Some("auto") => Some(ToolChoice::Auto {}),
+            Some("required") => Some(ToolChoice::Any {}),
+            Some(_) => None,
+            None => {
+                let name = function(choice)["name"].as_str()?.to_string();
+                Some(ToolChoice::Tool { name })
+            }
+        };
+        let tool_choice = fields.get("tool_choice").and_then(choice);
+        (!tools.is_empty()).then_some(ToolConfig { tools, tool_choice })
+    }
+}
+
 impl ToolSpec {
     /// A function's `name`, `description` and schema.
     pub fn of(function: &Value, schema: &Value) -> Option<Tool> {
