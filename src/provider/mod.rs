@@ -10,6 +10,7 @@ pub mod gemini;
 pub mod mock;
 pub mod ollama;
 pub mod openai;
+pub mod price;
 pub mod vertexai;
 
 use std::collections::BTreeMap;
