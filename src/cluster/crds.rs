@@ -111,7 +111,8 @@ async fn bundle(cache: &Path, context: &Context<'_>) -> Result<String> {
     }
     let url = format!("{RELEASES}/{GATEWAY_API_VERSION}/standard-install.yaml");
     (context.waiting)(format!("fetching {url}"));
-    let text = web::fetch(&url, Duration::from_secs(60)).await?;
+    let fetched = || web::fetch(&url, Duration::from_secs(60));
+    let text = web::patiently(context.waiting, fetched).await?;
     // A network's login page is an answer too, and must not be kept.
     if !text.contains(GATEWAYS) {
         let error = Error::new(

@@ -7,6 +7,7 @@ use super::ready::{Deadline, deployment_ready};
 use super::release::{Installed, installed};
 use crate::error::{Error, Result};
 use crate::exec::{Run, find};
+use crate::host::web::patiently;
 use crate::plan::chart::{Chart, is_crds};
 use crate::plan::outcome::{Change, Context, Outcome, Undone};
 use crate::plan::thing::Thing;
@@ -131,7 +132,9 @@ impl Helm {
         let run = Run::new(helm, &args)
             .stdin(chart.values.to_string())
             .deadline(HELM_DEADLINE);
-        run.output().await.map(|_| ()).map_err(|error| Error {
+        let waiting = |said: String| (context.waiting)(format!("{}: {said}", chart.name));
+        let done = patiently(&waiting, || run.output()).await;
+        done.map(|_| ()).map_err(|error| Error {
             what: format!("chart {} {} can't be installed", chart.name, chart.version),
             facts: std::iter::once(error.what).chain(error.facts).collect(),
             ..error
