@@ -2,12 +2,14 @@
 
 #[path = "support/home.rs"]
 mod home;
+#[path = "support/served.rs"]
+mod served;
 
 use home::{Home, free_port};
 use serde_json::json;
+use served::Served;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -35,54 +37,6 @@ spec:
   traffic: {{directResponse: {{status: 200, body: {said}}}}}
 "#
     )
-}
-
-/// A running `gw serve`, ended with the test.
-struct Served {
-    child: Child,
-    out: BufReader<ChildStdout>,
-}
-
-impl Served {
-    fn start(home: &Home, args: &[&str]) -> Served {
-        let args: Vec<&str> = [&["serve"], args].concat();
-        let mut command = home.command(&args);
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        Served { child, out }
-    }
-
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.out.read_line(&mut line).unwrap();
-        line
-    }
-
-    /// Asks it to end; its exit code and what it wrote to stderr.
-    fn end(mut self) -> (Option<i32>, String) {
-        let pid = i32::try_from(self.child.id()).unwrap();
-        // SAFETY: kill has no memory effects; the process is one that this test started.
-        unsafe { libc::kill(pid, libc::SIGTERM) };
-        let mut said = String::new();
-        self.child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut said)
-            .unwrap();
-        (self.child.wait().unwrap().code(), said)
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// One request on an open connection; the answer's body, which has a length.
@@ -218,7 +172,42 @@ fn a_taken_port_is_named_and_another_can_be_given() {
         said.stderr.contains(&format!("127.0.0.1:{taken}")),
         "{said:?}"
     );
+    let last = said.stderr.lines().last().unwrap();
+    let free: u16 = last.rsplit(' ').next().unwrap().parse().unwrap();
+    assert!(
+        last.contains("--port") && free > taken && free - taken <= 200,
+        "{last}"
+    );
     let port = home.port.to_string();
     let mut served = Served::start(&home, &["-f", &file, "-q", "--port", &port]);
     assert!(served.line().contains(&format!("127.0.0.1:{port} answers")));
+}
+
+#[test]
+fn a_profile_is_refused_with_the_command_that_takes_it() {
+    let home = Home::new();
+    let profile = home.profile();
+    for more in [&["--dry-run"][..], &[]] {
+        let args = [&["serve", "-f", &profile][..], more].concat();
+        let said = home.gw(&args);
+        assert_eq!(said.code, 2, "{said:?}");
+        let words: Vec<&str> = said.stderr.split_whitespace().collect();
+        let words = words.join(" ");
+        assert!(
+            words.contains("Profile of gatewright.dev/v1alpha1 is no object of a cluster"),
+            "{words}"
+        );
+        let next = said.stderr.lines().last().unwrap().trim();
+        assert_eq!(next, format!("-> gw up --profile {profile}"));
+    }
+}
+
+#[test]
+fn up_sends_objects_of_a_cluster_to_serve() {
+    let home = Home::new();
+    let file = home.write("gateway.yaml", &objects(home.port, "one"));
+    let said = home.gw(&["up", "--profile", &file]);
+    assert_eq!(said.code, 2, "{said:?}");
+    let next = said.stderr.lines().last().unwrap().trim();
+    assert_eq!(next, format!("-> gw serve -f {file}"));
 }

@@ -91,7 +91,7 @@ fn failed(status: StatusCode, error: impl Into<String>) -> Answer {
 fn rejected(rejection: Rejection) -> Answer {
     match rejection {
         Rejection::Invalid(error) => failed(StatusCode::BAD_REQUEST, error),
-        Rejection::Port(error) => failed(StatusCode::CONFLICT, error),
+        Rejection::Port { why: error, .. } => failed(StatusCode::CONFLICT, error),
     }
 }
 
@@ -117,6 +117,7 @@ async fn health(gateway: &Gateway, urls: Value) -> Answer {
         "pid": std::process::id(),
         "version": env!("CARGO_PKG_VERSION"),
         "listeners": listeners,
+        "awaited": gateway.awaited().await,
         "urls": urls,
         "drainSeconds": gateway.drain().as_secs(),
     });

@@ -28,6 +28,11 @@ pub struct ServeOptions {
     pub ready: Box<dyn FnOnce() + Send>,
 }
 
+/// Where the gateway of this socket keeps the names of its objects.
+pub fn memory_of(socket: &Path) -> PathBuf {
+    socket.with_extension("objects")
+}
+
 /// Runs a gateway until `POST /stop`, SIGTERM or SIGINT.
 pub async fn serve(options: ServeOptions) -> Result<()> {
     let ServeOptions {
@@ -44,7 +49,9 @@ pub async fn serve(options: ServeOptions) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     raise_files();
-    let gateway = Arc::new(Gateway::start(Options::new(log)).map_err(failed)?);
+    let mut options = Options::new(log);
+    options.memory = Some(memory_of(&socket));
+    let gateway = Arc::new(Gateway::start(options).map_err(failed)?);
     let listener = listen(&socket).map_err(failed)?;
     let stop = Arc::new(Notify::new());
     let doors = Doors::open(&gateway, doors).await.map_err(failed)?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
@@ -17,6 +18,7 @@ use super::clock;
 use super::compile::{Compiled, compile};
 use super::config::Config;
 use super::log::Log;
+use super::memory::Memory;
 use super::object::{Id, World, dig, redacted};
 use super::plane::Plane;
 use super::resolver::Resolver;
@@ -44,6 +46,8 @@ pub struct Options {
     pub roots: Option<RootCertStore>,
     /// The time that tokens are judged by, instead of the clock's.
     pub now: Option<SystemTime>,
+    /// Where the names of its objects are kept: it opens when those that were there are back.
+    pub memory: Option<PathBuf>,
 }
 
 impl Options {
@@ -54,6 +58,7 @@ impl Options {
             resolve: HashMap::new(),
             roots: None,
             now: None,
+            memory: None,
         }
     }
 }
@@ -63,8 +68,9 @@ impl Options {
 pub enum Rejection {
     /// The object itself is at fault.
     Invalid(String),
-    /// A port that it asks for can't be opened; names the address and the reason.
-    Port(String),
+    /// A port that it asks for can't be opened; `why` names the address and the reason. `taken` is the
+    /// port where another process has it, none where the objects are at odds among themselves.
+    Port { taken: Option<u16>, why: String },
 }
 
 /// What an apply did.
@@ -112,6 +118,7 @@ struct State {
     world: World,
     status: BTreeMap<Id, Value>,
     binds: BTreeMap<u16, Bind>,
+    memory: Memory,
     is_stopping: bool,
     /// Ports that are closed and still have running answers.
     closing: Vec<tokio::task::JoinHandle<()>>,
@@ -125,7 +132,10 @@ impl Gateway {
         Ok(Gateway {
             plane: Arc::new(Plane::new(transport, log, options.now)),
             ports: options.ports,
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                memory: Memory::of(options.memory),
+                ..State::default()
+            }),
             writer: std::sync::Mutex::new(Some(writer)),
         })
     }
@@ -145,11 +155,13 @@ impl Gateway {
     /// Removes an object; false when there was none.
     pub async fn delete(&self, id: &Id) -> Result<bool, Rejection> {
         let mut state = self.state.lock().await;
+        let was_awaited = state.memory.forget(id);
         let mut world = state.world.clone();
-        if !world.remove(id) {
-            return Ok(false);
+        let is_removed = world.remove(id);
+        if is_removed || was_awaited {
+            self.turn_into(&mut state, world).await?;
         }
-        self.turn_into(&mut state, world).await.map(|()| true)
+        Ok(is_removed)
     }
 
     /// Makes these objects the current ones, and no others. When one can't be taken, all stays as it was.
@@ -175,7 +187,13 @@ impl Gateway {
     /// Whether it has objects to serve, and goes on serving them.
     pub async fn is_ready(&self) -> bool {
         let state = self.state.lock().await;
-        !state.is_stopping && state.world.iter().next().is_some()
+        let is_open = !state.is_stopping && state.memory.awaited() == 0;
+        is_open && state.world.iter().next().is_some()
+    }
+
+    /// How many objects must come back before its ports are opened.
+    pub async fn awaited(&self) -> usize {
+        self.state.lock().await.memory.awaited()
     }
 
     /// The longest time that running answers are given when it stops.
@@ -260,11 +278,16 @@ impl Gateway {
     /// Makes a world the current one: opens what it needs, then swaps, then closes what it does not.
     async fn turn_into(&self, state: &mut State, world: World) -> Result<(), Rejection> {
         let Compiled { config, status } = compile(&world);
+        state.memory.meet(&world);
+        if state.memory.awaited() > 0 {
+            (state.world, state.status) = (world, status);
+            return Ok(());
+        }
         let mut opened = Vec::new();
         if let (Ports::Only(port), [_, _, ..]) = (self.ports, &ports_of(&config)[..]) {
             let named = ports_of(&config).join(", ");
-            let message = format!("127.0.0.1:{port}: one port for listeners on several: {named}");
-            return Err(Rejection::Port(message));
+            let why = format!("127.0.0.1:{port}: one port for listeners on several: {named}");
+            return Err(Rejection::Port { taken: None, why });
         }
         for (port, listeners) in &config.listeners {
             let owners: BTreeSet<&str> = listeners
@@ -272,10 +295,10 @@ impl Gateway {
                 .map(|listener| &*listener.gateway)
                 .collect();
             if let [first, second, ..] = owners.into_iter().collect::<Vec<_>>()[..] {
-                let message = format!(
+                let why = format!(
                     "127.0.0.1:{port}: asked for by both Gateway {first} and Gateway {second}"
                 );
-                return Err(Rejection::Port(message));
+                return Err(Rejection::Port { taken: None, why });
             }
             if !state.binds.contains_key(port) {
                 opened.push((*port, self.open(*port).await?));
@@ -296,8 +319,8 @@ impl Gateway {
                 state.closing.push(bind.close(before.drain(port)).await);
             }
         }
-        state.world = world;
-        state.status = status;
+        state.memory.keep(&world);
+        (state.world, state.status) = (world, status);
         Ok(())
     }
 
@@ -313,9 +336,10 @@ impl Gateway {
             let listener = TcpListener::bind(address).await?;
             Bind::serve(self.plane.clone(), port, listener)
         };
-        bound
-            .await
-            .map_err(|error| Rejection::Port(format!("{address}: {error}")))
+        bound.await.map_err(|error| Rejection::Port {
+            taken: Some(taken),
+            why: format!("{address}: {error}"),
+        })
     }
 }
 

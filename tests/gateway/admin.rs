@@ -56,7 +56,7 @@ async fn ports_follow_the_gateways() {
     let port = taken.local_addr().unwrap().port();
     let gateway = Gateway::start(Options::new(Box::new(std::io::sink()))).unwrap();
     let refused = gateway.apply(gateway_object("a", port)).await.unwrap_err();
-    let Rejection::Port(error) = refused else {
+    let Rejection::Port { why: error, .. } = refused else {
         panic!("{refused:?}")
     };
     assert!(
@@ -79,7 +79,7 @@ async fn ports_follow_the_gateways() {
     );
     let second = gateway.apply(gateway_object("b", port)).await.unwrap_err();
     assert!(
-        matches!(&second, Rejection::Port(e) if e.contains("ns/a") && e.contains("ns/b")),
+        matches!(&second, Rejection::Port { why: e, .. } if e.contains("ns/a") && e.contains("ns/b")),
         "{second:?}"
     );
     let address = SocketAddr::from(([127, 0, 0, 1], port));

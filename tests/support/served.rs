@@ -1,0 +1,63 @@
+//! A running `gw serve`, ended with the test.
+
+use super::home::Home;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Stdio};
+
+pub struct Served {
+    child: Child,
+    out: BufReader<ChildStdout>,
+}
+
+#[allow(dead_code, reason = "each test program uses a part of it")]
+impl Served {
+    pub fn start(home: &Home, args: &[&str]) -> Served {
+        let args: Vec<&str> = [&["serve"], args].concat();
+        let mut command = home.command(&args);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        Served { child, out }
+    }
+
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        line
+    }
+
+    pub fn signal(&self, signal: i32) {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        // SAFETY: kill has no memory effects; the process is one that this test started.
+        unsafe { libc::kill(pid, signal) };
+    }
+
+    /// Its exit code, when it has ended by itself, and what it wrote to stderr.
+    pub fn wait(mut self) -> (Option<i32>, String) {
+        let mut said = String::new();
+        let mut err = self.child.stderr.take().unwrap();
+        err.read_to_string(&mut said).unwrap();
+        (self.child.wait().unwrap().code(), said)
+    }
+
+    /// Asks it to end; its exit code and what it wrote to stderr.
+    pub fn end(self) -> (Option<i32>, String) {
+        self.signal(libc::SIGTERM);
+        self.wait()
+    }
+
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
