@@ -84,8 +84,19 @@ impl Work<'_> {
             Weight::Refused => "an API server would refuse this",
             Weight::Warned => "there is something to warn of, and --strict refuses it",
         };
+        let error = match input.profile() {
+            None => self.wrong(what),
+            // Asked for standard input, it would be read once more.
+            Some(profile) => {
+                let file = match self.options.files.contains(&profile.origin) {
+                    true => text::shell(&profile.origin),
+                    false => "-".to_string(),
+                };
+                Error::usage(what, format!("gw up --profile {file}"))
+            }
+        };
         let lines = input.lines(weight).into_iter();
-        lines.fold(self.wrong(what), Error::fact)
+        lines.fold(error, Error::fact)
     }
 
     fn wrong(&self, what: impl Into<String>) -> Error {
@@ -114,7 +125,7 @@ impl Work<'_> {
             words.push("--no-watch".to_string());
         }
         words.push(flag.to_string());
-        words.join(" ")
+        words.join(" ").trim_end().to_string()
     }
 
     fn warn(&self, input: &Input) {
@@ -147,15 +158,13 @@ impl Work<'_> {
     fn rejected(&self, rejection: Rejection) -> Error {
         match rejection {
             Rejection::Invalid(why) => self.wrong(why),
-            Rejection::Port(why) => {
-                let wanted = self.options.port.unwrap_or(8080);
-                let free = match port::is_free(wanted) {
-                    true => Some(wanted),
-                    false => port::next_free(wanted),
-                };
-                let next = match free {
-                    Some(free) => self.again(&format!("--port {free}")),
-                    None => self.again("--dry-run"),
+            Rejection::Port { taken, why } => {
+                let free = taken.and_then(port::next_free);
+                let next = match (free, self.options.port) {
+                    (Some(free), _) => self.again(&format!("--port {free}")),
+                    // What one port can't have, each can on its own.
+                    (None, Some(_)) if taken.is_none() => self.again(""),
+                    (None, _) => self.again("--dry-run"),
                 };
                 Error::new("a port can't be opened", next).fact(why)
             }

@@ -58,8 +58,20 @@ pub fn find(source: &str, stdin: impl Read) -> Result<Source> {
 impl Source {
     /// The profile, or everything that is wrong with it as one failure.
     pub fn profile(&self) -> Result<Profile> {
-        wire::read(&self.text).map_err(|problems| {
-            problem::error(&problems, &self.origin, &self.text, self.next.clone())
+        wire::read(&self.text).map_err(|problems| match wire::first_object(&self.text) {
+            None => problem::error(&problems, &self.origin, &self.text, self.next.clone()),
+            Some(kind) => {
+                let what = format!(
+                    "{} holds objects of a cluster, no profile",
+                    quote(&self.origin)
+                );
+                let file = match is_path(&self.origin) {
+                    true => shell(&self.origin),
+                    false => "-".to_string(),
+                };
+                Error::usage(what, format!("gw serve -f {file}"))
+                    .fact(format!("it begins with an object of kind {}", quote(&kind)))
+            }
         })
     }
 }
@@ -137,6 +149,32 @@ mod tests {
         let by_stdin = load("-", shipped()[0].text.as_bytes()).expect("by standard input");
         assert_eq!(by_name, by_path);
         assert_eq!(by_name, by_stdin);
+    }
+
+    #[test]
+    fn objects_of_a_cluster_are_sent_to_the_command_that_serves_them() {
+        let route =
+            "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r}\n";
+        let gateway =
+            "---\napiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: g}\n";
+        for text in [route.to_string(), format!("{route}{gateway}")] {
+            let error = refused("-", text.as_bytes());
+            assert_eq!(
+                error.what,
+                "`standard input` holds objects of a cluster, no profile"
+            );
+            assert_eq!(error.next, "gw serve -f -");
+            assert_eq!(
+                error.facts,
+                ["it begins with an object of kind `HTTPRoute`"]
+            );
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("my gateway.yaml");
+        std::fs::write(&file, route).expect("written");
+        let file = file.to_string_lossy();
+        let error = refused(&file, b"");
+        assert_eq!(error.next, format!("gw serve -f '{file}'"));
     }
 
     #[test]

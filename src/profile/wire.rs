@@ -11,6 +11,9 @@ use serde_json::Value;
 pub const API_VERSION: &str = "gatewright.dev/v1alpha1";
 pub const KIND: &str = "Profile";
 
+/// Groups of objects that the embedded gateway is made of.
+const SERVED: [&str; 2] = ["gateway.networking.k8s.io", "agentgateway.dev"];
+
 const KNOWN: [&str; 11] = [
     "apiVersion",
     "kind",
@@ -38,6 +41,24 @@ pub fn read(text: &str) -> Result<Profile, Vec<Problem>> {
         (Some(profile), problems) if problems.is_empty() => Ok(profile),
         (_, problems) => Err(problems),
     }
+}
+
+/// The kind of the first object, where a text holds what `gw serve` takes instead of a profile.
+pub fn first_object(text: &str) -> Option<String> {
+    let documents = yaml::read(text).ok()?;
+    let objects: Vec<Value> = documents.iter().map(yaml::to_json).collect();
+    let is_served = |object: &Value| {
+        let group = object["apiVersion"]
+            .as_str()
+            .and_then(|version| version.split_once('/'));
+        group.is_some_and(|(group, _)| SERVED.contains(&group))
+    };
+    let is_ours = |object: &Value| object["apiVersion"] == API_VERSION;
+    if objects.iter().any(is_ours) || !objects.iter().any(is_served) {
+        return None;
+    }
+    let kind = objects.iter().find_map(|object| object["kind"].as_str())?;
+    Some(kind.to_string())
 }
 
 fn only(documents: &[Node]) -> Result<&Node, Problem> {

@@ -10,6 +10,8 @@ pub(super) enum Sort {
     Nothing,
     /// A cluster would route by it, this gateway does not.
     Unsupported,
+    /// A profile of our own, which `gw up` takes.
+    Profile,
     /// A kind that the API group does not have.
     Unknown,
 }
@@ -59,6 +61,7 @@ impl Sort {
             }
             "gateway.networking.k8s.io" if kind == "GatewayClass" => Sort::Nothing,
             "gateway.networking.k8s.io" | "agentgateway.dev" => Sort::Unknown,
+            "gatewright.dev" => Sort::Profile,
             "inference.networking.k8s.io" | "inference.networking.x-k8s.io" => Sort::Unsupported,
             kgateway if kgateway.ends_with("kgateway.dev") => Sort::Unsupported,
             _ => Sort::Nothing,
@@ -104,6 +107,7 @@ mod tests {
                 "TrafficPolicy",
                 Sort::Unsupported,
             ),
+            ("gatewright.dev/v1alpha1", "Profile", Sort::Profile),
             ("apps/v1", "Deployment", Sort::Nothing),
             ("v1", "ServiceAccount", Sort::Nothing),
             ("v1", "List", Sort::List),

@@ -55,6 +55,8 @@ pub struct Input {
     pub sources: Vec<Source>,
     pub objects: Vec<Given>,
     pub notices: Vec<Notice>,
+    /// Sources that hold a profile instead.
+    profiles: Vec<usize>,
 }
 
 impl Input {
@@ -69,6 +71,11 @@ impl Input {
             .iter()
             .map(|given| given.object.clone())
             .collect()
+    }
+
+    /// The first source that holds a profile instead of objects.
+    pub fn profile(&self) -> Option<&Source> {
+        self.sources.get(*self.profiles.first()?)
     }
 
     /// Notes what the gateway says of each object, as a controller writes it into a status.

@@ -108,6 +108,12 @@ impl Reader<'_> {
                 let problem = Problem::new(at, "", what, "left aside; a cluster target takes it");
                 self.tell(Weight::Warned, source, problem, true);
             }
+            Sort::Profile => {
+                self.input.profiles.push(source);
+                let what = format!("{kind} of {version} is no object of a cluster");
+                let problem = Problem::new(at, "", what, "`gw up --profile` takes it");
+                self.tell(Weight::Refused, source, problem, true);
+            }
             Sort::Unknown => {
                 let what = format!("no matches for kind {kind:?} in version {version:?}");
                 let hint = match nearest(kind, &kinds()) {
