@@ -230,6 +230,7 @@ impl Call<'_> {
         let context = Context {
             guardrail: self.provider.kind.guardrail(),
             headers: &head.headers,
+            caching: self.provider.policy.caching.as_ref(),
         };
         let body = ready.prompt.into_body(ready.dialect, &context);
         let body = body.map_err(|error| {

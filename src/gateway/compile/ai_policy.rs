@@ -12,7 +12,7 @@ use crate::gateway::config::Auth;
 use crate::gateway::guard::{
     Guard, Guards, Kind, MODEL, Moderation, REJECTED, Rules, Said, Wanted, Webhook,
 };
-use crate::gateway::llm::{AiPolicy, Aliases, Fields, RouteTypes};
+use crate::gateway::llm::{AiPolicy, Aliases, Caching, Fields, RouteTypes};
 use crate::gateway::object::{World, dig, list, text, text_or};
 
 /// Null is no policy.
@@ -35,6 +35,7 @@ pub(super) fn read(
         aliases: Aliases::read(dig(spec, &["modelAliases"])),
         prepend: said(list(spec, &["prompt", "prepend"])),
         append: said(list(spec, &["prompt", "append"])),
+        caching: Caching::read(dig(spec, &["promptCaching"])),
         guards: Guards {
             request: guards("request")?,
             response: guards("response")?,

@@ -121,6 +121,7 @@ const FIELDS: [(&str, &[&str]); 6] = [
             "defaults",
             "overrides",
             "modelAliases",
+            "promptCaching",
         ],
     ),
     ("mcp", &["authorization"]),

@@ -25,7 +25,7 @@ pub(super) use converse::Context;
 pub(super) use credential::{authorise, google, signing_region};
 pub(super) use failure::{is_foreign as is_foreign_error, read as read_error};
 pub(super) use meter::Meter;
-pub(super) use policy::{AiPolicy, Aliases, Fields};
+pub(super) use policy::{AiPolicy, Aliases, Caching, Fields};
 pub(super) use prompt::{Prompt, read as read_prompt, read_value as read_prompt_value};
 pub(super) use provider::{Azure, Bedrock, Dialect, Guardrail, ProviderKind, Vertex};
 pub(super) use route::{RouteType, RouteTypes};
@@ -37,3 +37,6 @@ pub(super) use usage::Usage;
 pub(super) const BODY_LIMIT: usize = 2 << 20;
 /// Answers may be longer than prompts: a batch of embeddings is.
 pub(super) const ANSWER_LIMIT: usize = 32 << 20;
+
+#[cfg(test)]
+mod tests;

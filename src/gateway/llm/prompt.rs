@@ -133,10 +133,7 @@ mod tests {
 
     fn written(prompt: Prompt, dialect: Dialect) -> serde_json::Result<Vec<u8>> {
         let headers = http::HeaderMap::new();
-        let context = Context {
-            guardrail: None,
-            headers: &headers,
-        };
+        let context = Context::of(&headers);
         prompt.into_body(dialect, &context)
     }
 

@@ -65,8 +65,8 @@ fn backends_get_the_conditions_of_facts_4_4() {
 fn what_is_not_supported_is_named() {
     let table = [
         (
-            openai(json!({"ai": {"promptCaching": {}}})),
-            "policies.ai.promptCaching",
+            openai(json!({"ai": {"promptCompression": {}}})),
+            "policies.ai.promptCompression",
         ),
         (
             backend(json!({"static": {"host": "x", "port": 1}, "policies": {"auth": {"aws": {}}}})),

@@ -44,10 +44,7 @@ mod tests {
     fn a_call_is_wrapped_and_its_count_unwrapped() {
         let request = serde_json::from_value(json!({"model": "m", "messages": []})).unwrap();
         let headers = HeaderMap::new();
-        let context = Context {
-            guardrail: None,
-            headers: &headers,
-        };
+        let context = Context::of(&headers);
         let body: Value =
             serde_json::from_slice(&from_messages(&request, &context).unwrap()).unwrap();
         let call = STANDARD

@@ -3,11 +3,11 @@
 use serde::ser::Error as _;
 use serde_json::{Map, Value, json};
 
-use super::Context;
 use super::request::{
     Block, GuardrailConfig, Image, Inference, Request, ToolConfig, ToolResult, ToolUse, Turn,
     metadata, thinking,
 };
+use super::{Context, cache};
 use crate::gateway::llm::form::completions::{Completions, Content, Message, Part};
 
 /// As for Anthropic (facts 9.6).
@@ -24,7 +24,7 @@ pub fn translate(request: &Completions, context: &Context<'_>) -> Result<Vec<u8>
     own.extend(strings(request.rest.get("metadata")));
     let budget = request.thinking_budget();
     let additional = budget.map(|budget| ("thinking".to_string(), thinking(budget)));
-    serde_json::to_vec(&Request {
+    let mut sent = Request {
         model_id: request.model.clone().unwrap_or_default(),
         messages: turns(&request.messages)?,
         system: system(&request.messages),
@@ -32,14 +32,18 @@ pub fn translate(request: &Completions, context: &Context<'_>) -> Result<Vec<u8>
             max_tokens: request.token_limit().unwrap_or(TOKEN_LIMIT),
             temperature: request.temperature,
             top_p: request.top_p,
-            top_k: None,
+            top_k: request.rest.get("top_k").and_then(Value::as_u64),
             stop_sequences: request.stop_sequences(),
         },
         tool_config: ToolConfig::of_openai(&request.rest, |tool| &tool["function"]),
         guardrail_config: GuardrailConfig::of(context),
         additional_model_request_fields: additional.into_iter().collect(),
         request_metadata: metadata(own, context),
-    })
+    };
+    if let Some(caching) = context.caching {
+        cache::mark(&mut sent, caching);
+    }
+    serde_json::to_vec(&sent)
 }
 
 /// The fields of an object that are strings.
@@ -146,10 +150,7 @@ mod tests {
 
     fn sent(body: &str) -> Result<Value> {
         let (request, headers) = (serde_json::from_str(body)?, HeaderMap::new());
-        let context = Context {
-            guardrail: None,
-            headers: &headers,
-        };
+        let context = Context::of(&headers);
         serde_json::from_slice(&translate(&request, &context)?)
     }
 
@@ -176,7 +177,7 @@ mod tests {
         };
         let context = Context {
             guardrail: Some(&guardrail),
-            headers: &headers,
+            ..Context::of(&headers)
         };
         let request = serde_json::from_str(
             r#"{"messages":[{"role":"system","content":"a"},{"role":"system","content":"b"},{"role":"user","content":" "}],"model":"m",

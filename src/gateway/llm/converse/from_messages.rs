@@ -191,10 +191,7 @@ mod tests {
 
     fn sent(body: Value, headers: &HeaderMap) -> Value {
         let request = serde_json::from_value(body).unwrap();
-        let context = Context {
-            guardrail: None,
-            headers,
-        };
+        let context = Context::of(headers);
         serde_json::from_slice(&translate(&request, &context).unwrap()).unwrap()
     }
 

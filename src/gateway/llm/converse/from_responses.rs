@@ -3,11 +3,11 @@
 use serde::ser::Error as _;
 use serde_json::{Map, Value, json};
 
-use super::Context;
 use super::request::{
     Block, GuardrailConfig, Image, Inference, Request, ToolConfig, ToolResult, ToolUse, Turn,
     metadata,
 };
+use super::{Context, cache};
 use crate::gateway::llm::form::responses::Responses;
 
 /// As for Completions (facts 9.6).
@@ -35,7 +35,7 @@ pub fn translate(request: &Responses, context: &Context<'_>) -> Result<Vec<u8>> 
         .get("metadata")
         .and_then(Value::as_object)
         .cloned();
-    serde_json::to_vec(&Request {
+    let mut sent = Request {
         model_id: request.model.clone().unwrap_or_default(),
         messages: turns,
         system,
@@ -50,7 +50,11 @@ pub fn translate(request: &Responses, context: &Context<'_>) -> Result<Vec<u8>> 
         guardrail_config: GuardrailConfig::of(context),
         additional_model_request_fields: Map::new(),
         request_metadata: metadata(own.unwrap_or_default(), context),
-    })
+    };
+    if let Some(caching) = context.caching {
+        cache::mark(&mut sent, caching);
+    }
+    serde_json::to_vec(&sent)
 }
 
 fn user(content: Vec<Block>) -> Turn {
@@ -139,10 +143,7 @@ mod tests {
 
     fn sent(body: Value) -> Result<Value> {
         let (request, headers) = (serde_json::from_value(body)?, HeaderMap::new());
-        let context = Context {
-            guardrail: None,
-            headers: &headers,
-        };
+        let context = Context::of(&headers);
         serde_json::from_slice(&translate(&request, &context)?)
     }
 

@@ -1,9 +1,11 @@
 //! `policies.ai`: what is done to a prompt on its way to a model, and to the answer (facts 7.2, 9.2, 9.5).
 
 mod alias;
+mod caching;
 mod fields;
 
 pub use alias::Aliases;
+pub use caching::Caching;
 pub use fields::Fields;
 
 use super::RouteTypes;
@@ -20,4 +22,5 @@ pub struct AiPolicy {
     /// Messages that go after the client's.
     pub append: Vec<Said>,
     pub guards: Guards,
+    pub caching: Option<Caching>,
 }

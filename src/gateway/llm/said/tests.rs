@@ -11,10 +11,8 @@ fn prompt(kind: RouteType, body: Value) -> Prompt {
 }
 
 fn written(prompt: Prompt, dialect: Dialect) -> Value {
-    let context = Context {
-        guardrail: None,
-        headers: &HeaderMap::new(),
-    };
+    let headers = HeaderMap::new();
+    let context = Context::of(&headers);
     serde_json::from_slice(&prompt.into_body(dialect, &context).unwrap()).unwrap()
 }
 
