@@ -340,7 +340,7 @@ bell: "\U00000007"
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases * 8, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn what_is_written_reads_back_the_same(value in any_value()) {

@@ -210,7 +210,7 @@ mod tests {
 
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use proptest::prelude::{ProptestConfig, any, proptest};
+    use proptest::prelude::{any, proptest};
     use serde_json::json;
 
     use super::*;
@@ -258,8 +258,6 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(300))]
-
         #[test]
         fn no_bytes_are_a_token_and_none_panic(text in any::<String>(), bytes in any::<Vec<u8>>()) {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

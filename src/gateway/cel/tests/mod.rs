@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, Method, StatusCode, Uri, Version};
-use proptest::prelude::{ProptestConfig, any, prop_assert, proptest};
+use proptest::prelude::{any, prop_assert, proptest};
 use proptest::strategy::Strategy;
 use serde_json::{Map, Value, json};
 
@@ -350,8 +350,6 @@ fn pieces() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
-
     #[test]
     fn no_text_makes_the_compiler_panic(source in any::<String>()) {
         let _ = Expression::compile(&source);

@@ -2,6 +2,7 @@
 
 mod backend;
 mod gateway;
+mod mutant;
 mod policy;
 mod route;
 
