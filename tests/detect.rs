@@ -3,9 +3,11 @@
 //! `UPDATE_GOLDEN=1 cargo test --test detect` writes the pictures anew.
 
 use gatewright::host::facts::Facts;
-use gatewright::report::machine::{machine, name};
+use gatewright::report::machine::machine;
 use gatewright::report::style::Look;
-use gatewright::target::detect::{Locality, Place, candidates, is_tied, proposal};
+use gatewright::target::choose::{Asked, choose};
+use gatewright::target::detect::{is_tied, proposal};
+use gatewright::target::place::{Candidate, DEFAULT_CLUSTER, Locality, Place};
 use std::fs;
 use std::path::PathBuf;
 
@@ -17,6 +19,10 @@ const PLAIN: Look = Look {
 fn read(machine: &str) -> Facts {
     let path = format!("tests/machines/{machine}.json");
     serde_json::from_str(&fs::read_to_string(&path).expect(&path)).expect(&path)
+}
+
+fn candidates(facts: &Facts) -> Vec<Candidate> {
+    gatewright::target::detect::candidates(facts, DEFAULT_CLUSTER)
 }
 
 fn machines() -> Vec<PathBuf> {
@@ -70,8 +76,15 @@ fn what_is_proposed_is_what_the_architecture_says() {
     assert_eq!(table.len(), machines().len());
     for (machine, expected) in table {
         let found = candidates(&read(machine));
-        let proposed = proposal(&found).map(|candidate| name(&candidate.place));
+        let proposed = proposal(&found).map(|candidate| candidate.place.name());
         assert_eq!(proposed.as_deref(), Some(expected), "{machine}");
+        // `up` decides as `detect` proposes.
+        let asked = Asked {
+            own: DEFAULT_CLUSTER.to_string(),
+            ..Asked::default()
+        };
+        let chosen = choose(&asked, &read(machine));
+        assert_eq!(chosen.place.name(), expected, "{machine}");
     }
 }
 
@@ -81,7 +94,7 @@ fn a_cluster_is_local_only_by_proof() {
         ("orbstack-kubernetes", "orbstack", true),
         ("orbstack-without-kubernetes", "orbstack", false),
         ("kind-on-linux", "kind/gatewright", true),
-        ("kind-inside-orbstack", "kind/dev", true),
+        ("kind-inside-orbstack", "context/kind-dev", true),
         ("docker-desktop-kubernetes", "context/docker-desktop", true),
         ("k3d", "context/k3d-dev", true),
         ("minikube", "context/minikube", true),
@@ -91,11 +104,11 @@ fn a_cluster_is_local_only_by_proof() {
             false,
         ),
         ("tunnel-to-production", "context/prod", false),
-        ("two-that-tie", "kind/blue", true),
+        ("two-that-tie", "context/kind-blue", true),
     ];
     for (machine, place, expected) in table {
         let found = candidates(&read(machine));
-        let candidate = found.iter().find(|c| name(&c.place) == place);
+        let candidate = found.iter().find(|c| c.place.name() == place);
         let candidate = candidate.unwrap_or_else(|| panic!("{machine}: no {place} in {found:#?}"));
         let is_local = matches!(candidate.locality, Locality::Local(_));
         assert_eq!(is_local, expected, "{machine}: {:?}", candidate.locality);
@@ -105,7 +118,7 @@ fn a_cluster_is_local_only_by_proof() {
 #[test]
 fn a_version_that_kgateway_does_not_support_is_an_obstacle() {
     let found = candidates(&read("minikube"));
-    let minikube = found.iter().find(|c| name(&c.place) == "context/minikube");
+    let minikube = found.iter().find(|c| c.place.name() == "context/minikube");
     let obstacle = minikube
         .and_then(|c| c.obstacle.clone())
         .expect("an obstacle");
@@ -122,7 +135,14 @@ fn a_tie_is_seen_only_among_those_that_would_be_proposed() {
     assert!(!is_tied(&found));
     let clusters: Vec<_> = found
         .into_iter()
-        .filter(|c| matches!(c.place, Place::Kind { .. }))
+        .filter(|c| matches!(c.place, Place::Context { .. }))
+        .collect();
+    let clusters: Vec<_> = clusters
+        .into_iter()
+        .map(|cluster| Candidate {
+            obstacle: None,
+            ..cluster
+        })
         .collect();
     assert!(is_tied(&clusters));
     assert!(!is_tied(&candidates(&read("orbstack-kubernetes"))));

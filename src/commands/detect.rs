@@ -6,14 +6,15 @@ use crate::cli::Detect;
 use crate::host::look::look;
 use crate::report::document::Document;
 use crate::report::machine;
-use crate::target::detect::{Candidate, Locality, candidates, is_tied, proposal};
+use crate::target::detect::{candidates, is_tied, proposal};
+use crate::target::place::{Candidate, DEFAULT_CLUSTER};
 use serde_json::{Value, json};
 use std::time::Instant;
 
 pub async fn run(session: &Session, options: &Detect) -> Outcome {
     let start = Instant::now();
     let facts = look(options.port).await;
-    let found = candidates(&facts);
+    let found = candidates(&facts, DEFAULT_CLUSTER);
     if session.is_json() {
         let chosen = proposal(&found);
         let places: Vec<Value> = found
@@ -34,15 +35,11 @@ pub async fn run(session: &Session, options: &Detect) -> Outcome {
 }
 
 fn as_value(candidate: &Candidate, proposed: bool) -> Value {
-    let (local, evidence) = match &candidate.locality {
-        Locality::Local(evidence) => (true, evidence),
-        Locality::Unproved(evidence) => (false, evidence),
-    };
     json!({
-        "target": machine::name(&candidate.place),
+        "target": candidate.place.name(),
         "proposed": proposed,
-        "local": local,
-        "evidence": evidence,
+        "local": candidate.locality.is_local(),
+        "evidence": candidate.locality.evidence(),
         "reason": candidate.reason,
         "obstacle": candidate.obstacle,
     })

@@ -6,8 +6,9 @@ use crate::apply::ledger::Ledger;
 use crate::apply::record::Record;
 use crate::cli::{TargetName, Wish};
 use crate::error::{Error, Result};
+use crate::host::facts::Facts;
 use crate::host::process::Background;
-use crate::host::{compatible, docker, ollama, port, web};
+use crate::host::{compatible, look, ollama, port, web};
 use crate::plan::Plan;
 use crate::plan::build::{DEFAULT_CLUSTER, build};
 use crate::plan::select::{Service, Services};
@@ -16,7 +17,9 @@ use crate::profile::{Profile, Serves, TargetKind};
 use crate::provider::check::AUTHORIZATION;
 use crate::provider::{Home, Provider};
 use crate::secret::vault::Vault;
-use crate::target::{mock, rank};
+use crate::target::choose::{Asked, choose};
+use crate::target::mock;
+use crate::target::place::Place;
 use futures::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -51,8 +54,21 @@ impl Session {
             .or(record.as_ref().and_then(|record| record.port_flag));
         wish.override_profile(&mut profile);
         profile.gateway.port = port_flag.unwrap_or(profile.gateway.port);
-        let asked = wish.target.map(TargetName::kind);
-        let last = record.as_ref().and_then(Record::target);
+        if let (None, Some(record)) = (&wish.cluster, &record)
+            && !record.cluster.is_empty()
+        {
+            profile.target.cluster = Some(record.cluster.clone());
+        }
+        let asked = Asked {
+            target: wish.target.map(TargetName::kind),
+            last: record.as_ref().and_then(place),
+            profile: profile.target.kind,
+            own: profile
+                .target
+                .cluster
+                .clone()
+                .unwrap_or_else(|| DEFAULT_CLUSTER.to_string()),
+        };
         let settings = keys::settings();
         let paths = self.environment();
         let with_keys = async {
@@ -61,22 +77,16 @@ impl Session {
             let answering = answering(&profile).await;
             Ok::<_, Error>((keys, services, answering))
         };
-        let docker = look_at_docker(&profile, asked.or(last));
-        let ((docker, own_cluster), with_keys) = tokio::join!(docker, with_keys);
-        let (keys, (found, elsewhere), answering) = with_keys?;
-        let facts = rank::Facts {
-            flag: asked,
-            last,
-            profile: profile.target.kind,
-            docker,
-            own_cluster,
+        let looking = async {
+            match asked.is_decided() {
+                true => Facts::default(),
+                false => look::places().await,
+            }
         };
-        let (target, reason) = rank::choose(&facts);
-        if let (None, Some(record)) = (&wish.cluster, &record)
-            && !record.cluster.is_empty()
-        {
-            profile.target.cluster = Some(record.cluster.clone());
-        }
+        let (facts, with_keys) = tokio::join!(looking, with_keys);
+        let (keys, (found, elsewhere), answering) = with_keys?;
+        let choice = choose(&asked, &facts);
+        let target = choice.place.kind();
         let services = Services {
             found,
             elsewhere,
@@ -91,7 +101,7 @@ impl Session {
         }
         Ok(Wanted {
             plan,
-            reason,
+            reason: choice.reason,
             source,
             port_flag,
             vault: keys.vault,
@@ -148,19 +158,14 @@ impl TargetName {
     }
 }
 
-/// Why Docker can't be used, and whether our cluster is there. Not asked where it does not matter.
-async fn look_at_docker(profile: &Profile, decided: Option<TargetKind>) -> (Option<String>, bool) {
-    if decided.is_some() {
-        return (None, false);
-    }
-    let cluster = profile.target.cluster.as_deref().unwrap_or(DEFAULT_CLUSTER);
-    match docker::connect().await {
-        Err(error) => (Some(error.to_string()), false),
-        Ok(docker) => {
-            let clusters = docker::kind_clusters(&docker).await.unwrap_or_default();
-            (None, clusters.iter().any(|found| found.name == cluster))
-        }
-    }
+/// Where an environment is.
+fn place(record: &Record) -> Option<Place> {
+    Some(match record.target()? {
+        TargetKind::Kind => Place::Kind {
+            cluster: record.cluster.clone(),
+        },
+        TargetKind::Embedded => Place::Embedded,
+    })
 }
 
 /// Servers of this machine, and models of servers elsewhere by backend.

@@ -1,7 +1,7 @@
 //! The kubeconfig's contexts. Only those that may be on this machine are asked anything, and never
 //! through a program that the kubeconfig names: looking must not log anybody in.
 
-use super::facts::{Answer, Context, Installed, Node};
+use super::facts::{Answer, Context, Installed, Node, may_be_local};
 use futures::future::join_all;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1 as core;
@@ -68,22 +68,6 @@ fn server(file: &Kubeconfig, context: &str) -> Option<String> {
     let cluster = &context.context.as_ref()?.cluster;
     let cluster = file.clusters.iter().find(|c| c.name == *cluster)?;
     cluster.cluster.as_ref()?.server.clone()
-}
-
-/// Whether the address could be this machine's: then asking is harmless. A cloud's is not asked.
-fn may_be_local(server: &str) -> bool {
-    let Ok(url) = url::Url::parse(server) else {
-        return false;
-    };
-    match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback() || address.is_unspecified(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => {
-            let known = ["localhost", "kubernetes.docker.internal", "k8s.orb.local"];
-            known.contains(&name) || name.ends_with(".orb.local")
-        }
-        None => false,
-    }
 }
 
 /// Whether the context's user needs no program to log in.
@@ -209,22 +193,6 @@ async fn installed(client: &Client) -> Vec<Installed> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_addresses_of_this_machine_are_asked() {
-        let table = [
-            ("https://127.0.0.1:26443", true),
-            ("https://0.0.0.0:6550", true),
-            ("https://kubernetes.docker.internal:6443", true),
-            ("https://k8s.orb.local:26443", true),
-            ("https://ABC.gr7.eu-west-1.eks.amazonaws.com", false),
-            ("https://10.0.0.1", false),
-            ("nonsense", false),
-        ];
-        for (server, expected) in table {
-            assert_eq!(may_be_local(server), expected, "{server}");
-        }
-    }
 
     #[test]
     fn a_user_that_needs_a_program_is_not_asked() {

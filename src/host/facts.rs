@@ -149,9 +149,47 @@ pub struct Port {
     pub ours: bool,
 }
 
+/// Whether an API server's address could be this machine's: then asking it is harmless, and what
+/// its nodes say may prove it local.
+pub fn may_be_local(server: &str) -> bool {
+    let Ok(url) = url::Url::parse(server) else {
+        return false;
+    };
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback() || address.is_unspecified(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => {
+            let known = ["localhost", "kubernetes.docker.internal", "k8s.orb.local"];
+            known.contains(&name) || name.ends_with(".orb.local")
+        }
+        None => false,
+    }
+}
+
 impl Facts {
     /// As a document for machines.
     pub fn to_value(&self) -> Value {
         serde_json::to_value(self).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_be_local;
+
+    #[test]
+    fn only_addresses_of_this_machine_are_asked() {
+        let table = [
+            ("https://127.0.0.1:26443", true),
+            ("https://0.0.0.0:6550", true),
+            ("https://kubernetes.docker.internal:6443", true),
+            ("https://k8s.orb.local:26443", true),
+            ("https://ABC.gr7.eu-west-1.eks.amazonaws.com", false),
+            ("https://10.0.0.1", false),
+            ("nonsense", false),
+        ];
+        for (server, expected) in table {
+            assert_eq!(may_be_local(server), expected, "{server}");
+        }
     }
 }

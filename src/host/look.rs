@@ -38,6 +38,22 @@ pub async fn look(port: u16) -> Facts {
     }
 }
 
+/// What matters for where a gateway could run, and no more. Here a slow answer is waited for: a
+/// cluster that is overlooked would have a gateway set up elsewhere.
+pub async fn places() -> Facts {
+    const PATIENCE: Duration = Duration::from_secs(3);
+    let (docker, contexts, orbstack) =
+        tokio::join!(engine::look(), context::all(PATIENCE), orbstack());
+    Facts {
+        system: std::env::consts::OS.to_string(),
+        processor: std::env::consts::ARCH.to_string(),
+        orbstack,
+        docker,
+        contexts,
+        ..Facts::default()
+    }
+}
+
 /// Work on files goes aside, so that a slow disk holds no other probe up.
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     tokio::task::spawn_blocking(work).await.ok()

@@ -2,7 +2,8 @@
 
 use super::style::Look;
 use crate::host::facts::{Answer, Context, Facts, Service};
-use crate::target::detect::{Candidate, Locality, Place, proposal};
+use crate::target::detect::proposal;
+use crate::target::place::{Candidate, Locality};
 use crate::text::{self, list, table};
 use std::time::Duration;
 
@@ -201,17 +202,6 @@ fn place(candidate: &Candidate, is_proposed: bool, look: Look) -> Vec<String> {
         (None, Locality::Unproved(why)) => why.clone(),
         (None, Locality::Local(_)) => candidate.reason.clone(),
     };
-    let name = text::excerpt(&name(&candidate.place), PLACE_WIDTH);
+    let name = text::excerpt(&candidate.place.name(), PLACE_WIDTH);
     vec![mark, name, look.dim(&why)]
-}
-
-/// A place as `--target` would have it.
-pub fn name(place: &Place) -> String {
-    match place {
-        Place::OrbStack { .. } => "orbstack".to_string(),
-        Place::Kind { cluster } => format!("kind/{cluster}"),
-        Place::NewKind => "kind".to_string(),
-        Place::Context { name, .. } => format!("context/{name}"),
-        Place::Embedded => "embedded".to_string(),
-    }
 }

@@ -1,10 +1,12 @@
 //! A place that can make a plan true, and untrue again.
 
+pub mod choose;
 pub mod detect;
 pub mod embedded;
 pub mod kind;
+pub mod locality;
 pub mod mock;
-pub mod rank;
+pub mod place;
 
 use crate::error::{Error, Result};
 use crate::host::paths::EnvironmentPaths;
