@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
+  gw                     looks, proposes, asks one question, goes
   gw up                  a gateway on this machine, proved with a real request
   gw up --target kind    the same on a kind cluster, with agentgateway
   gw test                prove every route again
@@ -19,10 +20,11 @@ Exit codes:
 
 /// The local AI gateway: one command sets it up, real requests prove it.
 #[derive(Debug, Parser)]
-#[command(name = "gw", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
+#[command(name = "gw", version, about, after_help = EXAMPLES)]
 pub struct Cli {
+    /// Without one, the guide
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
     #[command(flatten)]
     pub global: Global,
 }
@@ -79,6 +81,11 @@ pub enum TargetName {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Look, propose, ask one question and go: what `gw` alone does
+    #[command(
+        after_help = "Examples:\n  gw\n  gw guide --yes                          go with the proposal, for scripts\n  gw guide --yes --target kind --backends ollama,openai\n  gw guide --save gateway.yaml            keep the choices as a profile"
+    )]
+    Guide(Guide),
     /// Make a profile true and prove every route with a real request
     #[command(
         after_help = "Examples:\n  gw up\n  gw up --profile ollama --port 8081\n  gw up --target kind --node-image kindest/node:v1.34.0\n  gw up --profile my.yaml --env demo"
@@ -242,6 +249,21 @@ pub struct Up {
 }
 
 #[derive(Debug, Clone, Args)]
+pub struct Guide {
+    #[command(flatten)]
+    pub up: Up,
+    /// Backends to take of those that are found; without it, all that can be used
+    #[arg(short, long, value_name = "NAME,...", value_delimiter = ',')]
+    pub backends: Vec<String>,
+    /// Keep the choices as a profile in this file
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+    /// Ask nothing, go with what is proposed
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+#[derive(Debug, Clone, Args)]
 pub struct Down {
     /// Delete a cluster that gw created without asking
     #[arg(short, long)]
@@ -303,7 +325,7 @@ pub struct Plan {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  gw profile list\n  gw profile show default > my.yaml\n  gw profile validate my.yaml"
+    after_help = "Examples:\n  gw profile list\n  gw profile show default > my.yaml\n  gw profile show > my.yaml           what this environment was made from\n  gw profile validate my.yaml"
 )]
 pub struct Profile {
     #[command(subcommand)]
@@ -314,10 +336,21 @@ pub struct Profile {
 pub enum ProfileVerb {
     /// The shipped profiles, each with for whom it is
     List,
-    /// A profile's text
-    Show { profile: String },
+    /// A profile's text; without a name, that of this environment
+    Show { profile: Option<String> },
     /// Every problem of a profile, each with its place
     Validate { profile: String },
+}
+
+impl Cli {
+    /// What was typed; without a command, the guide with what the environment says.
+    pub fn read() -> Cli {
+        let cli = Cli::parse();
+        let command = cli
+            .command
+            .or_else(|| Cli::parse_from(["gw", "guide"]).command);
+        Cli { command, ..cli }
+    }
 }
 
 impl Wish {

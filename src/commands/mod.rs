@@ -2,6 +2,7 @@
 
 mod detect;
 mod down;
+mod guide;
 mod keys;
 mod logs;
 mod mock;
@@ -16,7 +17,7 @@ mod test;
 mod up;
 mod wish;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Guide};
 use crate::error::{Error, Exit, Result};
 use crate::report::document::Document;
 use crate::report::human;
@@ -28,9 +29,13 @@ pub type Outcome = Result<Option<Exit>>;
 /// Runs one command to its exit code.
 pub async fn run(cli: Cli) -> u8 {
     let Cli { command, global } = cli;
+    let Some(command) = command else {
+        return Exit::Usage.code();
+    };
     let (name, session) = (command.name(), Session::new(global, command.flags()));
     let work = async {
         match command {
+            Command::Guide(options) => guide::run(&session, &options).await,
             Command::Up(options) => up::run(&session, &options).await,
             Command::Down(options) => down::run(&session, &options).await,
             Command::Detect(options) => detect::run(&session, &options).await,
@@ -67,7 +72,7 @@ pub async fn run(cli: Cli) -> u8 {
 impl Command {
     fn flags(&self) -> Vec<(&'static str, String)> {
         match self {
-            Command::Up(up) => up.wish.flags(),
+            Command::Up(up) | Command::Guide(Guide { up, .. }) => up.wish.flags(),
             Command::Plan(plan) => plan.wish.flags(),
             _ => Vec::new(),
         }
@@ -75,6 +80,7 @@ impl Command {
 
     fn name(&self) -> &'static str {
         match self {
+            Command::Guide(_) => "guide",
             Command::Up(_) => "up",
             Command::Down(_) => "down",
             Command::Detect(_) => "detect",
@@ -94,21 +100,11 @@ impl Command {
 
 /// Ends when a signal asks for the end. The state on disk is good at any moment.
 async fn interrupted(command: &str) -> Error {
-    use tokio::signal::unix::{SignalKind, signal};
-    // These end their own way: they let running answers come to their end.
-    if ["gateway", "serve", "mock"].contains(&command) {
+    // These end their own way: they let running answers come to their end, or have made nothing yet.
+    if ["gateway", "serve", "mock", "guide"].contains(&command) {
         return std::future::pending().await;
     }
-    let (Ok(mut int), Ok(mut term)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
-        return std::future::pending().await;
-    };
-    let number = tokio::select! {
-        _ = int.recv() => libc::SIGINT,
-        _ = term.recv() => libc::SIGTERM,
-    };
+    let number = ending_signal().await;
     let next = if command == "down" {
         "gw down"
     } else {
@@ -118,6 +114,21 @@ async fn interrupted(command: &str) -> Error {
         "nothing is lost: `gw up` goes on where it ended, `gw down` takes back what was made",
     );
     error.exit(Exit::Signal(u8::try_from(number).unwrap_or(0)))
+}
+
+/// Waits for a signal that asks for the end.
+async fn ending_signal() -> i32 {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut int), Ok(mut term)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = int.recv() => libc::SIGINT,
+        _ = term.recv() => libc::SIGTERM,
+    }
 }
 
 impl Session {

@@ -35,6 +35,17 @@ pub async fn run(session: &Session, options: &Up) -> Outcome {
     let paths = session.environment();
     let _lock = Lock::take(&paths.lock(), "up", |text| session.sink.note(text)).await?;
     let wanted = session.plan(&options.wish).await?;
+    make_true(session, options, &wanted, start).await
+}
+
+/// Applies what is wanted and proves it, under the environment's lock.
+pub async fn make_true(
+    session: &Session,
+    options: &Up,
+    wanted: &Wanted,
+    start: Instant,
+) -> Outcome {
+    let paths = session.environment();
     let plan = &wanted.plan;
     let _cluster_lock = match plan.cluster() {
         Some(cluster) => {
@@ -58,7 +69,7 @@ pub async fn run(session: &Session, options: &Up) -> Outcome {
     let target = session.target(&record);
     check_support(plan, target.as_ref())?;
     record.wires = before.map(|before| before.wires).unwrap_or_default();
-    record.source = keep_source(session, &wanted)?;
+    record.source = keep_source(session, wanted)?;
     record.port_flag = wanted.port_flag;
     record.save(&paths)?;
     let mut vault = wanted.vault.clone();

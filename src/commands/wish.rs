@@ -126,7 +126,7 @@ impl Session {
     }
 
     /// The port that the mock has already, or one for it.
-    fn mock_port(&self) -> u16 {
+    pub fn mock_port(&self) -> u16 {
         let usual = Provider::Mock.ways().default_port;
         let alive = Background::new(&self.environment(), mock::ROLE).alive();
         let has = alive.and_then(|identity| identity.ready.rsplit(':').next()?.parse().ok());
@@ -139,7 +139,7 @@ impl Session {
 }
 
 impl Wish {
-    fn override_profile(&self, profile: &mut Profile) {
+    pub fn override_profile(&self, profile: &mut Profile) {
         if self.cluster.is_some() {
             profile.target.cluster.clone_from(&self.cluster);
         }
@@ -150,16 +150,23 @@ impl Wish {
 }
 
 impl TargetName {
-    fn kind(self) -> TargetKind {
+    pub fn kind(self) -> TargetKind {
         match self {
             TargetName::Kind => TargetKind::Kind,
             TargetName::Embedded => TargetKind::Embedded,
         }
     }
+
+    pub fn of(kind: TargetKind) -> TargetName {
+        match kind {
+            TargetKind::Kind => TargetName::Kind,
+            TargetKind::Embedded => TargetName::Embedded,
+        }
+    }
 }
 
 /// Where an environment is.
-fn place(record: &Record) -> Option<Place> {
+pub fn place(record: &Record) -> Option<Place> {
     Some(match record.target()? {
         TargetKind::Kind => Place::Kind {
             cluster: record.cluster.clone(),

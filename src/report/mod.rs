@@ -1,6 +1,7 @@
 //! Tells it to a person or to a machine. Nobody below knows that these exist.
 
 pub mod document;
+pub mod guide;
 pub mod human;
 pub mod machine;
 pub mod progress;

@@ -1,0 +1,154 @@
+//! The guide's screen: what is proposed, in lines that fit the terminal (screens, `gw` on a laptop).
+
+use super::style::Look;
+use crate::plan::{Action, Phase, Plan, PlannedRoute, Served};
+use crate::profile::TargetKind;
+use crate::target::place::Candidate;
+use crate::target::propose::Proposal;
+use crate::target::propose::offer::Offer;
+use crate::text::{count, excerpt, list, table, wrap};
+use console::measure_text_width;
+
+/// The one question, with the key of each answer in brackets.
+pub const QUESTION: &str = "? Go ahead?  [Y]es  [t]arget  [b]ackends  [s]how the YAML  [n]o";
+
+/// Who answers at each route, what is left out and why, where all this runs and what is done for it.
+pub fn plan(proposal: &Proposal, plan: &Plan, width: usize, look: Look) -> String {
+    let mut rows: Vec<[String; 3]> = Vec::new();
+    for route in &plan.routes {
+        let offer = proposal.used.iter().find(|offer| offer.name == route.name);
+        let why = offer.map(|offer| offer.reason.clone()).unwrap_or_default();
+        rows.push([route.path.clone(), model(route), why]);
+    }
+    rows.extend(proposal.left_out.iter().map(left_out));
+    let paths = rows.iter().map(|row| measure_text_width(&row[0])).max();
+    let models = rows.iter().map(|row| measure_text_width(&row[1])).max();
+    let first = paths.unwrap_or(0).max("profile".len());
+    let second = models.unwrap_or(0);
+    let mut lines = vec![look.bold(&title(plan))];
+    for [path, model, why] in &rows {
+        let start = format!("  {path:first$}  {model:second$}  ");
+        lines.extend(hanging(&start, why, width, look));
+    }
+    let mut about = |name: &str, text: &str| {
+        let start = format!("  {name:first$}  ");
+        lines.extend(hanging(&start, text, width, look));
+    };
+    about(
+        "target",
+        &format!("{}: {}", plan.place(), proposal.why_there),
+    );
+    if let Some(why) = &proposal.why_port {
+        about("port", why);
+    }
+    for note in &plan.notes {
+        about("note", note);
+    }
+    about("does", &list(&deeds(plan)));
+    lines.join("\n") + "\n"
+}
+
+fn title(plan: &Plan) -> String {
+    let what = match (plan.target, version(plan)) {
+        (TargetKind::Embedded, _) | (_, None) => "the embedded gateway".to_string(),
+        (_, Some(version)) => format!("kgateway {version} on {}", plan.place()),
+    };
+    format!("Plan: {what}, at http://localhost:{}", plan.port)
+}
+
+fn version(plan: &Plan) -> Option<&str> {
+    plan.steps.iter().find_map(|step| match &step.action {
+        Action::Chart(chart) => Some(chart.version.as_str()),
+        _ => None,
+    })
+}
+
+fn model(route: &PlannedRoute) -> String {
+    match &route.serves {
+        Served::Tools => "tools".to_string(),
+        Served::Chat { model, .. } => model.clone(),
+    }
+}
+
+fn left_out(offer: &Offer) -> [String; 3] {
+    let why = match &offer.lacks {
+        Some(error) => format!("left out: {}", error.what),
+        None => "left out: not wanted".to_string(),
+    };
+    [format!("/{}", offer.name), String::new(), why]
+}
+
+/// A text after its beginning; its further lines stand under its first.
+fn hanging(start: &str, text: &str, width: usize, look: Look) -> Vec<String> {
+    /// What is left for a text on a very narrow terminal.
+    const LEAST: usize = 16;
+    let indent = measure_text_width(start);
+    let room = width.saturating_sub(indent).max(LEAST);
+    let lines = wrap(text, room).into_iter().enumerate();
+    let lines = lines.map(|(index, line)| match index {
+        0 => format!("{start}{}", look.dim(&line)),
+        _ => format!("{:indent$}{}", "", look.dim(&line)),
+    });
+    lines.map(|line| line.trim_end().to_string()).collect()
+}
+
+/// What will be done, by phase.
+fn deeds(plan: &Plan) -> Vec<String> {
+    let of = |phase: Phase| plan.steps.iter().filter(move |step| step.phase == phase);
+    let mut deeds = Vec::new();
+    if let Some(cluster) = plan.cluster() {
+        deeds.push(format!("kind cluster {}", cluster.name));
+        deeds.push(format!("Gateway API {}", crate::plan::GATEWAY_API_VERSION));
+    }
+    let charts = of(Phase::Charts).filter(|step| matches!(step.action, Action::Chart(_)));
+    let charts = charts.count();
+    if charts > 0 {
+        deeds.push(count(charts, "chart"));
+    }
+    if plan.target == TargetKind::Embedded {
+        deeds.push("a background process".to_string());
+    }
+    deeds.push(count(plan.objects().count(), "object"));
+    deeds.push(format!(
+        "a request to {}",
+        count(plan.routes.len(), "route")
+    ));
+    deeds
+}
+
+/// What dialogues write before an item.
+const MARK: usize = 6;
+
+/// Places to choose from, one a line.
+pub fn places(candidates: &[Candidate], width: usize) -> Vec<String> {
+    let rows = candidates.iter();
+    let rows = rows.map(|c| vec![c.place.name(), c.reason.clone()]);
+    let lines = table(&rows.collect::<Vec<_>>()).into_iter();
+    lines
+        .map(|line| excerpt(&line, width.saturating_sub(MARK)))
+        .collect()
+}
+
+/// A backend to choose, in one line.
+pub fn backend(offer: &Offer, width: usize) -> String {
+    let line = format!("{}  {}", offer.name, offer.reason);
+    excerpt(&line, width.saturating_sub(MARK))
+}
+
+/// Why there is no other target to choose.
+pub fn does_not_move(environment: &str, place: &str) -> String {
+    format!(
+        "environment `{environment}` is on {place} and does not move: `gw down` takes it back, \
+         `gw --env NAME` makes another\n"
+    )
+}
+
+/// How to do the same again without a question, and how to keep the choices.
+pub fn again(command: &str, keep: Option<&str>, look: Look) -> String {
+    let mut rows = vec![vec![
+        "the same without a question".to_string(),
+        look.bold(command),
+    ]];
+    rows.extend(keep.map(|keep| vec!["the choices as a profile".to_string(), look.bold(keep)]));
+    format!("\n{}\n", table(&rows).join("\n"))
+}

@@ -1,0 +1,196 @@
+//! What could answer here: model servers that run, and providers whose keys are at hand. Pure.
+
+use crate::error::Error;
+use crate::host::facts::{Key, Model, Service};
+use crate::plan::select::KeyState;
+use crate::provider::{Home, Provider};
+use crate::text::count;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+/// Where `look` says that it found a key.
+const ENVIRONMENT: &str = "environment";
+const DOTENV: &str = ".env";
+
+/// A backend that a profile could have.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Offer {
+    /// The backend's name, and its route's.
+    pub name: String,
+    pub provider: Provider,
+    /// What its backend has besides name and provider, as a profile writes it.
+    pub fields: Map<String, Value>,
+    /// Where it is, or what is known of its key, for a person.
+    pub reason: String,
+    /// Why it can't be used, and what would change that.
+    pub lacks: Option<Error>,
+}
+
+impl Offer {
+    fn new(provider: Provider, reason: impl Into<String>) -> Offer {
+        Offer {
+            name: name(provider).to_string(),
+            provider,
+            fields: Map::new(),
+            reason: reason.into(),
+            lacks: None,
+        }
+    }
+
+    /// The mock, for where nothing else can answer.
+    pub fn mock() -> Offer {
+        Offer::new(
+            Provider::Mock,
+            "built in, and no model: nothing else answers",
+        )
+    }
+
+    fn with(mut self, field: &str, value: Value) -> Offer {
+        self.fields.insert(field.to_string(), value);
+        self
+    }
+}
+
+/// As the shipped profiles call them.
+fn name(provider: Provider) -> &'static str {
+    match provider {
+        Provider::AzureOpenAi => "azure",
+        Provider::VertexAi => "vertex",
+        other => other.ways().name,
+    }
+}
+
+/// One offer a model server, in their order.
+pub fn of_services(services: &[Service]) -> Vec<Offer> {
+    services.iter().filter_map(of_service).collect()
+}
+
+fn of_service(service: &Service) -> Option<Offer> {
+    let provider = provider_of(service)?;
+    let ways = provider.ways();
+    let (host, port) = host_and_port(service)?;
+    let here = is_here(host);
+    let place = match here {
+        true => format!("this machine, at {}", service.address),
+        false => format!("at {}", service.address),
+    };
+    let mut offer = Offer::new(provider, place);
+    offer = match (here, port == ways.default_port) {
+        (true, true) => offer,
+        (true, false) => offer.with("port", json!(port)),
+        (false, _) => offer.with("address", json!(format!("http://{}", service.address))),
+    };
+    if provider != Provider::Ollama {
+        return Some(offer);
+    }
+    let Some((model, others)) = smallest(&service.models) else {
+        let what = match service.models.is_empty() {
+            true => "Ollama has no model",
+            false => "Ollama has no model that chats",
+        };
+        let next = provider.fetch_model(ways.default_model);
+        offer.lacks = Some(Error::new(what, next));
+        return Some(offer);
+    };
+    if others > 0 {
+        let all = count(others + 1, "model");
+        offer.reason = format!("{}, the smallest of its {all} that chat", offer.reason);
+    }
+    // What `ollama list` calls NAME:latest is NAME to everybody.
+    let name = model.name.strip_suffix(":latest").unwrap_or(&model.name);
+    Some(offer.with("model", json!(name)))
+}
+
+/// The model that is there soonest and asks least of the machine, and how many others chat. Not
+/// those that only embed.
+fn smallest(models: &[Model]) -> Option<(&Model, usize)> {
+    let chat = models.iter().filter(|model| !model.embeds);
+    let others = chat.clone().count().saturating_sub(1);
+    let size = |model: &&Model| (model.size.unwrap_or(u64::MAX), model.name.clone());
+    Some((chat.min_by_key(size)?, others))
+}
+
+pub(super) fn provider_of(service: &Service) -> Option<Provider> {
+    let mut all = Provider::ALL.into_iter();
+    all.find(|provider| provider.ways().title == service.product)
+}
+
+pub(super) fn host_and_port(service: &Service) -> Option<(&str, u16)> {
+    let (host, port) = service.address.rsplit_once(':')?;
+    Some((host, port.parse().ok()?))
+}
+
+pub(super) fn is_here(host: &str) -> bool {
+    ["127.0.0.1", "localhost", "[::1]"].contains(&host)
+}
+
+/// One offer a provider in the cloud whose key is at hand, whether it takes the key or not.
+pub fn of_keys(keys: &[Key]) -> Vec<Offer> {
+    let cloud = Provider::ALL.into_iter();
+    let cloud = cloud.filter(|provider| provider.ways().home == Home::Cloud);
+    cloud
+        .filter_map(|provider| of_provider(provider, keys))
+        .collect()
+}
+
+fn of_provider(provider: Provider, keys: &[Key]) -> Option<Offer> {
+    let own = |key: &&Key| key.provider == provider.ways().name;
+    // What is set counts before what lies in a file.
+    let rank = |key: &&Key| match key.source.as_str() {
+        ENVIRONMENT => 0,
+        DOTENV => 2,
+        _ => 1,
+    };
+    let key = keys.iter().filter(own).min_by_key(rank)?;
+    let offer = Offer::new(provider, format!("key in {}", key.source));
+    if key.source == DOTENV {
+        return Some(Offer {
+            lacks: Some(in_dotenv(&key.name)),
+            ..offer
+        });
+    }
+    let in_file = key.source != ENVIRONMENT;
+    Some(match (provider, key.name.as_str()) {
+        (Provider::Bedrock, name) if in_file || name == "AWS_PROFILE" => {
+            let get = |part| json!({"command": ["aws", "configure", "get", part]});
+            offer
+                .with("accessKey", get("aws_access_key_id"))
+                .with("secretKey", get("aws_secret_access_key"))
+        }
+        (Provider::VertexAi, name) if in_file || name == "GOOGLE_APPLICATION_CREDENTIALS" => {
+            let words = [
+                "gcloud",
+                "auth",
+                "application-default",
+                "print-access-token",
+            ];
+            offer.with("key", json!({"command": words}))
+        }
+        _ => offer,
+    })
+}
+
+fn in_dotenv(name: &str) -> Error {
+    let next = "set -a; . ./.env; set +a; gw";
+    Error::usage(
+        format!("{name} is in .env and not in the environment"),
+        next,
+    )
+}
+
+/// What asking the providers brought.
+pub fn judged(offers: Vec<Offer>, states: &BTreeMap<String, KeyState>) -> Vec<Offer> {
+    let judge = |mut offer: Offer| {
+        match states.get(&offer.name) {
+            _ if offer.lacks.is_some() => {}
+            Some(KeyState::Here { note: None, .. }) => offer.reason = "key checked".to_string(),
+            Some(KeyState::Here {
+                note: Some(note), ..
+            }) => offer.reason.clone_from(note),
+            Some(KeyState::Lacking(error)) => offer.lacks = Some(error.clone()),
+            None => {}
+        }
+        offer
+    };
+    offers.into_iter().map(judge).collect()
+}

@@ -1,0 +1,115 @@
+//! `gw` alone: its screen on every recorded machine, and its dialogue on a real pseudo-terminal.
+//!
+//! `UPDATE_GOLDEN=1 cargo test --test guide` writes the screens anew.
+
+#[path = "support/home.rs"]
+mod home;
+#[path = "support/terminal.rs"]
+mod terminal;
+
+#[path = "guide/screen.rs"]
+mod screen;
+
+use home::Home;
+use terminal::Terminal;
+
+/// A terminal with `gw` alone on it.
+fn alone(home: &Home, rows: u16, columns: u16) -> Terminal {
+    let mut command = home.command(&[]);
+    command
+        .env_remove("GW_PROGRESS")
+        .env("OLLAMA_HOST", "127.0.0.1:9");
+    Terminal::start(command, rows, columns)
+}
+
+#[test]
+fn yes_makes_what_was_proposed_and_says_how_to_do_it_without_a_question() {
+    let home = Home::new();
+    let mut terminal = alone(&home, 24, 80);
+    terminal.wait_for_question();
+    assert!(terminal.screen().contains("/mock"), "{}", terminal.screen());
+    terminal.press("y");
+    assert_eq!(terminal.end(), 0, "{}", terminal.written);
+    let again = format!("gw up --target embedded --port {}", home.port);
+    assert!(terminal.written.contains(&again), "{}", terminal.written);
+    assert!(
+        terminal.written.contains("1 route proved"),
+        "{}",
+        terminal.written
+    );
+    assert!(terminal.is_sane());
+    assert_eq!(terminal.too_long(), Vec::<String>::new());
+    // And the command that was shown finds nothing to do.
+    let up = home.gw(&["up", "--target", "embedded"]);
+    assert_eq!(up.code, 0, "{up:?}");
+    assert!(up.stdout.contains("nothing to change"), "{up:?}");
+}
+
+#[test]
+fn no_changes_nothing() {
+    let home = Home::new();
+    for key in ["n", "q", "\u{1b}"] {
+        let mut terminal = alone(&home, 24, 80);
+        terminal.wait_for_question();
+        terminal.press(key);
+        assert_eq!(terminal.end(), 0, "{}", terminal.written);
+        assert!(terminal.written.contains("nothing was changed"));
+        assert!(terminal.is_sane());
+    }
+    assert!(!home.environment().join("environment.json").exists());
+    assert!(home.processes().is_empty());
+}
+
+#[test]
+fn ctrl_c_ends_every_dialogue_with_130_and_leaves_the_terminal_as_it_was() {
+    let home = Home::new();
+    for (key, prompt) in [("", "[n]o"), ("t", "Where")] {
+        let mut terminal = alone(&home, 24, 80);
+        terminal.wait_for_question();
+        terminal.press(key);
+        terminal.wait_for(prompt);
+        terminal.press("\u{3}");
+        assert_eq!(terminal.end(), 130, "{}", terminal.written);
+        assert!(terminal.written.contains("nothing was changed"));
+        assert!(terminal.is_sane(), "{}", terminal.written);
+    }
+}
+
+#[test]
+fn a_signal_that_asks_for_the_end_leaves_the_terminal_as_it_was() {
+    let home = Home::new();
+    let mut terminal = alone(&home, 24, 80);
+    terminal.wait_for_question();
+    terminal.press("t");
+    terminal.wait_for("Where");
+    terminal.signal(libc::SIGTERM);
+    assert_eq!(terminal.end(), 143, "{}", terminal.written);
+    assert!(terminal.is_sane());
+}
+
+#[test]
+fn nobody_is_asked_in_a_pipe() {
+    let home = Home::new();
+    let said = home.gw(&[]);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(
+        said.stderr.contains("standard input is no terminal"),
+        "{said:?}"
+    );
+    assert!(said.stderr.contains("gw guide --yes"), "{said:?}");
+    assert!(home.processes().is_empty());
+}
+
+#[test]
+fn nobody_is_asked_in_ci_or_on_a_terminal_that_can_not_draw() {
+    let home = Home::new();
+    let mut command = home.command(&[]);
+    command.env("CI", "true");
+    let mut terminal = Terminal::start(command, 24, 80);
+    assert_eq!(terminal.end(), 2, "{}", terminal.written);
+    assert!(
+        terminal.written.contains("CI is set"),
+        "{}",
+        terminal.written
+    );
+}
