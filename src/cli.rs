@@ -1,5 +1,9 @@
 //! The command line as types. Nothing here does anything.
 
+mod guide;
+
+pub use guide::Guide;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
@@ -249,21 +253,6 @@ pub struct Up {
 }
 
 #[derive(Debug, Clone, Args)]
-pub struct Guide {
-    #[command(flatten)]
-    pub up: Up,
-    /// Backends to take of those that are found; without it, all that can be used
-    #[arg(short, long, value_name = "NAME,...", value_delimiter = ',')]
-    pub backends: Vec<String>,
-    /// Keep the choices as a profile in this file
-    #[arg(long, value_name = "FILE")]
-    pub save: Option<PathBuf>,
-    /// Ask nothing, go with what is proposed
-    #[arg(short, long)]
-    pub yes: bool,
-}
-
-#[derive(Debug, Clone, Args)]
 pub struct Down {
     /// Delete a cluster that gw created without asking
     #[arg(short, long)]
@@ -340,17 +329,6 @@ pub enum ProfileVerb {
     Show { profile: Option<String> },
     /// Every problem of a profile, each with its place
     Validate { profile: String },
-}
-
-impl Cli {
-    /// What was typed; without a command, the guide with what the environment says.
-    pub fn read() -> Cli {
-        let cli = Cli::parse();
-        let command = cli
-            .command
-            .or_else(|| Cli::parse_from(["gw", "guide"]).command);
-        Cli { command, ..cli }
-    }
 }
 
 impl Wish {

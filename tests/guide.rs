@@ -28,6 +28,7 @@ fn yes_makes_what_was_proposed_and_says_how_to_do_it_without_a_question() {
     let mut terminal = alone(&home, 24, 80);
     terminal.wait_for_question();
     assert!(terminal.screen().contains("/mock"), "{}", terminal.screen());
+    assert_eq!(terminal.too_long(), Vec::<String>::new());
     terminal.press("y");
     assert_eq!(terminal.end(), 0, "{}", terminal.written);
     let again = format!("gw up --target embedded --port {}", home.port);
@@ -38,7 +39,6 @@ fn yes_makes_what_was_proposed_and_says_how_to_do_it_without_a_question() {
         terminal.written
     );
     assert!(terminal.is_sane());
-    assert_eq!(terminal.too_long(), Vec::<String>::new());
     // And the command that was shown finds nothing to do.
     let up = home.gw(&["up", "--target", "embedded"]);
     assert_eq!(up.code, 0, "{up:?}");
@@ -112,4 +112,71 @@ fn nobody_is_asked_in_ci_or_on_a_terminal_that_can_not_draw() {
         "{}",
         terminal.written
     );
+}
+
+#[test]
+fn a_key_that_is_typed_is_never_on_the_screen() {
+    const PLANTED: &str = "planted-key-3Hd8";
+    let home = Home::new();
+    let mut terminal = alone(&home, 24, 80);
+    terminal.wait_for_question();
+    terminal.press("b");
+    terminal.wait_for("Who answers");
+    terminal.press(" \r");
+    terminal.wait_for("Key of OpenAI, not shown");
+    terminal.press(&format!("{PLANTED}\r"));
+    terminal.wait_for_question();
+    assert!(
+        terminal.screen().contains("/openai"),
+        "{}",
+        terminal.screen()
+    );
+    terminal.press("n");
+    assert_eq!(terminal.end(), 0, "{}", terminal.written);
+    assert!(!terminal.written.contains(PLANTED), "{}", terminal.written);
+    assert!(terminal.is_sane());
+}
+
+#[test]
+fn the_yaml_is_shown_and_the_question_comes_again() {
+    let home = Home::new();
+    let mut terminal = alone(&home, 60, 200);
+    terminal.wait_for_question();
+    terminal.press("s");
+    terminal.wait_for("kind: Profile");
+    terminal.wait_for_question();
+    assert!(
+        terminal.written.contains("kind: HTTPRoute"),
+        "{}",
+        terminal.written
+    );
+    terminal.press("n");
+    assert_eq!(terminal.end(), 0);
+}
+
+#[test]
+fn choices_are_kept_in_a_file_that_makes_the_same_again() {
+    let home = Home::new();
+    let file = home.path().join("gateway.yaml");
+    let file = file.to_string_lossy();
+    let args = ["guide", "--yes", "--save", &file];
+    let first = home
+        .command(&args)
+        .env("OLLAMA_HOST", "127.0.0.1:9")
+        .output();
+    let first = home::said(first.unwrap());
+    assert_eq!(first.code, 0, "{first:?}");
+    let again = format!(
+        "gw up --profile {file} --target embedded --port {}",
+        home.port
+    );
+    assert!(first.stderr.contains(&again), "{first:?}");
+    let up = home.gw(&["up", "--profile", &file, "--target", "embedded"]);
+    assert_eq!(up.code, 0, "{up:?}");
+    assert!(up.stdout.contains("nothing to change"), "{up:?}");
+    // Somebody's own file is not written over.
+    home.write("gateway.yaml", "mine");
+    let second = home.gw(&args);
+    assert_eq!(second.code, 2, "{second:?}");
+    assert_eq!(std::fs::read_to_string(&*file).unwrap(), "mine");
 }

@@ -17,7 +17,7 @@ mod test;
 mod up;
 mod wish;
 
-use crate::cli::{Cli, Command, Guide};
+use crate::cli::{Cli, Command, Guide, Up};
 use crate::error::{Error, Exit, Result};
 use crate::report::document::Document;
 use crate::report::human;
@@ -72,7 +72,7 @@ pub async fn run(cli: Cli) -> u8 {
 impl Command {
     fn flags(&self) -> Vec<(&'static str, String)> {
         match self {
-            Command::Up(up) | Command::Guide(Guide { up, .. }) => up.wish.flags(),
+            Command::Up(Up { wish, .. }) | Command::Guide(Guide { wish, .. }) => wish.flags(),
             Command::Plan(plan) => plan.wish.flags(),
             _ => Vec::new(),
         }

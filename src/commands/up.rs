@@ -58,6 +58,7 @@ pub async fn make_true(
     alone_in_its_cluster(session, plan)?;
     match &before {
         Some(before) => same_place(before, plan)?,
+        None if wanted.reason.is_empty() => {}
         None => session
             .sink
             .note(format!("target {}: {}", plan.target.name(), wanted.reason)),

@@ -27,6 +27,7 @@ use std::time::Duration;
 /// A plan, why it is for this target, and what it was made from.
 pub struct Wanted {
     pub plan: Plan,
+    /// Empty where it has been told already.
     pub reason: String,
     pub source: Source,
     pub port_flag: Option<u16>,

@@ -8,6 +8,7 @@ use crate::target::propose::Proposal;
 use crate::target::propose::offer::Offer;
 use crate::text::{count, excerpt, list, table, wrap};
 use console::measure_text_width;
+use std::collections::BTreeSet;
 
 /// The one question, with the key of each answer in brackets.
 pub const QUESTION: &str = "? Go ahead?  [Y]es  [t]arget  [b]ackends  [s]how the YAML  [n]o";
@@ -20,7 +21,8 @@ pub fn plan(proposal: &Proposal, plan: &Plan, width: usize, look: Look) -> Strin
         let why = offer.map(|offer| offer.reason.clone()).unwrap_or_default();
         rows.push([route.path.clone(), model(route), why]);
     }
-    rows.extend(proposal.left_out.iter().map(left_out));
+    let left_out = proposal.left_out.iter();
+    rows.extend(left_out.clone().map(self::left_out));
     let paths = rows.iter().map(|row| measure_text_width(&row[0])).max();
     let models = rows.iter().map(|row| measure_text_width(&row[1])).max();
     let first = paths.unwrap_or(0).max("profile".len());
@@ -30,6 +32,8 @@ pub fn plan(proposal: &Proposal, plan: &Plan, width: usize, look: Look) -> Strin
         let start = format!("  {path:first$}  {model:second$}  ");
         lines.extend(hanging(&start, why, width, look));
     }
+    let lacks = left_out.filter_map(|offer| offer.lacks.as_ref());
+    let nexts: BTreeSet<&str> = lacks.map(|error| error.next.as_str()).collect();
     let mut about = |name: &str, text: &str| {
         let start = format!("  {name:first$}  ");
         lines.extend(hanging(&start, text, width, look));
@@ -45,6 +49,11 @@ pub fn plan(proposal: &Proposal, plan: &Plan, width: usize, look: Look) -> Strin
         about("note", note);
     }
     about("does", &list(&deeds(plan)));
+    // A key is typed where backends are chosen; what else is missing has a command.
+    let by_command = |next: &&str| !next.contains("read -rs ") && !next.starts_with("gw");
+    for next in nexts.into_iter().filter(by_command) {
+        about("first", next);
+    }
     lines.join("\n") + "\n"
 }
 
@@ -98,6 +107,8 @@ fn deeds(plan: &Plan) -> Vec<String> {
     let mut deeds = Vec::new();
     if let Some(cluster) = plan.cluster() {
         deeds.push(format!("kind cluster {}", cluster.name));
+    }
+    if of(Phase::GatewayApi).count() > 0 {
         deeds.push(format!("Gateway API {}", crate::plan::GATEWAY_API_VERSION));
     }
     let charts = of(Phase::Charts).filter(|step| matches!(step.action, Action::Chart(_)));
@@ -143,12 +154,21 @@ pub fn does_not_move(environment: &str, place: &str) -> String {
     )
 }
 
+/// Places that can't be chosen, each with what is in its way.
+pub fn not_to_choose(candidates: &[Candidate], width: usize, look: Look) -> String {
+    let rows = candidates.iter().map(|candidate| {
+        let why = candidate.obstacle.as_deref();
+        let why = why.unwrap_or(candidate.locality.evidence());
+        vec![candidate.place.name(), why.to_string()]
+    });
+    let lines = table(&rows.collect::<Vec<_>>()).into_iter();
+    let lines = lines.map(|line| excerpt(&format!("  {line}"), width));
+    lines.map(|line| look.dim(&line) + "\n").collect()
+}
+
 /// How to do the same again without a question, and how to keep the choices.
-pub fn again(command: &str, keep: Option<&str>, look: Look) -> String {
-    let mut rows = vec![vec![
-        "the same without a question".to_string(),
-        look.bold(command),
-    ]];
-    rows.extend(keep.map(|keep| vec!["the choices as a profile".to_string(), look.bold(keep)]));
-    format!("\n{}\n", table(&rows).join("\n"))
+pub fn again(rows: &[(&str, String)], look: Look) -> String {
+    let rows = rows.iter();
+    let rows = rows.map(|(what, command)| vec![(*what).to_string(), look.bold(command)]);
+    format!("\n{}\n", table(&rows.collect::<Vec<_>>()).join("\n"))
 }

@@ -116,15 +116,19 @@ fn rows(facts: &Facts, width: usize, look: Look) -> Vec<Vec<String>> {
             String::new(),
         );
     }
-    let state = match &facts.port.owner {
-        None => "free".to_string(),
-        Some(owner) => format!("taken by {owner}"),
+    let number = facts.port.number;
+    let mut nodes = facts.docker.containers.iter();
+    let node = nodes.find(|node| node.running && node.published.contains(&number));
+    let state = match (&facts.port.owner, node) {
+        (None, _) => "free".to_string(),
+        (Some(_), Some(node)) => format!("taken by {} cluster {}", node.product, node.cluster),
+        (Some(owner), None) => format!("taken by {owner}"),
     };
     row(&format!("Port {}", facts.port.number), state, String::new());
     if facts.wsl {
         row(
             "Windows",
-            "this is Linux inside Windows (WSL)".to_string(),
+            "this is Linux inside Windows (WSL), which reaches localhost too".to_string(),
             String::new(),
         );
     }
@@ -139,16 +143,27 @@ fn fitted(rows: Vec<[String; 3]>, width: usize, look: Look) -> Vec<Vec<String>> 
     let noted = rows.iter().filter(|row| !row[2].is_empty());
     let second = widest(noted.map(|row| cut(row).chars().count()).collect());
     let left = width.saturating_sub(2 + first + 2);
-    rows.iter()
-        .map(|row| match row[2].is_empty() {
-            true => vec![row[0].clone(), text::excerpt(&row[1], left)],
-            false => {
-                let note = text::excerpt(&row[2], left.saturating_sub(second + 2));
-                let what = format!("{:second$}  {}", cut(row), look.dim(&note));
-                vec![row[0].clone(), what]
+    let lines = |row: &[String; 3]| match row[2].is_empty() {
+        true => text::wrap(&row[1], left),
+        false => {
+            let note = text::excerpt(&row[2], left.saturating_sub(second + 2));
+            vec![format!("{:second$}  {}", cut(row), look.dim(&note))]
+        }
+    };
+    let named = |row: &[String; 3]| {
+        let lines = lines(row).into_iter().enumerate();
+        let name = |index| {
+            if index == 0 {
+                row[0].clone()
+            } else {
+                String::new()
             }
-        })
-        .collect()
+        };
+        lines
+            .map(|(index, line)| vec![name(index), line])
+            .collect::<Vec<_>>()
+    };
+    rows.iter().flat_map(named).collect()
 }
 
 fn join(name: &str, version: Option<&str>) -> String {

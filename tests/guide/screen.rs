@@ -50,12 +50,19 @@ impl Case {
     }
 
     fn screen(&self, width: usize, look: Look) -> String {
-        let states = self.states();
+        let services = Services {
+            found: services(&self.facts),
+            elsewhere: elsewhere(&self.facts),
+            mock_port: 18434,
+            settings: self.settings.clone(),
+            keys: self.states(),
+            ..Services::default()
+        };
         let mut offers = of_services(&self.facts.services);
-        offers.extend(judged(of_keys(&self.facts.keys), &states));
+        offers.extend(of_keys(&self.facts.keys));
         let known = Known {
             facts: self.facts.clone(),
-            offers,
+            offers: judged(offers, &services),
             asked: Asked {
                 own: DEFAULT_CLUSTER.to_string(),
                 ..Asked::default()
@@ -64,14 +71,6 @@ impl Case {
         };
         let proposal = propose(&known, &Answers::default());
         let profile = wire::read(&proposal.document).expect("a profile");
-        let services = Services {
-            found: services(&self.facts),
-            elsewhere: elsewhere(&self.facts),
-            mock_port: 18434,
-            settings: self.settings.clone(),
-            keys: states,
-            ..Services::default()
-        };
         let plan = build(&profile, proposal.place.kind(), "default", &services).expect("a plan");
         let found = machine::found(&self.facts, None, width, look).join("\n");
         let plan = guide::plan(&proposal, &plan, width, look);
@@ -94,11 +93,16 @@ fn cases() -> Vec<(PathBuf, Case)> {
         };
         files.map(case).collect::<Vec<_>>()
     };
-    let bare = |text: &str| Case {
-        facts: serde_json::from_str(text).expect("facts"),
-        taken: Vec::new(),
-        lacking: BTreeMap::new(),
-        settings: BTreeMap::new(),
+    // Machines are recorded without what providers say: their keys are taken.
+    let bare = |text: &str| {
+        let facts: Facts = serde_json::from_str(text).expect("facts");
+        let offers = of_keys(&facts.keys).into_iter();
+        Case {
+            taken: offers.map(|offer| offer.name).collect(),
+            lacking: BTreeMap::new(),
+            settings: BTreeMap::new(),
+            facts,
+        }
     };
     let mut cases = of("tests/guide", |text| {
         serde_json::from_str(text).expect("case")

@@ -4,9 +4,10 @@
 use crate::error::{Error, Exit, Result};
 use crate::report::guide::QUESTION;
 use crate::report::style::Look;
+use crate::secret::Secret;
 use console::{Key, Term};
 use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
-use dialoguer::{MultiSelect, Select};
+use dialoguer::{MultiSelect, Password, Select};
 use std::io::{self, ErrorKind};
 
 /// Answers to the one question.
@@ -89,6 +90,17 @@ pub async fn several(
         let select = MultiSelect::with_theme(theme.as_ref()).with_prompt(prompt);
         let select = select.items_checked(items).report(false);
         Ok(select.interact_opt()?)
+    })
+    .await
+}
+
+/// A key, without a sign of it on the screen; `None` for none.
+pub async fn hidden(prompt: String, look: Look) -> Result<Option<Secret>> {
+    aside(move || {
+        let theme = theme(look);
+        let password = Password::with_theme(theme.as_ref()).with_prompt(prompt);
+        let password = password.allow_empty_password(true).report(false);
+        Ok(Secret::new(&password.interact()?))
     })
     .await
 }

@@ -29,6 +29,8 @@ pub struct Draft {
     pub again: String,
     /// The command that keeps the choices as a profile, where no shipped one says them.
     pub keep: Option<String>,
+    /// Variables that hold no key: it was typed.
+    pub typed: Vec<&'static str>,
 }
 
 impl Session {
@@ -44,7 +46,7 @@ impl Session {
                 .filter(|name| *name != DEFAULT_CLUSTER)
                 .map(str::to_string),
             port: Some(proposal.port).filter(|port| *port != USUAL_PORT),
-            ..options.up.wish.clone()
+            ..options.wish.clone()
         };
         if wish.profile.is_some() {
             let wanted = self.plan(&wish).await?;
@@ -52,6 +54,7 @@ impl Session {
             return Ok(Draft {
                 again: typed("gw up", &wish),
                 keep: None,
+                typed: Vec::new(),
                 proposal,
                 wanted,
                 wish,
@@ -83,12 +86,13 @@ impl Session {
         Ok(Draft {
             again,
             keep: profile.is_none().then(|| self.keep()),
+            typed: seen.typed.clone(),
             wanted: Wanted {
                 plan,
                 reason: proposal.why_there.clone(),
                 source: short.unwrap_or(source),
                 port_flag: wish.port,
-                vault: seen.keys.vault.clone(),
+                vault: seen.vault.clone(),
                 to_make: Vec::new(),
             },
             proposal,
@@ -131,7 +135,7 @@ impl Answers {
         Answers {
             place: None,
             backends: (!backends.is_empty()).then(|| backends.iter().cloned().collect()),
-            port: options.up.wish.port,
+            port: options.wish.port,
         }
     }
 }

@@ -11,7 +11,9 @@ use crate::apply::lock::Lock;
 use crate::cli::{Guide, Up};
 use crate::error::{Error, Result};
 use crate::host::terminal::Kept;
+use crate::provider::{Home, Provider};
 use crate::report::{guide, machine};
+use crate::target::propose::offer::{Offer, without_key};
 use crate::target::propose::{Answers, choices};
 use ask::Answer;
 use console::Term;
@@ -53,14 +55,28 @@ async fn go(session: &Session, options: &Guide, draft: Draft) -> Outcome {
     }
     let paths = session.environment();
     let _lock = Lock::take(&paths.lock(), "up", |text| session.sink.note(text)).await?;
-    let up = Up {
-        wish: draft.wish.clone(),
-        ..options.up.clone()
-    };
-    let outcome = make_true(session, &up, &draft.wanted, start).await?;
+    let up = Up::of(draft.wish.clone());
+    let mut wanted = draft.wanted;
+    if !options.yes || !session.global.quiet {
+        // The proposal has said it.
+        wanted.reason.clear();
+        wanted.plan.notes.clear();
+    }
+    let outcome = make_true(session, &up, &wanted, start).await?;
     if !session.is_json() {
-        let again = session.complete(&draft.again);
-        session.talk(&guide::again(&again, draft.keep.as_deref(), session.err));
+        let mut rows: Vec<(&str, String)> = Vec::new();
+        for name in &draft.typed {
+            rows.push((
+                "the key that was typed",
+                format!("read -rs {name} && export {name}"),
+            ));
+        }
+        rows.push((
+            "the same without a question",
+            session.complete(&draft.again),
+        ));
+        rows.extend(draft.keep.map(|keep| ("the choices as a profile", keep)));
+        session.talk(&guide::again(&rows, session.err));
     }
     Ok(outcome)
 }
@@ -74,8 +90,8 @@ async fn choose(session: &Session, options: &Guide) -> Result<Option<Draft>> {
             session.talk(text);
         }
     };
-    let seen = session
-        .see(&options.up.wish, |facts, took| {
+    let mut seen = session
+        .see(&options.wish, |facts, took| {
             let lines = machine::found(facts, Some(took), width(), session.err);
             talk(&format!("{}\n\n", lines.join("\n")));
         })
@@ -93,7 +109,7 @@ async fn choose(session: &Session, options: &Guide) -> Result<Option<Draft>> {
             Answer::No => return Ok(None),
             Answer::Show => session.write(&draft.yaml()),
             Answer::Target => target(session, &seen, &draft, &mut answers).await?,
-            Answer::Backends => backends(session, &seen, &draft, &mut answers).await?,
+            Answer::Backends => backends(session, &mut seen, &draft, &mut answers).await?,
         }
         talk("\n");
     }
@@ -109,7 +125,8 @@ async fn target(
         session.talk(&guide::does_not_move(&session.global.env, &last.name()));
         return Ok(());
     }
-    let places = choices(&seen.known);
+    let (places, others) = choices(&seen.known);
+    session.talk(&guide::not_to_choose(&others, width(), session.err));
     let now = places.iter().position(|c| c.place == draft.proposal.place);
     let items = guide::places(&places, width());
     let chosen = ask::one("Where", items, now.unwrap_or(0), session.err).await?;
@@ -119,32 +136,43 @@ async fn target(
     Ok(())
 }
 
+/// Which backends; a key can be typed for those that have none.
 async fn backends(
     session: &Session,
-    seen: &Seen,
+    seen: &mut Seen,
     draft: &Draft,
     answers: &mut Answers,
 ) -> Result<()> {
-    let usable: Vec<_> = seen
-        .known
-        .offers
-        .iter()
-        .filter(|o| o.lacks.is_none())
-        .collect();
-    if usable.is_empty() {
-        session.talk("no model server answers and no key is taken: there is nothing to choose\n");
-        return Ok(());
-    }
+    let mut offers = seen.known.offers.clone();
+    let known = |offer: &Offer| seen.known.offers.iter().any(|o| o.name == offer.name);
+    let others = without_key(&seen.known.facts.keys);
+    offers.extend(others.into_iter().filter(|offer| !known(offer)));
+    offers.retain(|offer| offer.lacks.is_none() || takes_a_key(offer));
     let is_used = |name: &str| draft.proposal.used.iter().any(|offer| offer.name == name);
-    let items = usable.iter();
+    let items = offers.iter();
     let items = items.map(|offer| (guide::backend(offer, width()), is_used(&offer.name)));
-    let prompt = "Who answers (space ticks, enter takes)";
-    let chosen = ask::several(prompt, items.collect(), session.err).await?;
-    if let Some(chosen) = chosen {
-        let names = chosen.iter().filter_map(|index| usable.get(*index));
-        answers.backends = Some(names.map(|offer| offer.name.clone()).collect());
+    let prompt = "Who answers (space ticks, enter takes, esc leaves it)";
+    let Some(chosen) = ask::several(prompt, items.collect(), session.err).await? else {
+        return Ok(());
+    };
+    let chosen: Vec<&Offer> = chosen
+        .iter()
+        .filter_map(|index| offers.get(*index))
+        .collect();
+    for offer in chosen.iter().filter(|offer| offer.lacks.is_some()) {
+        let title = offer.provider.ways().title;
+        if let Some(key) = ask::hidden(format!("Key of {title}, not shown"), session.err).await? {
+            seen.take(offer, key).await;
+        }
     }
+    answers.backends = Some(chosen.iter().map(|offer| offer.name.clone()).collect());
     Ok(())
+}
+
+/// Whether a key is all that an offer lacks, and one that can be typed.
+fn takes_a_key(offer: &Offer) -> bool {
+    let ways = offer.provider.ways();
+    ways.home == Home::Cloud && offer.provider != Provider::VertexAi
 }
 
 fn width() -> usize {

@@ -10,6 +10,8 @@ use crate::host::facts::Facts;
 use crate::host::look::look;
 use crate::plan::select::Services;
 use crate::profile::wire;
+use crate::secret::Secret;
+use crate::secret::vault::Vault;
 use crate::target::choose::Asked;
 use crate::target::place::DEFAULT_CLUSTER;
 use crate::target::propose::document::{USUAL_PORT, document};
@@ -21,8 +23,30 @@ use std::time::{Duration, Instant};
 
 pub struct Seen {
     pub known: Known,
-    pub keys: Keys,
     pub services: Services,
+    pub vault: Vault,
+    /// Variables whose keys were typed.
+    pub typed: Vec<&'static str>,
+}
+
+impl Seen {
+    /// A key that was typed, once its provider has been asked about it.
+    pub async fn take(&mut self, offer: &Offer, key: Secret) {
+        let settings = &self.services.settings;
+        let (state, vault) = keys::typed(&offer.name, offer.provider, key, settings).await;
+        self.services.keys.insert(offer.name.clone(), state);
+        self.vault.extend(vault);
+        self.typed.extend(offer.provider.ways().variables.first());
+        let fresh = Offer {
+            lacks: None,
+            fields: Default::default(),
+            ..offer.clone()
+        };
+        let judged = judged(vec![fresh], &self.services);
+        self.known.offers.retain(|known| known.name != offer.name);
+        self.known.offers.extend(judged);
+        self.known.offers.sort_by_key(Offer::rank);
+    }
 }
 
 impl Session {
@@ -42,17 +66,17 @@ impl Session {
             Err(Error::new("the keys can't be checked", "gw up").because(&e))
         })?;
         task.unchanged("");
-        let judged = judged(offers, &keys.states);
-        let mut offers = of_services(&facts.services);
-        offers.extend(judged);
         let services = Services {
             found: services(&facts),
             elsewhere: elsewhere(&facts),
             answering: Default::default(),
             mock_port: self.mock_port(),
             settings,
-            keys: keys.states.clone(),
+            keys: keys.states,
         };
+        let mut all = of_services(&facts.services);
+        all.extend(offers);
+        let offers = judged(all, &services);
         let record = self.bound()?;
         let own = wish.cluster.clone();
         let own = own.or(record.as_ref().map(|record| record.cluster.clone()));
@@ -70,8 +94,9 @@ impl Session {
                 asked,
                 last_port: record.map(|record| record.port),
             },
-            keys,
+            vault: keys.vault,
             services,
+            typed: Vec::new(),
         })
     }
 }

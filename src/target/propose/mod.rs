@@ -74,11 +74,10 @@ pub fn propose(known: &Known, answers: &Answers) -> Proposal {
     }
 }
 
-/// Places that can be chosen, best first.
-pub fn choices(known: &Known) -> Vec<Candidate> {
-    let mut found = candidates(&known.facts, &known.asked.own);
-    found.retain(Candidate::is_usable);
-    found
+/// Places that can be chosen, best first, and those that can't.
+pub fn choices(known: &Known) -> (Vec<Candidate>, Vec<Candidate>) {
+    let found = candidates(&known.facts, &known.asked.own);
+    found.into_iter().partition(Candidate::is_usable)
 }
 
 fn place(known: &Known, answers: &Answers) -> (Place, String) {

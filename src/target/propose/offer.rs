@@ -1,12 +1,13 @@
 //! What could answer here: model servers that run, and providers whose keys are at hand. Pure.
 
+use super::document::{USUAL_PORT, document};
 use crate::error::Error;
 use crate::host::facts::{Key, Model, Service};
-use crate::plan::select::KeyState;
+use crate::plan::select::{KeyState, Services, select};
+use crate::profile::wire;
 use crate::provider::{Home, Provider};
 use crate::text::count;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 
 /// Where `look` says that it found a key.
 const ENVIRONMENT: &str = "environment";
@@ -43,6 +44,12 @@ impl Offer {
             Provider::Mock,
             "built in, and no model: nothing else answers",
         )
+    }
+
+    /// Its place among others: servers first, then the cloud, each in the order of the providers.
+    pub fn rank(&self) -> (bool, Option<usize>) {
+        let place = Provider::ALL.iter().position(|p| *p == self.provider);
+        (self.provider.ways().home == Home::Cloud, place)
     }
 
     fn with(mut self, field: &str, value: Value) -> Offer {
@@ -178,19 +185,52 @@ fn in_dotenv(name: &str) -> Error {
     )
 }
 
-/// What asking the providers brought.
-pub fn judged(offers: Vec<Offer>, states: &BTreeMap<String, KeyState>) -> Vec<Offer> {
+/// Providers in the cloud that a key would bring in: those that take one word, and have none here.
+pub fn without_key(keys: &[Key]) -> Vec<Offer> {
+    let known = |provider: &Provider| keys.iter().any(|key| key.provider == provider.ways().name);
+    let typed = |provider: &Provider| {
+        // A token of Vertex AI's lives for an hour: nobody types one.
+        provider.ways().home == Home::Cloud && *provider != Provider::VertexAi
+    };
+    let all = Provider::ALL.into_iter().filter(typed);
+    let all = all.filter(|provider| !known(provider));
+    let offer = |provider: Provider| {
+        let title = provider.ways().title;
+        Offer {
+            lacks: Some(Error::usage(format!("no key for {title} is at hand"), "gw")),
+            ..Offer::new(provider, "no key at hand")
+        }
+    };
+    all.map(offer).collect()
+}
+
+/// What keeps an offer from being used, and what asking its provider brought.
+pub fn judged(offers: Vec<Offer>, services: &Services) -> Vec<Offer> {
     let judge = |mut offer: Offer| {
-        match states.get(&offer.name) {
-            _ if offer.lacks.is_some() => {}
+        if offer.lacks.is_none() {
+            offer.lacks = obstacle(&offer, services);
+        }
+        match services.keys.get(&offer.name) {
             Some(KeyState::Here { note: None, .. }) => offer.reason = "key checked".to_string(),
             Some(KeyState::Here {
                 note: Some(note), ..
             }) => offer.reason.clone_from(note),
-            Some(KeyState::Lacking(error)) => offer.lacks = Some(error.clone()),
-            None => {}
+            Some(KeyState::Lacking(_)) | None => {}
         }
         offer
     };
     offers.into_iter().map(judge).collect()
+}
+
+/// Why a profile with this backend alone could not be planned.
+fn obstacle(offer: &Offer, services: &Services) -> Option<Error> {
+    let text = document(std::slice::from_ref(offer), None, USUAL_PORT);
+    match wire::read(&text) {
+        Ok(profile) => select(&profile, services).err(),
+        Err(_) => {
+            let title = offer.provider.ways().title;
+            let what = format!("what was found of {title} makes no profile");
+            Some(Error::new(what, "gw detect -o json"))
+        }
+    }
 }

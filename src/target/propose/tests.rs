@@ -1,16 +1,19 @@
 use super::document::document;
-use super::offer::{Offer, judged, of_keys, of_services};
+use super::offer::{Offer, judged, of_keys, of_services, without_key};
 use super::{Answers, Known, Proposal, propose};
 use crate::error::Error;
 use crate::host::facts::{Container, Facts, Key, Model, Port, Service};
-use crate::plan::select::KeyState;
+use crate::plan::select::{KeyState, Services};
 use crate::profile::wire;
 use crate::target::choose::Asked;
 use crate::target::place::{DEFAULT_CLUSTER, Place};
 use std::collections::BTreeMap;
 
-fn ollama(models: &[(&str, u64, bool)]) -> Service {
-    let model = |(name, size, embeds): &(&str, u64, bool)| Model {
+/// Name, size, and whether it only embeds.
+type Told<'a> = (&'a str, u64, bool);
+
+fn ollama(models: &[Told]) -> Service {
+    let model = |(name, size, embeds): &Told| Model {
         name: (*name).to_string(),
         size: Some(*size),
         embeds: *embeds,
@@ -75,7 +78,7 @@ fn of_several_models_the_smallest_that_chats_is_taken_and_said() {
 
 #[test]
 fn an_ollama_without_a_model_that_chats_is_left_out_with_the_command_that_gets_one() {
-    let table: [(&[(&str, u64, bool)], &str); 2] = [
+    let table: [(&[Told], &str); 2] = [
         (&[], "Ollama has no model"),
         (
             &[("all-minilm:latest", 46_000_000, true)],
@@ -149,7 +152,11 @@ fn what_a_provider_says_of_its_key_decides() {
             KeyState::Lacking(Error::usage(refused, "gw up")),
         ),
     ]);
-    let proposal = proposed(judged(of_keys(&keys), &states));
+    let services = Services {
+        keys: states,
+        ..Services::default()
+    };
+    let proposal = proposed(judged(of_keys(&keys), &services));
     assert_eq!(names(&proposal.used), ["openai"]);
     assert_eq!(proposal.used[0].reason, "key checked");
     let why = |offer: &Offer| offer.lacks.as_ref().unwrap().what.clone();
@@ -266,4 +273,32 @@ fn a_document_names_the_port_only_where_it_is_not_the_usual_one() {
     assert!(!document(&mock, None, 8080).contains("port"));
     let text = document(&mock, None, 8081);
     assert_eq!(wire::read(&text).unwrap().gateway.port, 8081);
+}
+
+#[test]
+fn a_provider_that_lacks_more_than_a_key_is_left_out_with_what_it_lacks() {
+    let here = KeyState::Here {
+        entries: vec!["Authorization".into()],
+        from: "AZURE_OPENAI_API_KEY".into(),
+        note: None,
+    };
+    let services = Services {
+        keys: BTreeMap::from([("azure".to_string(), here)]),
+        ..Services::default()
+    };
+    let keys = [key("azureopenai", "AZURE_OPENAI_API_KEY", "environment")];
+    let proposal = proposed(judged(of_keys(&keys), &services));
+    let lack = proposal.left_out[0].lacks.clone().unwrap();
+    assert_eq!(lack.what, "Azure OpenAI has no endpoint");
+    assert!(
+        lack.next.starts_with("export AZURE_OPENAI_ENDPOINT="),
+        "{lack}"
+    );
+}
+
+#[test]
+fn a_key_can_be_typed_for_who_has_none_and_needs_one_word() {
+    let keys = [key("openai", "OPENAI_API_KEY", "environment")];
+    let names: Vec<String> = without_key(&keys).into_iter().map(|o| o.name).collect();
+    assert_eq!(names, ["anthropic", "gemini", "azure", "bedrock"]);
 }
