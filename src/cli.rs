@@ -1,16 +1,14 @@
 //! The command line as types. Nothing here does anything.
 
-mod guide;
-
-pub use guide::Guide;
+mod day;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+pub use day::{Debug, Down, Explain, Lock, Logs, Status, Undo, Upgrade};
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
-  gw                     looks, proposes, asks one question, goes
   gw up                  a gateway on this machine, proved with a real request
   gw up --target kind    the same on a kind cluster, with agentgateway
   gw test                prove every route again
@@ -24,11 +22,10 @@ Exit codes:
 
 /// The local AI gateway: one command sets it up, real requests prove it.
 #[derive(Debug, Parser)]
-#[command(name = "gw", version, about, after_help = EXAMPLES)]
+#[command(name = "gw", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
 pub struct Cli {
-    /// Without one, the guide
     #[command(subcommand)]
-    pub command: Option<Command>,
+    pub command: Command,
     #[command(flatten)]
     pub global: Global,
 }
@@ -64,7 +61,11 @@ pub struct Global {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Output {
     Text,
+    /// As text, with what does not fit into 80 columns
+    Wide,
     Json,
+    /// What json says, as YAML
+    Yaml,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -85,11 +86,6 @@ pub enum TargetName {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Look, propose, ask one question and go: what `gw` alone does
-    #[command(
-        after_help = "Examples:\n  gw\n  gw guide --yes                          go with the proposal, for scripts\n  gw guide --yes --target kind --backends ollama,openai\n  gw guide --save gateway.yaml            keep the choices as a profile"
-    )]
-    Guide(Guide),
     /// Make a profile true and prove every route with a real request
     #[command(
         after_help = "Examples:\n  gw up\n  gw up --profile ollama --port 8081\n  gw up --target kind --node-image kindest/node:v1.34.0\n  gw up --profile my.yaml --env demo"
@@ -104,16 +100,40 @@ pub enum Command {
     #[command(after_help = "Examples:\n  gw detect\n  gw detect -o json")]
     Detect(Detect),
     /// Show what is there, and whether it answers now
-    #[command(after_help = "Examples:\n  gw status\n  gw status -o json")]
-    Status,
+    #[command(
+        after_help = "Examples:\n  gw status\n  gw status -o wide     with every condition\n  gw status --watch     again whenever something changes\n  gw status -o json"
+    )]
+    Status(Status),
     /// Prove every route with a real request
     #[command(after_help = "Examples:\n  gw test\n  gw test -o json")]
     Test,
     /// Show the end of a log
     #[command(
-        after_help = "Examples:\n  gw logs                  the gateway's last 50 lines\n  gw logs 200\n  gw logs controller 20    on a cluster\n  gw logs relay"
+        after_help = "Examples:\n  gw logs                    the last 50 lines of all, in time order\n  gw logs 200 --errors\n  gw logs controller 20      on a cluster\n  gw logs /ollama --follow   requests of one route\n  gw logs --since 10m"
     )]
     Logs(Logs),
+    /// Say what is wrong, why, and what repairs it
+    #[command(
+        after_help = "Examples:\n  gw debug\n  gw debug --fix            repair what can be repaired, each change shown first\n  gw debug --fix GW021      this one alone\n  gw debug --bundle report.tar.gz    for a colleague, without keys\n  gw debug -o json"
+    )]
+    Debug(Debug),
+    /// Take back what the last `debug --fix` changed
+    #[command(after_help = "Examples:\n  gw undo\n  gw undo --yes")]
+    Undo(Undo),
+    /// Show what runs, what is supported, and what is newer in the registry
+    #[command(after_help = "Examples:\n  gw versions\n  gw versions -o json")]
+    Versions,
+    /// Install another version of 2.2: checked first, backed up, proved, taken back when the proof fails
+    #[command(
+        after_help = "Examples:\n  gw upgrade               to the newest\n  gw upgrade v2.2.1 --yes"
+    )]
+    Upgrade(Upgrade),
+    /// Pin charts and images by digest in gw.lock
+    #[command(after_help = "Examples:\n  gw lock\n  gw up --locked    refuses what is not in it")]
+    Lock(Lock),
+    /// Tell the story of a rule of `debug`; without a code, list them
+    #[command(after_help = "Examples:\n  gw explain\n  gw explain GW021")]
+    Explain(Explain),
     /// Show what `up` would do, without touching anything
     #[command(
         after_help = "Examples:\n  gw plan\n  gw plan --profile ollama --target kind\n  gw plan --yaml | kubectl diff -f -"
@@ -250,19 +270,9 @@ pub struct Up {
     /// Take back fields of our own objects that somebody else has changed
     #[arg(long)]
     pub force: bool,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct Down {
-    /// Delete a cluster that gw created without asking
-    #[arg(short, long)]
-    pub yes: bool,
-    /// Leave the kind cluster and take back what is in it
+    /// Refuse charts and images that are not those of gw.lock
     #[arg(long)]
-    pub keep_cluster: bool,
-    /// How long any one wait may take, in seconds
-    #[arg(long, default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
-    pub timeout: u64,
+    pub locked: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -270,13 +280,6 @@ pub struct Detect {
     /// The port that a gateway would take
     #[arg(long, env = "GW_PORT", default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
     pub port: u16,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct Logs {
-    /// Number of lines, or whose log: gateway, proxy, controller, relay, mock
-    #[arg(value_name = "COUNT|SOURCE", num_args = 0..=2)]
-    pub what: Vec<String>,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -310,11 +313,14 @@ pub struct Plan {
     /// Only the objects, as YAML
     #[arg(long)]
     pub yaml: bool,
+    /// What is not as it was applied: field by field, with who and when
+    #[arg(long, conflicts_with = "yaml")]
+    pub diff: bool,
 }
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  gw profile list\n  gw profile show default > my.yaml\n  gw profile show > my.yaml           what this environment was made from\n  gw profile validate my.yaml"
+    after_help = "Examples:\n  gw profile list\n  gw profile show default > my.yaml\n  gw profile validate my.yaml"
 )]
 pub struct Profile {
     #[command(subcommand)]
@@ -325,8 +331,8 @@ pub struct Profile {
 pub enum ProfileVerb {
     /// The shipped profiles, each with for whom it is
     List,
-    /// A profile's text; without a name, that of this environment
-    Show { profile: Option<String> },
+    /// A profile's text
+    Show { profile: String },
     /// Every problem of a profile, each with its place
     Validate { profile: String },
 }

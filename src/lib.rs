@@ -29,6 +29,8 @@ pub mod apply;
 
 pub mod verify;
 
+pub mod diagnose;
+
 pub mod report;
 
 pub mod cli;

@@ -1,10 +1,11 @@
 //! Arguments, streams, exit code: nothing else exits.
 
+use clap::Parser;
 use gatewright::cli::Cli;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::read();
+    let cli = Cli::parse();
     // One provider for every TLS user, chosen here so that no C library beyond ring's is needed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()

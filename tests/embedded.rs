@@ -131,7 +131,7 @@ fn every_day_two_command_works_from_any_folder_and_down_leaves_nothing() {
     assert_eq!(test.code, 0, "{test:?}");
     let logs = there(&["logs"]);
     assert!(
-        logs.stdout.contains("http.path=/mock/v1/chat/completions"),
+        logs.stdout.contains("POST /mock/v1/chat/completions 200"),
         "{logs:?}"
     );
     assert_eq!(there(&["down"]).code, 0);

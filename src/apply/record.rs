@@ -29,6 +29,9 @@ pub struct Record {
     /// The port that was asked for by flag; otherwise the profile's counts.
     #[serde(default)]
     pub port_flag: Option<u16>,
+    /// What `upgrade` installed: the profile's version then, and the one instead of it.
+    #[serde(default)]
+    pub upgraded: Option<(String, String)>,
     pub target: String,
     /// Name of the kind cluster; empty on other targets.
     pub cluster: String,
@@ -81,6 +84,7 @@ impl Record {
             profile: plan.profile.clone(),
             source: String::new(),
             port_flag: None,
+            upgraded: None,
             target: plan.target.name().to_string(),
             cluster: plan
                 .cluster()
@@ -95,6 +99,19 @@ impl Record {
             wires: BTreeMap::new(),
             applied_at: 0,
         }
+    }
+
+    /// An upgrade counts until the profile itself names another version.
+    pub fn keep_upgrade(&self, version: &mut String) {
+        if let Some((from, to)) = &self.upgraded
+            && from == version
+        {
+            version.clone_from(to);
+        }
+    }
+
+    pub fn note_upgrade(&mut self, planned: &str, version: &str) {
+        self.upgraded = Some((planned.to_string(), version.to_string()));
     }
 
     pub fn target(&self) -> Option<TargetKind> {

@@ -1,23 +1,31 @@
 //! One file a verb: load, call, report.
 
+mod bundle;
+mod debug;
 mod detect;
 mod down;
-mod guide;
+mod explain;
 mod keys;
+mod lock;
 mod logs;
 mod mock;
 mod plan;
 mod profile;
 mod prove;
+mod repair;
 mod serve;
 mod service;
 mod session;
 mod status;
 mod test;
+mod undo;
 mod up;
+mod upgrade;
+mod versions;
+mod watch;
 mod wish;
 
-use crate::cli::{Cli, Command, Guide, Up};
+use crate::cli::{Cli, Command};
 use crate::error::{Error, Exit, Result};
 use crate::report::document::Document;
 use crate::report::human;
@@ -29,19 +37,21 @@ pub type Outcome = Result<Option<Exit>>;
 /// Runs one command to its exit code.
 pub async fn run(cli: Cli) -> u8 {
     let Cli { command, global } = cli;
-    let Some(command) = command else {
-        return Exit::Usage.code();
-    };
     let (name, session) = (command.name(), Session::new(global, command.flags()));
     let work = async {
         match command {
-            Command::Guide(options) => guide::run(&session, &options).await,
             Command::Up(options) => up::run(&session, &options).await,
             Command::Down(options) => down::run(&session, &options).await,
             Command::Detect(options) => detect::run(&session, &options).await,
-            Command::Status => status::run(&session).await,
+            Command::Status(options) => status::run(&session, &options).await,
             Command::Test => test::run(&session).await,
             Command::Logs(options) => logs::run(&session, &options).await,
+            Command::Debug(options) => debug::run(&session, &options).await,
+            Command::Undo(options) => undo::run(&session, &options).await,
+            Command::Versions => versions::run(&session).await,
+            Command::Upgrade(options) => upgrade::run(&session, &options).await,
+            Command::Lock(options) => lock::run(&session, &options).await,
+            Command::Explain(options) => explain::run(&session, &options),
             Command::Plan(options) => plan::run(&session, &options).await,
             Command::Serve(options) => serve::run(&session, &options).await,
             Command::Profile(options) => profile::run(&session, &options),
@@ -72,7 +82,7 @@ pub async fn run(cli: Cli) -> u8 {
 impl Command {
     fn flags(&self) -> Vec<(&'static str, String)> {
         match self {
-            Command::Up(Up { wish, .. }) | Command::Guide(Guide { wish, .. }) => wish.flags(),
+            Command::Up(up) => up.wish.flags(),
             Command::Plan(plan) => plan.wish.flags(),
             _ => Vec::new(),
         }
@@ -80,13 +90,18 @@ impl Command {
 
     fn name(&self) -> &'static str {
         match self {
-            Command::Guide(_) => "guide",
             Command::Up(_) => "up",
             Command::Down(_) => "down",
             Command::Detect(_) => "detect",
-            Command::Status => "status",
+            Command::Status(_) => "status",
             Command::Test => "test",
             Command::Logs(_) => "logs",
+            Command::Debug(_) => "debug",
+            Command::Undo(_) => "undo",
+            Command::Versions => "versions",
+            Command::Upgrade(_) => "upgrade",
+            Command::Lock(_) => "lock",
+            Command::Explain(_) => "explain",
             Command::Plan(_) => "plan",
             Command::Serve(_) => "serve",
             Command::Profile(_) => "profile",
@@ -100,11 +115,26 @@ impl Command {
 
 /// Ends when a signal asks for the end. The state on disk is good at any moment.
 async fn interrupted(command: &str) -> Error {
-    // These end their own way: they let running answers come to their end, or have made nothing yet.
-    if ["gateway", "serve", "mock", "guide"].contains(&command) {
+    use tokio::signal::unix::{SignalKind, signal};
+    // These end their own way: they let running answers come to their end.
+    if ["gateway", "serve", "mock"].contains(&command) {
         return std::future::pending().await;
     }
-    let number = ending_signal().await;
+    let (Ok(mut int), Ok(mut term)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        return std::future::pending().await;
+    };
+    let number = tokio::select! {
+        _ = int.recv() => libc::SIGINT,
+        _ = term.recv() => libc::SIGTERM,
+    };
+    let exit = Exit::Signal(u8::try_from(number).unwrap_or(0));
+    // These only look: there is nothing to go on with.
+    if ["logs", "status", "debug", "versions"].contains(&command) {
+        return Error::new("interrupted", format!("gw {command}")).exit(exit);
+    }
     let next = if command == "down" {
         "gw down"
     } else {
@@ -113,22 +143,7 @@ async fn interrupted(command: &str) -> Error {
     let error = Error::new("interrupted", next).fact(
         "nothing is lost: `gw up` goes on where it ended, `gw down` takes back what was made",
     );
-    error.exit(Exit::Signal(u8::try_from(number).unwrap_or(0)))
-}
-
-/// Waits for a signal that asks for the end.
-async fn ending_signal() -> i32 {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut int), Ok(mut term)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = int.recv() => libc::SIGINT,
-        _ = term.recv() => libc::SIGTERM,
-    }
+    error.exit(exit)
 }
 
 impl Session {

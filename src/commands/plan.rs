@@ -4,8 +4,11 @@ use super::Outcome;
 use super::session::Session;
 use super::wish::Wanted;
 use crate::cli::Plan;
+use crate::diagnose::redact;
+use crate::error::Error;
 use crate::report::document::Document;
-use crate::report::human;
+use crate::report::{human, live};
+use crate::secret::vault::Vault;
 use crate::yaml;
 use serde_json::Value;
 
@@ -27,7 +30,49 @@ fn name(object: &Value) -> &str {
     object["metadata"]["name"].as_str().unwrap_or("")
 }
 
+/// What somebody changed of what the last `up` applied.
+async fn difference(session: &Session) -> Outcome {
+    let record = session.record()?;
+    let snapshot = session.look(&record, &Vault::default(), false).await;
+    if !snapshot.place.alive {
+        let error = Error::new("what is there can't be read", "gw debug");
+        return Err(error.fact(snapshot.place.silence));
+    }
+    let missing = snapshot
+        .drift
+        .iter()
+        .filter(|drift| drift.missing)
+        .map(|drift| drift.thing.title());
+    let missing: Vec<String> = missing.collect();
+    if session.is_json() {
+        let drift = redact::object(&serde_json::to_value(&snapshot.drift).unwrap_or_default());
+        session.write(
+            &Document::new("plan", &record.environment)
+                .set("drift", drift)
+                .text(),
+        );
+        return Ok(None);
+    }
+    let mut lines = live::drift(&snapshot.drift, session.out);
+    lines.extend(
+        missing
+            .iter()
+            .map(|title| format!("{} {title} is gone", session.out.bad())),
+    );
+    if lines.is_empty() {
+        lines.push(format!(
+            "{} everything is as it was applied",
+            session.out.good()
+        ));
+    }
+    session.write(&(lines.join("\n") + "\n"));
+    Ok(None)
+}
+
 pub async fn run(session: &Session, options: &Plan) -> Outcome {
+    if options.diff {
+        return difference(session).await;
+    }
     let Wanted { plan, reason, .. } = session.plan(&options.wish).await?;
     if session.is_json() {
         session.write(

@@ -50,7 +50,7 @@ async fn prove(paths: &EnvironmentPaths, record: &Record, settle: Duration) -> V
 }
 
 /// What a caller of a route has to show, from where `up` had it.
-async fn credential(paths: &EnvironmentPaths, route: &PlannedRoute) -> Credential {
+pub async fn credential(paths: &EnvironmentPaths, route: &PlannedRoute) -> Credential {
     let Some(auth) = &route.auth else {
         return Credential::None;
     };

@@ -78,5 +78,6 @@ pub(super) fn ready(line: &str) -> Result<()> {
 }
 
 fn log(line: String) {
-    let _ = writeln!(std::io::stderr().lock(), "{line}");
+    let at = k8s_openapi::jiff::Timestamp::now();
+    let _ = writeln!(std::io::stderr().lock(), "{at} {line}");
 }

@@ -13,6 +13,7 @@ use crate::target::Target;
 use crate::target::embedded::Embedded;
 use crate::target::kind::Kind;
 use crate::text;
+use crate::yaml;
 use std::io::{IsTerminal, Write};
 
 pub struct Session {
@@ -76,7 +77,11 @@ impl Session {
     }
 
     pub fn is_json(&self) -> bool {
-        self.global.output == Output::Json
+        matches!(self.global.output, Output::Json | Output::Yaml)
+    }
+
+    pub fn is_wide(&self) -> bool {
+        self.global.output == Output::Wide
     }
 
     pub fn environment(&self) -> EnvironmentPaths {
@@ -89,6 +94,13 @@ impl Session {
 
     /// The answer, on stdout. A reader that has gone away is no fault.
     pub fn write(&self, text: &str) {
+        let yaml = match self.global.output {
+            Output::Yaml => serde_json::from_str(text)
+                .ok()
+                .map(|value| yaml::write(&value)),
+            Output::Text | Output::Wide | Output::Json => None,
+        };
+        let text = yaml.as_deref().unwrap_or(text);
         let mut out = std::io::stdout().lock();
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
@@ -96,6 +108,22 @@ impl Session {
     /// The talk, on stderr.
     pub fn talk(&self, text: &str) {
         let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Asks a question whose answer is yes or no; without a terminal nobody can be asked.
+    pub async fn ask(&self, question: &str) -> Option<bool> {
+        if !std::io::stdin().is_terminal() || !self.err.terminal {
+            return None;
+        }
+        self.talk(&format!("{question} [y/N] "));
+        // Aside, so that Ctrl-C works while nobody answers.
+        let reading = tokio::task::spawn_blocking(|| {
+            let mut answer = String::new();
+            std::io::stdin().read_line(&mut answer).map(|_| answer)
+        });
+        let answer = reading.await.ok().and_then(std::result::Result::ok);
+        let answer = answer.unwrap_or_default();
+        Some(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
     }
 
     /// The target on which an environment is.

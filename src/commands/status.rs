@@ -1,70 +1,144 @@
 //! `gw status`: what is there, and whether it answers now.
 
-use super::Outcome;
 use super::session::Session;
+use super::{Outcome, watch};
 use crate::apply::ledger::Ledger;
+use crate::apply::record::Record;
+use crate::cli::Status as Options;
+use crate::diagnose::fold::Diagnosis;
+use crate::diagnose::snapshot::Snapshot;
+use crate::diagnose::{diagnose, redact};
 use crate::error::Exit;
 use crate::plan::survey::{Condition, ObjectState, Survey};
 use crate::plan::thing::Thing;
 use crate::report::document::Document;
-use crate::report::status;
+use crate::report::status::{self, Proof};
+use crate::secret::vault::Vault;
 use crate::target::Target;
 use crate::verify::check::{Check, Finding, Verdict};
 use crate::verify::gateway::Answers;
+use serde_json::json;
 use std::time::Duration;
 
 /// A person looks at a status while something is wrong: it must not hang with it.
 const DEADLINE: Duration = Duration::from_secs(15);
 
-pub async fn run(session: &Session) -> Outcome {
+pub async fn run(session: &Session, options: &Options) -> Outcome {
     let record = session.record()?;
-    let target = session.target(&record);
-    let check = Answers {
-        base: record.base_url.clone(),
-    };
-    let (survey, answers) = tokio::join!(survey(target.as_ref()), answers(&check));
-    let mut survey = survey;
-    if survey.alive {
-        survey.objects.extend(session.missing(&survey));
+    if options.watch {
+        return watch::run(session, &record).await;
     }
-    let good = status::is_whole(&survey) && answers.verdict == Verdict::Pass;
-    let proof = session.last_proof();
+    let seen = session.see(&record).await;
+    let good = seen.is_good();
     if session.is_json() {
-        let document = Document::new("status", &record.environment)
-            .set("target", target.name())
-            .set("profile", record.profile.clone())
-            .set("baseUrl", record.base_url.clone())
-            .set("appliedAt", record.applied_at)
-            .set("lastProofAt", proof.as_ref().map(|proof| proof.at))
-            .survey(&survey);
-        let findings: Vec<Finding> = std::iter::once(answers)
-            .chain(proof.into_iter().flat_map(|proof| proof.findings))
-            .collect();
-        let value = serde_json::to_value(&findings).unwrap_or_default();
-        let document = document.set("findings", value);
-        let document = if good {
-            document
-        } else {
-            document.exit(Exit::Failed)
-        };
-        session.write(&document.text());
+        session.write(&document(session, &record, &seen).text());
     } else {
-        session.write(&status::screen(
-            &record,
-            &survey,
-            &answers,
-            proof.as_ref(),
-            session.out,
-        ));
+        session.write(&seen.screen(session, &record));
         if !good {
-            let next = session.complete("gw up");
+            let next = session.complete(&seen.next());
             session.write(&format!("  {} {next}\n", session.out.arrow()));
         }
     }
     Ok((!good).then_some(Exit::Failed))
 }
 
+/// All that a status shows.
+pub struct Seen {
+    target: String,
+    survey: Survey,
+    answers: Finding,
+    proof: Option<Proof>,
+    pub snapshot: Snapshot,
+    diagnosis: Diagnosis,
+}
+
+impl Seen {
+    pub fn is_good(&self) -> bool {
+        status::is_whole(&self.survey)
+            && self.answers.verdict == Verdict::Pass
+            && !self.diagnosis.has_failed()
+    }
+
+    pub fn screen(&self, session: &Session, record: &Record) -> String {
+        let screen = status::Screen {
+            record,
+            survey: &self.survey,
+            answers: &self.answers,
+            proof: self.proof.as_ref(),
+            snapshot: &self.snapshot,
+            diagnosis: &self.diagnosis,
+            wide: session.is_wide(),
+        };
+        screen.text(session.out)
+    }
+
+    fn next(&self) -> String {
+        match self.diagnosis.findings.first() {
+            Some(_) => "gw debug".to_string(),
+            None => "gw up".to_string(),
+        }
+    }
+}
+
+fn document(session: &Session, record: &Record, seen: &Seen) -> Document {
+    let document = Document::new("status", &record.environment)
+        .set("target", seen.target.clone())
+        .set("profile", record.profile.clone())
+        .set("baseUrl", record.base_url.clone())
+        .set("appliedAt", record.applied_at)
+        .set("lastProofAt", seen.proof.as_ref().map(|proof| proof.at))
+        .survey(&seen.survey);
+    let kept = seen.proof.iter().flat_map(|proof| proof.findings.clone());
+    let findings: Vec<Finding> = std::iter::once(seen.answers.clone()).chain(kept).collect();
+    let diagnosis = seen.diagnosis.findings.iter().map(|finding| {
+        let next = session.complete(&crate::report::debug::next(finding));
+        json!({"code": finding.code, "severity": finding.severity, "title": finding.found.title, "cause": finding.found.cause, "next": next})
+    });
+    let document = document
+        .set(
+            "findings",
+            serde_json::to_value(&findings).unwrap_or_default(),
+        )
+        .set("diagnosis", diagnosis.collect::<Vec<_>>())
+        .set(
+            "drift",
+            redact::object(&serde_json::to_value(&seen.snapshot.drift).unwrap_or_default()),
+        );
+    if seen.is_good() {
+        document
+    } else {
+        document.exit(Exit::Failed)
+    }
+}
+
 impl Session {
+    /// One look at what is there, all sides at once; nothing is spent.
+    pub async fn see(&self, record: &Record) -> Seen {
+        let target = self.target(record);
+        let check = Answers {
+            base: record.base_url.clone(),
+        };
+        let vault = Vault::default();
+        let (survey, answers, snapshot) = tokio::join!(
+            survey(target.as_ref()),
+            answers(&check),
+            self.look(record, &vault, false)
+        );
+        let mut survey = survey;
+        if survey.alive {
+            survey.objects.extend(self.missing(&survey));
+        }
+        let diagnosis = diagnose(&snapshot);
+        Seen {
+            target: target.name(),
+            survey,
+            answers,
+            proof: self.last_proof(),
+            snapshot,
+            diagnosis,
+        }
+    }
+
     /// Objects that we made and that are not there any more.
     fn missing(&self, survey: &Survey) -> Vec<ObjectState> {
         let things = Ledger::peek(&self.environment().ledger());

@@ -1,14 +1,15 @@
 //! `gw up`: plan, apply, prove.
 
-use super::Outcome;
 use super::prove::has_failed;
 use super::session::Session;
 use super::wish::Wanted;
+use super::{Outcome, lock};
 use crate::apply::ledger::Ledger;
 use crate::apply::lock::Lock;
 use crate::apply::perform::{Done, Run, check_support, nothing_to_change, perform, prune};
 use crate::apply::record::{Record, now};
 use crate::cli::Up;
+use crate::diagnose::applied::Applied;
 use crate::error::{Error, Exit, Result};
 use crate::host::made_key;
 use crate::host::port::next_free;
@@ -35,17 +36,6 @@ pub async fn run(session: &Session, options: &Up) -> Outcome {
     let paths = session.environment();
     let _lock = Lock::take(&paths.lock(), "up", |text| session.sink.note(text)).await?;
     let wanted = session.plan(&options.wish).await?;
-    make_true(session, options, &wanted, start).await
-}
-
-/// Applies what is wanted and proves it, under the environment's lock.
-pub async fn make_true(
-    session: &Session,
-    options: &Up,
-    wanted: &Wanted,
-    start: Instant,
-) -> Outcome {
-    let paths = session.environment();
     let plan = &wanted.plan;
     let _cluster_lock = match plan.cluster() {
         Some(cluster) => {
@@ -54,11 +44,13 @@ pub async fn make_true(
         }
         None => None,
     };
+    if options.locked {
+        lock::check(plan).await?;
+    }
     let before = session.bound()?;
     alone_in_its_cluster(session, plan)?;
     match &before {
         Some(before) => same_place(before, plan)?,
-        None if wanted.reason.is_empty() => {}
         None => session
             .sink
             .note(format!("target {}: {}", plan.target.name(), wanted.reason)),
@@ -69,10 +61,13 @@ pub async fn make_true(
     let mut record = Record::new(plan);
     let target = session.target(&record);
     check_support(plan, target.as_ref())?;
-    record.wires = before.map(|before| before.wires).unwrap_or_default();
-    record.source = keep_source(session, wanted)?;
+    if let Some(before) = before {
+        (record.wires, record.upgraded) = (before.wires, before.upgraded);
+    }
+    record.source = keep_source(session, &wanted)?;
     record.port_flag = wanted.port_flag;
     record.save(&paths)?;
+    Applied::of(plan).save(&paths)?;
     let mut vault = wanted.vault.clone();
     let made = make_keys(session, &wanted.to_make, &mut vault)?;
 

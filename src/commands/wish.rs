@@ -27,7 +27,6 @@ use std::time::Duration;
 /// A plan, why it is for this target, and what it was made from.
 pub struct Wanted {
     pub plan: Plan,
-    /// Empty where it has been told already.
     pub reason: String,
     pub source: Source,
     pub port_flag: Option<u16>,
@@ -54,6 +53,9 @@ impl Session {
             .port
             .or(record.as_ref().and_then(|record| record.port_flag));
         wish.override_profile(&mut profile);
+        if let Some(record) = &record {
+            record.keep_upgrade(&mut profile.release.version);
+        }
         profile.gateway.port = port_flag.unwrap_or(profile.gateway.port);
         if let (None, Some(record)) = (&wish.cluster, &record)
             && !record.cluster.is_empty()
@@ -127,7 +129,7 @@ impl Session {
     }
 
     /// The port that the mock has already, or one for it.
-    pub fn mock_port(&self) -> u16 {
+    fn mock_port(&self) -> u16 {
         let usual = Provider::Mock.ways().default_port;
         let alive = Background::new(&self.environment(), mock::ROLE).alive();
         let has = alive.and_then(|identity| identity.ready.rsplit(':').next()?.parse().ok());
@@ -140,7 +142,7 @@ impl Session {
 }
 
 impl Wish {
-    pub fn override_profile(&self, profile: &mut Profile) {
+    fn override_profile(&self, profile: &mut Profile) {
         if self.cluster.is_some() {
             profile.target.cluster.clone_from(&self.cluster);
         }
@@ -151,23 +153,16 @@ impl Wish {
 }
 
 impl TargetName {
-    pub fn kind(self) -> TargetKind {
+    fn kind(self) -> TargetKind {
         match self {
             TargetName::Kind => TargetKind::Kind,
             TargetName::Embedded => TargetKind::Embedded,
         }
     }
-
-    pub fn of(kind: TargetKind) -> TargetName {
-        match kind {
-            TargetKind::Kind => TargetName::Kind,
-            TargetKind::Embedded => TargetName::Embedded,
-        }
-    }
 }
 
 /// Where an environment is.
-pub fn place(record: &Record) -> Option<Place> {
+fn place(record: &Record) -> Option<Place> {
     Some(match record.target()? {
         TargetKind::Kind => Place::Kind {
             cluster: record.cluster.clone(),

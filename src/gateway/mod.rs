@@ -66,7 +66,7 @@ mod upgrade;
 
 pub use compile::{Compiled, compile};
 pub use doors::{DoorPorts, Doors};
-pub use limits::{give_back, raise_files};
+pub use limits::raise_files;
 pub use object::{Id, World};
 pub use rotate::{RotatingFile, before};
 pub use serve::{ServeOptions, memory_of, serve};

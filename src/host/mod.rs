@@ -1,7 +1,7 @@
 //! What this machine is and has: the only room that probes. Also where our own files and our own
 //! background processes live on it.
 
-pub mod at_hand;
+mod at_hand;
 pub mod compatible;
 mod context;
 pub mod docker;
@@ -16,5 +16,5 @@ pub mod ollama;
 pub mod paths;
 pub mod port;
 pub mod process;
-pub mod terminal;
+pub mod registry;
 pub mod web;

@@ -90,6 +90,16 @@ impl EnvironmentPaths {
         self.folder.join("proof.json")
     }
 
+    /// What the last `up` applied, keys left out: written by `up`, read by `debug`.
+    pub fn applied(&self) -> PathBuf {
+        self.folder.join("applied.json")
+    }
+
+    /// What `debug --fix` changed, and what was there before: read by `undo`.
+    pub fn undo(&self) -> PathBuf {
+        self.folder.join("undo.json")
+    }
+
     /// Our own kubeconfig, so that nothing depends on the user's current context.
     pub fn kubeconfig(&self) -> PathBuf {
         self.folder.join("kubeconfig")

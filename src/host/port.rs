@@ -1,7 +1,7 @@
 //! Ports of this machine: free or taken, and by whom.
 
 use crate::error::{Error, Exit};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 
 /// Whether a listener could be opened on 127.0.0.1 right now.
 pub fn is_free(port: u16) -> bool {
@@ -17,6 +17,40 @@ pub fn next_free(port: u16) -> Option<u16> {
 pub fn owner(port: u16) -> Option<String> {
     let (pid, name) = listener(port)?;
     Some(format!("{name} (pid {pid})"))
+}
+
+/// Addresses on which somebody listens at a port, as far as the system tells.
+#[cfg(target_os = "linux")]
+pub fn addresses(port: u16) -> Vec<IpAddr> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let texts = tables
+        .iter()
+        .filter_map(|table| std::fs::read_to_string(table).ok());
+    let mut found: Vec<IpAddr> = texts
+        .flat_map(|table| listening_addresses(&table, port))
+        .collect();
+    found.dedup();
+    found
+}
+
+/// Addresses on which somebody listens at a port, as far as the system tells.
+#[cfg(not(target_os = "linux"))]
+pub fn addresses(port: u16) -> Vec<IpAddr> {
+    let filter = format!("-iTCP:{port}");
+    let output = std::process::Command::new("lsof")
+        .args(["-nP", &filter, "-sTCP:LISTEN", "-Fn"])
+        .output();
+    let text = output
+        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+        .unwrap_or_default();
+    let address = |line: &str| {
+        let (host, _) = line.strip_prefix('n')?.rsplit_once(':')?;
+        match host {
+            "*" => Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+            host => host.trim_matches(['[', ']']).parse().ok(),
+        }
+    };
+    text.lines().filter_map(address).collect()
 }
 
 /// A taken port is named with its owner, and the next free one is offered.
@@ -77,6 +111,28 @@ fn listening_inodes(table: &str, port: u16) -> Vec<String> {
     table.lines().skip(1).filter_map(inode).collect()
 }
 
+/// Local addresses of listening sockets on `port`: hex, each 32-bit word in the machine's own order.
+#[cfg(any(target_os = "linux", test))]
+fn listening_addresses(table: &str, port: u16) -> Vec<IpAddr> {
+    let address = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let (address, hex) = fields.get(1)?.split_once(':')?;
+        if *fields.get(3)? != "0A" || u16::from_str_radix(hex, 16).ok()? != port {
+            return None;
+        }
+        let words: Vec<u32> = (0..address.len() / 8)
+            .filter_map(|at| u32::from_str_radix(address.get(at * 8..at * 8 + 8)?, 16).ok())
+            .collect();
+        let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+        match bytes.len() {
+            4 => Some(IpAddr::from(<[u8; 4]>::try_from(bytes).ok()?)),
+            16 => Some(IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?)),
+            _ => None,
+        }
+    };
+    table.lines().skip(1).filter_map(address).collect()
+}
+
 #[cfg(not(target_os = "linux"))]
 fn listener(port: u16) -> Option<(u32, String)> {
     let filter = format!("-iTCP:{port}");
@@ -114,5 +170,10 @@ mod tests {
             1: 0100007F:1F90 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 222 1\n   \
             2: 0100007F:1F91 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 333 1\n";
         assert_eq!(listening_inodes(table, 8080), ["111"]);
+        // Little-endian, as on every machine that gw runs on.
+        assert_eq!(
+            listening_addresses(table, 8080),
+            ["127.0.0.1".parse::<IpAddr>().unwrap()]
+        );
     }
 }

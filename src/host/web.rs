@@ -101,6 +101,11 @@ pub async fn fetch(url: &str, deadline: Duration) -> Result<String> {
     response.text().await.map_err(|e| fault(&e))
 }
 
+/// A client for the outside world: with the system's roots and proxies.
+pub fn outside() -> Option<reqwest::Client> {
+    reqwest::Client::builder().build().ok()
+}
+
 /// Status and body of a GET, or in words why there is none.
 pub async fn get(
     url: &str,

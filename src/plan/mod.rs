@@ -120,7 +120,7 @@ pub struct Cluster {
 }
 
 /// A service of this machine that one or several backends need.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct HostService {
     /// The name of the first backend that needs it.
     pub name: String,

@@ -56,15 +56,6 @@ pub fn find(source: &str, stdin: impl Read) -> Result<Source> {
 }
 
 impl Source {
-    /// A text that stands in no file.
-    pub fn written(origin: &str, text: &str) -> Source {
-        Source {
-            origin: origin.to_string(),
-            text: text.to_string(),
-            next: CORRECT.to_string(),
-        }
-    }
-
     /// The profile, or everything that is wrong with it as one failure.
     pub fn profile(&self) -> Result<Profile> {
         wire::read(&self.text).map_err(|problems| match wire::first_object(&self.text) {

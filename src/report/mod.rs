@@ -1,8 +1,10 @@
 //! Tells it to a person or to a machine. Nobody below knows that these exist.
 
+pub mod debug;
 pub mod document;
-pub mod guide;
 pub mod human;
+pub mod live;
+pub mod log;
 pub mod machine;
 pub mod progress;
 pub mod serve;

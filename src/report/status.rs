@@ -2,9 +2,13 @@
 
 use super::style::Look;
 use crate::apply::record::{Record, now};
+use crate::diagnose::finding::Severity;
+use crate::diagnose::fold::Diagnosis;
+use crate::diagnose::snapshot::{Snapshot, backends_of, hosts, items, text as value_text};
 use crate::plan::survey::{Condition, ObjectState, Part, Survey};
 use crate::text;
 use crate::verify::check::{Finding, Verdict};
+use serde_json::Value;
 use std::time::Duration;
 
 /// The last proof as it was kept.
@@ -14,67 +18,255 @@ pub struct Proof {
     pub findings: Vec<Finding>,
 }
 
-pub fn screen(
-    record: &Record,
-    survey: &Survey,
-    answers: &Finding,
-    proof: Option<&Proof>,
-    look: Look,
-) -> String {
-    let target = match record.cluster.as_str() {
-        "" => record.target.clone(),
-        cluster => format!("{}/{cluster}", record.target),
-    };
-    let state = if survey.alive {
-        look.good()
-    } else {
-        look.bad()
-    };
-    let address = if record.base_url.is_empty() {
-        "no address yet"
-    } else {
-        &record.base_url
-    };
-    let now_says = match answers.verdict {
-        Verdict::Pass => "answers".to_string(),
-        Verdict::Warn | Verdict::Fail | Verdict::Skip => answers.summary.clone(),
-    };
-    let mut rows = vec![
-        vec![state, "target".into(), target, survey.detail.clone()],
-        vec![
-            look.verdict(answers.verdict),
-            "address".into(),
-            address.into(),
-            now_says,
-        ],
-    ];
-    for part in &survey.parts {
-        let mark = if is_good(part) {
+/// All that one screen shows.
+pub struct Screen<'a> {
+    pub record: &'a Record,
+    pub survey: &'a Survey,
+    pub answers: &'a Finding,
+    pub proof: Option<&'a Proof>,
+    pub snapshot: &'a Snapshot,
+    pub diagnosis: &'a Diagnosis,
+    /// Every condition too.
+    pub wide: bool,
+}
+
+impl Screen<'_> {
+    pub fn text(&self, look: Look) -> String {
+        let record = self.record;
+        let mut lines = vec![
+            format!(
+                "environment {}, profile {}",
+                record.environment, record.profile
+            ),
+            String::new(),
+        ];
+        let mut rows = self.head(look);
+        rows.extend(self.survey.parts.iter().map(|part| part_row(part, look)));
+        let mut objects: Vec<&ObjectState> = self.survey.objects.iter().collect();
+        objects.sort_by_key(|object| place(&object.kind));
+        rows.extend(
+            objects
+                .into_iter()
+                .map(|object| self.object_row(object, look)),
+        );
+        lines.extend(text::table(&rows));
+        lines.push(String::new());
+        lines.extend(self.drift(look));
+        lines.extend(self.found(look));
+        lines.extend(last_proof(self.proof, look));
+        lines.join("\n") + "\n"
+    }
+
+    fn head(&self, look: Look) -> Vec<Vec<String>> {
+        let (record, survey, answers) = (self.record, self.survey, self.answers);
+        let target = match record.cluster.as_str() {
+            "" => record.target.clone(),
+            cluster => format!("{}/{cluster}", record.target),
+        };
+        let state = if survey.alive {
             look.good()
         } else {
             look.bad()
         };
-        rows.push(vec![
-            mark,
-            part.sort.into(),
-            part.name.clone(),
-            format!("{}  {}", part.version, part.state),
-        ]);
+        let address = match record.base_url.as_str() {
+            "" => "no address yet",
+            base => base,
+        };
+        let now_says = match answers.verdict {
+            Verdict::Pass => "answers".to_string(),
+            Verdict::Warn | Verdict::Fail | Verdict::Skip => answers.summary.clone(),
+        };
+        vec![
+            vec![state, "target".into(), target, survey.detail.clone()],
+            vec![
+                look.verdict(answers.verdict),
+                "address".into(),
+                address.into(),
+                now_says,
+            ],
+        ]
     }
-    let mut objects: Vec<&ObjectState> = survey.objects.iter().collect();
-    objects.sort_by_key(|object| place(&object.kind));
-    rows.extend(objects.into_iter().map(|object| object_row(object, look)));
-    let mut lines = vec![
-        format!(
-            "environment {}, profile {}",
-            record.environment, record.profile
-        ),
-        String::new(),
-    ];
-    lines.extend(text::table(&rows));
-    lines.push(String::new());
-    lines.extend(last_proof(proof, look));
-    lines.join("\n") + "\n"
+
+    /// Kinds as people call them; for backends and routes what stands behind them.
+    fn object_row(&self, object: &ObjectState, look: Look) -> Vec<String> {
+        let bad: Vec<String> = object
+            .conditions
+            .iter()
+            .filter(|c| is_bad(c))
+            .map(plainly)
+            .collect();
+        let mark = if bad.is_empty() {
+            look.good()
+        } else {
+            look.bad()
+        };
+        let conditions: Vec<&str> = object.conditions.iter().map(|c| c.kind.as_str()).collect();
+        let behind = self.behind(object);
+        let detail = match (bad.is_empty(), behind) {
+            (false, _) => bad.join("; "),
+            (true, Some(behind)) if self.wide => format!("{behind}  {}", conditions.join(", ")),
+            (true, Some(behind)) => behind,
+            (true, None) => conditions.join(", "),
+        };
+        vec![
+            mark,
+            noun(&object.kind).to_string(),
+            object.name.clone(),
+            detail,
+        ]
+    }
+
+    fn behind(&self, object: &ObjectState) -> Option<String> {
+        let live = self.snapshot.object(&object.kind, &object.name)?;
+        match object.kind.as_str() {
+            "HTTPRoute" => {
+                let route = self
+                    .snapshot
+                    .routes
+                    .iter()
+                    .find(|route| route.name == object.name)?;
+                Some(format!(
+                    "{} to {}",
+                    route.path,
+                    backends_of(live).join(", ")
+                ))
+            }
+            "AgentgatewayBackend" => Some(self.backend(&object.name, live)),
+            "AgentgatewayPolicy" => {
+                let targets =
+                    items(live, "/spec/targetRefs").map(|t| value_text(t, "/name").to_string());
+                Some(format!("for {}", targets.collect::<Vec<_>>().join(", ")))
+            }
+            _ => None,
+        }
+    }
+
+    /// Host service alive, key present, model there.
+    fn backend(&self, name: &str, live: &Value) -> String {
+        let mut said = Vec::new();
+        let service = self.snapshot.services.iter().find(|service| {
+            let wired = self
+                .snapshot
+                .wires
+                .get(&service.name)
+                .map(|wire| wire.host.as_str());
+            service.name == name
+                || hosts(live)
+                    .iter()
+                    .any(|(host, _)| Some(host.as_str()) == wired)
+        });
+        if let Some(service) = service {
+            let state = if service.silence.is_none() {
+                "answers"
+            } else {
+                "does not answer"
+            };
+            said.push(format!("{} {state}", service.title));
+            let wanted = value_text(live, "/spec/ai/provider/openai/model");
+            if let Some(models) = service.models.as_ref().filter(|_| !wanted.is_empty()) {
+                let full = format!("{wanted}:latest");
+                let there = models.iter().any(|model| model == wanted || *model == full);
+                said.push(format!(
+                    "{wanted} {}",
+                    if there { "is there" } else { "is not there" }
+                ));
+            }
+        }
+        let secret = value_text(live, "/spec/policies/auth/secretRef/name");
+        if !secret.is_empty() {
+            let there = self.snapshot.object("Secret", secret).is_some();
+            let there = there
+                || !self.snapshot.on_cluster()
+                    && self
+                        .snapshot
+                        .objects
+                        .iter()
+                        .any(|o| o["metadata"]["name"] == *secret);
+            said.push(format!(
+                "key {}",
+                if there { "is there" } else { "is gone" }
+            ));
+        }
+        match said.is_empty() {
+            true => "accepted".to_string(),
+            false => said.join(", "),
+        }
+    }
+
+    /// What somebody changed behind our back.
+    fn drift(&self, look: Look) -> Vec<String> {
+        let mut lines = super::live::drift(&self.snapshot.drift, look);
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        lines
+    }
+
+    fn found(&self, look: Look) -> Vec<String> {
+        let mut lines = Vec::new();
+        for finding in &self.diagnosis.findings {
+            let mark = match finding.severity {
+                Severity::Fail => look.bad(),
+                Severity::Warn => look.warned(),
+            };
+            lines.push(format!("{mark} {} {}", finding.code, finding.found.cause));
+        }
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        lines
+    }
+}
+
+fn part_row(part: &Part, look: Look) -> Vec<String> {
+    let mark = if is_good(part) {
+        look.good()
+    } else {
+        look.bad()
+    };
+    // A chart of another line may be whole and is not what gw knows.
+    let foreign = part.sort == "chart" && !part.version.starts_with("v2.2.");
+    let support = if foreign { "  (gw knows 2.2)" } else { "" };
+    vec![
+        mark,
+        part.sort.into(),
+        part.name.clone(),
+        format!("{}  {}{support}", part.version, part.state),
+    ]
+}
+
+fn noun(kind: &str) -> &str {
+    match kind {
+        "AgentgatewayBackend" => "backend",
+        "AgentgatewayPolicy" => "policy",
+        "AgentgatewayParameters" => "parameters",
+        "HTTPRoute" => "route",
+        "Gateway" => "gateway",
+        "Service" => "service",
+        "EndpointSlice" => "endpoints",
+        other => other,
+    }
+}
+
+/// A condition that is not good, in plain words, with its own for whoever searches for them.
+fn plainly(condition: &Condition) -> String {
+    let said = match (condition.kind.as_str(), condition.reason.as_str()) {
+        (_, "Pending") if condition.status == "Unknown" => "no controller has taken it up yet",
+        ("Accepted", "TranslationError") => "not accepted",
+        ("Accepted", "Invalid") => "accepted and not valid: nothing of it was made",
+        ("Accepted", "PartiallyValid") => "accepted and valid only in a part",
+        ("Attached", _) => "attached to nothing",
+        ("ResolvedRefs", "BackendNotFound") => "its backend does not exist",
+        ("ResolvedRefs", "RefNotPermitted") => "its backend lies in another namespace",
+        ("Accepted", "NoMatchingParent") => "names a listener that the gateway does not have",
+        ("Accepted", "NotAllowedByListeners") => "the gateway admits no route of its namespace",
+        ("Exists", _) => "gone",
+        _ => "",
+    };
+    match said {
+        "" => words(condition),
+        said => format!("{said} ({})", words(condition)),
+    }
 }
 
 /// Whether everything that is shown is as it should be.
@@ -101,38 +293,6 @@ fn place(kind: &str) -> usize {
         .iter()
         .position(|known| *known == kind)
         .unwrap_or(order.len())
-}
-
-/// Kinds as people call them.
-fn object_row(object: &ObjectState, look: Look) -> Vec<String> {
-    let bad: Vec<String> = object
-        .conditions
-        .iter()
-        .filter(|c| is_bad(c))
-        .map(words)
-        .collect();
-    let mark = if bad.is_empty() {
-        look.good()
-    } else {
-        look.bad()
-    };
-    let sort = match object.kind.as_str() {
-        "AgentgatewayBackend" => "backend",
-        "AgentgatewayPolicy" => "policy",
-        "AgentgatewayParameters" => "parameters",
-        "HTTPRoute" => "route",
-        "Gateway" => "gateway",
-        "Service" => "service",
-        "EndpointSlice" => "endpoints",
-        other => other,
-    };
-    let good: Vec<&str> = object.conditions.iter().map(|c| c.kind.as_str()).collect();
-    let detail = if bad.is_empty() {
-        good.join(", ")
-    } else {
-        bad.join("; ")
-    };
-    vec![mark, sort.to_string(), object.name.clone(), detail]
 }
 
 /// True is good for every condition of ours but `Conflicted`; a policy that is Invalid is

@@ -74,6 +74,18 @@ impl Look {
         self.paint(text, Style::new().dim())
     }
 
+    pub fn styled(self, text: &str, style: Style) -> String {
+        self.paint(text, style)
+    }
+
+    pub fn red(self, text: &str) -> String {
+        self.paint(text, Style::new().red())
+    }
+
+    pub fn green(self, text: &str) -> String {
+        self.paint(text, Style::new().green())
+    }
+
     pub fn bold(self, text: &str) -> String {
         self.paint(text, Style::new().bold())
     }

@@ -91,6 +91,18 @@ impl Embedded {
         }
     }
 
+    /// The objects that it holds, with the status of each.
+    pub async fn objects(&self) -> Result<Vec<Value>> {
+        if self.process().alive().is_none() {
+            return Err(Error::new("the embedded gateway does not run", "gw up"));
+        }
+        let (_, mut answer) = self.admin("GET", "/objects", None).await?;
+        Ok(match answer["objects"].take() {
+            Value::Array(objects) => objects,
+            _ => Vec::new(),
+        })
+    }
+
     async fn start(&self, context: &Context<'_>) -> Result<Outcome> {
         let process = self.process();
         if let Some(Identity { pid, .. }) = process.alive() {

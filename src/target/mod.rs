@@ -7,7 +7,6 @@ pub mod kind;
 pub mod locality;
 pub mod mock;
 pub mod place;
-pub mod propose;
 
 use crate::error::{Error, Result};
 use crate::host::paths::EnvironmentPaths;

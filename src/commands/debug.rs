@@ -1,0 +1,102 @@
+//! `gw debug`: what is wrong, why, and what repairs it.
+
+use super::prove::credential;
+use super::session::Session;
+use super::{Outcome, bundle, keys, repair};
+use crate::apply::record::Record;
+use crate::cli::Debug;
+use crate::diagnose::applied::Applied;
+use crate::diagnose::diagnose;
+use crate::diagnose::fold::Diagnosis;
+use crate::diagnose::gather::{Scene, gather};
+use crate::diagnose::snapshot::Snapshot;
+use crate::error::Exit;
+use crate::profile::load::find;
+use crate::report::debug;
+use crate::report::document::Document;
+use crate::secret::vault::Vault;
+use crate::target::embedded::Embedded;
+
+/// Lines of each log: enough for what a person did in the last minutes.
+const LINES: i64 = 400;
+
+pub async fn run(session: &Session, options: &Debug) -> Outcome {
+    let record = session.record()?;
+    if let Some(code) = &options.fix {
+        return repair::run(session, record, code, options).await;
+    }
+    let vault = session.keys(&record).await;
+    let task = session.sink.begin("look");
+    let snapshot = session.look(&record, &vault, !options.no_probe).await;
+    let diagnosis = diagnose(&snapshot);
+    task.unchanged("");
+    if let Some(file) = &options.bundle {
+        return bundle::write(session, file, &snapshot, &diagnosis);
+    }
+    answer(session, &snapshot, &diagnosis);
+    Ok(diagnosis.has_failed().then_some(Exit::Failed))
+}
+
+impl Session {
+    /// The keys of an environment as far as they are at hand; none is no failure.
+    pub async fn keys(&self, record: &Record) -> Vault {
+        let source = record.source.clone();
+        let reading = tokio::task::spawn_blocking(move || find(&source, std::io::empty()));
+        let Ok(Ok(source)) = reading.await else {
+            return Vault::default();
+        };
+        let Ok(profile) = source.profile() else {
+            return Vault::default();
+        };
+        let gathered = keys::gather(&profile, &keys::settings(), &self.environment()).await;
+        gathered.map(|keys| keys.vault).unwrap_or_default()
+    }
+
+    /// One look at everything.
+    pub async fn look(&self, record: &Record, vault: &Vault, probes: bool) -> Snapshot {
+        let paths = self.environment();
+        let applied = Applied::load(&paths);
+        let mut routes = Vec::new();
+        for route in record.planned_routes() {
+            let credential = credential(&paths, &route).await;
+            routes.push((route, credential));
+        }
+        let embedded = Embedded::new(&self.paths, &record.environment, record.port);
+        let scene = Scene {
+            paths: &paths,
+            record,
+            applied: applied.as_ref(),
+            routes,
+            vault,
+            embedded: (record.target == "embedded").then_some(&embedded),
+            probes,
+            lines: LINES,
+        };
+        gather(&scene).await
+    }
+}
+
+pub fn answer(session: &Session, snapshot: &Snapshot, diagnosis: &Diagnosis) {
+    if session.is_json() {
+        let findings = diagnosis.findings.iter().map(|finding| {
+            let mut value = serde_json::to_value(finding).unwrap_or_default();
+            value["next"] = session.complete(&debug::next(finding)).into();
+            value
+        });
+        let findings: Vec<serde_json::Value> = findings.collect();
+        let skipped = serde_json::to_value(&diagnosis.skipped).unwrap_or_default();
+        let document = Document::new("debug", &snapshot.environment)
+            .set("target", snapshot.target.clone())
+            .set("findings", findings)
+            .set("passed", diagnosis.passed)
+            .set("skipped", skipped);
+        let document = if diagnosis.has_failed() {
+            document.exit(Exit::Failed)
+        } else {
+            document
+        };
+        return session.write(&document.text());
+    }
+    let complete = |next: &str| session.complete(next);
+    session.write(&debug::findings(diagnosis, &complete, session.out));
+}

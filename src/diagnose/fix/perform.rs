@@ -1,0 +1,330 @@
+//! A change made true: our own objects, processes and scales, never anybody else's.
+
+use super::memory::{Entry, Memory, kept};
+use crate::apply::record::Record;
+use crate::cluster::client::{self, is_absent, refused};
+use crate::cluster::object::api;
+use crate::cluster::ready::{Deadline, deployment_ready};
+use crate::diagnose::applied::Applied;
+use crate::diagnose::drift::{Drift, compare};
+use crate::diagnose::finding::Change;
+use crate::error::{Error, Result};
+use crate::host::paths::EnvironmentPaths;
+use crate::host::process::Background;
+use crate::plan::outcome::Context;
+use crate::plan::thing::Thing;
+use crate::plan::{Action, HostService, Phase, Step};
+use crate::target::Target;
+use k8s_openapi::api::apps::v1::Deployment;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+/// What a repair is given.
+pub struct Work<'a> {
+    pub paths: &'a EnvironmentPaths,
+    pub record: &'a Record,
+    pub applied: Option<&'a Applied>,
+    pub target: &'a dyn Target,
+    pub context: Context<'a>,
+}
+
+impl Work<'_> {
+    pub async fn perform(&self, change: &Change, memory: &mut Memory) -> Result<()> {
+        match change {
+            Change::Restore(thing) => self.restore(thing, memory).await,
+            Change::Rewire { service } => self.rewire(service, memory).await,
+            Change::Scale {
+                namespace,
+                deployment,
+                from,
+                to,
+            } => {
+                memory.note(
+                    Entry::Scale {
+                        namespace: namespace.clone(),
+                        deployment: deployment.clone(),
+                        from: *from,
+                        to: *to,
+                    },
+                    self.paths,
+                )?;
+                let client = self.client().await?;
+                scale(&client, namespace, deployment, *to).await?;
+                let deadline = Deadline::within(self.context.patience);
+                deployment_ready(
+                    &client,
+                    namespace,
+                    deployment,
+                    &deadline,
+                    self.context.waiting,
+                )
+                .await
+            }
+            Change::Restart => self.restart(memory).await,
+        }
+    }
+
+    pub async fn client(&self) -> Result<Client> {
+        client::connect(self.paths.kubeconfig()).await
+    }
+
+    fn planned(&self, thing: &Thing) -> Result<&Value> {
+        let Thing::Object { kind, name, .. } = thing else {
+            return Err(Error::new(
+                format!("{} is no object", thing.title()),
+                "gw up",
+            ));
+        };
+        let planned = self.applied.and_then(|applied| applied.object(kind, name));
+        planned.ok_or_else(|| {
+            Error::new(
+                format!("what was applied as {} is not known", thing.title()),
+                "gw up",
+            )
+        })
+    }
+
+    async fn restore(&self, thing: &Thing, memory: &mut Memory) -> Result<()> {
+        let planned = self.planned(thing)?;
+        if self.record.target == "embedded" {
+            memory.note(
+                Entry::Object {
+                    thing: thing.clone(),
+                    before: None,
+                },
+                self.paths,
+            )?;
+            return self.step(Action::Object(planned.clone())).await;
+        }
+        // What is lacking is told before anything is changed.
+        let filled = self.context.fill(planned)?;
+        let client = self.client().await?;
+        let before = live(&client, thing).await?;
+        memory.note(
+            Entry::Object {
+                thing: thing.clone(),
+                before: before.as_ref().map(kept),
+            },
+            self.paths,
+        )?;
+        if let Some(before) = &before {
+            self.take_away(&client, thing, planned, &filled, before)
+                .await?;
+        }
+        self.step(Action::Object(planned.clone())).await
+    }
+
+    /// What others added to our object: server-side apply would leave it.
+    async fn take_away(
+        &self,
+        client: &Client,
+        thing: &Thing,
+        planned: &Value,
+        filled: &Value,
+        before: &Value,
+    ) -> Result<()> {
+        // A Secret's added entries are somebody's keys, and harmless.
+        if planned["kind"] == "Secret" {
+            return Ok(());
+        }
+        let Some(drift) = compare(filled, Some(before)) else {
+            return Ok(());
+        };
+        let removals = removals(&drift);
+        let Thing::Object {
+            api_version,
+            kind,
+            namespace,
+            name,
+        } = thing
+        else {
+            return Ok(());
+        };
+        if removals.is_empty() {
+            return Ok(());
+        }
+        let patch: json_patch::Patch =
+            serde_json::from_value(Value::Array(removals)).map_err(|e| {
+                Error::new(
+                    format!("{} can't be compared", thing.title()),
+                    "gw up --force",
+                )
+                .because(&e)
+            })?;
+        let patch: Patch<Value> = Patch::Json(patch);
+        let api = api(client, api_version, kind, namespace);
+        let done = api.patch(name, &PatchParams::default(), &patch).await;
+        done.map(|_| ()).map_err(|e| {
+            refused(
+                format!("{} can't be changed", thing.title()),
+                &e,
+                "gw up --force",
+            )
+        })
+    }
+
+    async fn rewire(&self, name: &str, memory: &mut Memory) -> Result<()> {
+        let services = self
+            .applied
+            .map(|applied| applied.services.as_slice())
+            .unwrap_or_default();
+        let Some(service) = services.iter().find(|service| service.name == name) else {
+            return Err(Error::new(
+                format!("what was applied as the way to {name} is not known"),
+                "gw up",
+            ));
+        };
+        memory.note(
+            Entry::Wires {
+                before: self.record.wires.clone(),
+            },
+            self.paths,
+        )?;
+        for role in [format!("relay-{name}"), "mock".to_string()] {
+            let concerned = role != "mock" || service.mock;
+            if concerned && Background::new(self.paths, &role).alive().is_none() {
+                memory.note(Entry::Process { role }, self.paths)?;
+            }
+        }
+        self.step(Action::HostService(service.clone())).await?;
+        self.refill(service).await
+    }
+
+    /// Objects in which the way stands, with the way that was proved.
+    async fn refill(&self, service: &HostService) -> Result<()> {
+        let mark = format!("{{host.{}", service.name);
+        let objects = self
+            .applied
+            .map(|applied| applied.objects.as_slice())
+            .unwrap_or_default();
+        for object in objects
+            .iter()
+            .filter(|object| object.to_string().contains(&mark))
+        {
+            self.step(Action::Object(object.clone())).await?;
+        }
+        Ok(())
+    }
+
+    async fn restart(&self, memory: &mut Memory) -> Result<()> {
+        let Some(applied) = self.applied else {
+            return Err(Error::new("what was applied is not known", "gw up"));
+        };
+        memory.note(
+            Entry::Process {
+                role: "gateway".to_string(),
+            },
+            self.paths,
+        )?;
+        self.step(Action::Process).await?;
+        for service in &applied.services {
+            self.step(Action::HostService(service.clone())).await?;
+        }
+        for object in &applied.objects {
+            self.step(Action::Object(object.clone())).await?;
+        }
+        self.step(Action::Answers(None)).await
+    }
+
+    async fn step(&self, action: Action) -> Result<()> {
+        let step = Step {
+            id: "fix".to_string(),
+            phase: Phase::Objects,
+            needs: Vec::new(),
+            action,
+        };
+        self.target.perform(&step, &self.context).await.map(|_| ())
+    }
+}
+
+/// JSON patch operations (RFC 6902) that take away what others added, last items of lists first.
+pub fn removals(drift: &Drift) -> Vec<Value> {
+    let mut paths: Vec<String> = Vec::new();
+    for field in &drift.fields {
+        match (&field.planned, &field.live) {
+            (None, Some(_)) => paths.push(field.path.clone()),
+            (Some(Value::Array(planned)), Some(Value::Array(live))) => {
+                let named = |item: &Value| item["name"].as_str().map(str::to_string);
+                let wanted: Vec<Option<String>> = planned.iter().map(named).collect();
+                for (index, item) in live.iter().enumerate().rev() {
+                    if named(item).is_some()
+                        && !wanted.contains(&named(item))
+                        && wanted.iter().all(Option::is_some)
+                    {
+                        paths.push(format!("{}/{index}", field.path));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    paths
+        .into_iter()
+        .map(|path| json!({"op": "remove", "path": path}))
+        .collect()
+}
+
+/// A live object with its kind, or nothing.
+pub async fn live(client: &Client, thing: &Thing) -> Result<Option<Value>> {
+    let Thing::Object {
+        api_version,
+        kind,
+        namespace,
+        name,
+    } = thing
+    else {
+        return Ok(None);
+    };
+    match api(client, api_version, kind, namespace)
+        .get_opt(name)
+        .await
+    {
+        Ok(found) => Ok(found.map(|found| {
+            let mut value = serde_json::to_value(found).unwrap_or_default();
+            value["apiVersion"] = json!(api_version);
+            value["kind"] = json!(kind);
+            value
+        })),
+        Err(e) if is_absent(&e) => Ok(None),
+        Err(e) => Err(refused(
+            format!("{} can't be read", thing.title()),
+            &e,
+            "gw status",
+        )),
+    }
+}
+
+pub async fn scale(client: &Client, namespace: &str, name: &str, replicas: i64) -> Result<()> {
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
+    let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
+    let done = deployments
+        .patch_scale(name, &PatchParams::default(), &patch)
+        .await;
+    done.map(|_| ()).map_err(|e| {
+        let next = format!("kubectl -n {namespace} get deployment {name}");
+        refused(format!("Deployment {name} can't be scaled"), &e, next)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_added_is_taken_away_and_nothing_else() {
+        let planned = json!({"kind": "Gateway", "metadata": {"name": "g"}, "spec": {"listeners": [{"name": "http"}]}});
+        let live = json!({"kind": "Gateway", "metadata": {"name": "g", "managedFields": [
+            {"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:spec": {"f:addresses": {}}}}]},
+            "spec": {"listeners": [{"name": "x"}, {"name": "http"}, {"name": "y"}], "addresses": ["1.2.3.4"]}});
+        let drift = compare(&planned, Some(&live)).unwrap();
+        let paths: Vec<String> = removals(&drift)
+            .iter()
+            .map(|op| op["path"].as_str().unwrap().to_string())
+            .collect();
+        assert_eq!(
+            paths,
+            ["/spec/listeners/2", "/spec/listeners/0", "/spec/addresses"]
+        );
+    }
+}

@@ -1,0 +1,176 @@
+//! The way back: spec, labels and annotations as they were before a fix, byte for byte.
+
+use super::memory::Entry;
+use super::perform::{Work, live, scale};
+use crate::cluster::client::refused;
+use crate::cluster::object::{api, delete};
+use crate::error::Result;
+use crate::host::process::Background;
+use crate::plan::outcome::{Undone, Wire};
+use crate::plan::thing::Thing;
+use kube::Client;
+use kube::api::{DynamicObject, PostParams};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Who the API server notes for what an undo gives back: not us, so that the difference shows again.
+const MANAGER: &str = "gatewright-undo";
+
+/// What became of one entry.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Back {
+    Done(String),
+    /// Not given back, and why.
+    Left(String),
+    Wires(BTreeMap<String, Wire>),
+}
+
+pub async fn undo(work: &Work<'_>, entry: &Entry) -> Result<Back> {
+    match entry {
+        Entry::Object { thing, before } if work.record.target == "embedded" => {
+            let _ = before;
+            work.target.undo(thing, &work.context).await?;
+            Ok(Back::Done(format!("{} taken away again", thing.title())))
+        }
+        Entry::Object { thing, before } => object(work, thing, before.as_ref()).await,
+        Entry::Scale {
+            namespace,
+            deployment,
+            from,
+            ..
+        } => {
+            scale(&work.client().await?, namespace, deployment, *from).await?;
+            Ok(Back::Done(format!(
+                "Deployment {deployment} scaled to {from} again"
+            )))
+        }
+        Entry::Process { role } => {
+            Background::new(work.paths, role).stop().await?;
+            Ok(Back::Done(format!("process {role} ended again")))
+        }
+        Entry::Wires { before } => Ok(Back::Wires(before.clone())),
+    }
+}
+
+async fn object(work: &Work<'_>, thing: &Thing, before: Option<&Value>) -> Result<Back> {
+    let client = work.client().await?;
+    let title = thing.title();
+    let Some(before) = before else {
+        let done = delete(
+            &client,
+            thing,
+            &work.record.environment,
+            work.context.patience,
+        )
+        .await?;
+        return Ok(match done {
+            Undone::Removed | Undone::Absent => Back::Done(format!("{title} taken away again")),
+            Undone::Kept(why) => Back::Left(format!("{title} stays: {why}")),
+        });
+    };
+    let Some(now) = live(&client, thing).await? else {
+        return Ok(Back::Left(format!(
+            "{title} is gone: somebody else has deleted it since"
+        )));
+    };
+    if before["kind"] == "Secret" {
+        return secret(&client, thing, before, now).await;
+    }
+    put(&client, thing, back(before, now)).await?;
+    Ok(Back::Done(format!("{title} as it was before")))
+}
+
+/// The live object with everything of its former form but what the API server keeps itself.
+pub fn back(before: &Value, mut now: Value) -> Value {
+    if let (Some(now), Some(before)) = (now.as_object_mut(), before.as_object()) {
+        let own = |key: &str| ["metadata", "status", "apiVersion", "kind"].contains(&key);
+        now.retain(|key, _| own(key));
+        now.extend(
+            before
+                .iter()
+                .filter(|(key, _)| !own(key))
+                .map(|(key, value)| (key.clone(), value.clone())),
+        );
+    }
+    for part in ["labels", "annotations", "managedFields"] {
+        match before.pointer(&format!("/metadata/{part}")) {
+            Some(value) => now["metadata"][part] = value.clone(),
+            None => {
+                now["metadata"]
+                    .as_object_mut()
+                    .map(|metadata| metadata.shift_remove(part));
+            }
+        }
+    }
+    now
+}
+
+/// Of a Secret no value was kept: entries that the fix added go, the others stay as they are.
+async fn secret(client: &Client, thing: &Thing, before: &Value, mut now: Value) -> Result<Back> {
+    let had = |entry: &String| before["data"].get(entry).is_some();
+    let Some(data) = now["data"].as_object_mut() else {
+        return Ok(Back::Done(format!("{} as it was before", thing.title())));
+    };
+    let added: Vec<String> = data.keys().filter(|entry| !had(entry)).cloned().collect();
+    for entry in &added {
+        data.shift_remove(entry);
+    }
+    let title = thing.title();
+    if added.is_empty() {
+        return Ok(Back::Left(format!(
+            "{title} keeps its key: gw keeps no former value of a key"
+        )));
+    }
+    now["metadata"]["labels"] = before["metadata"]["labels"].clone();
+    put(client, thing, now).await?;
+    Ok(Back::Done(format!(
+        "{title} without {} again",
+        crate::text::list(&added)
+    )))
+}
+
+async fn put(client: &Client, thing: &Thing, object: Value) -> Result<()> {
+    let Thing::Object {
+        api_version,
+        kind,
+        namespace,
+        name,
+    } = thing
+    else {
+        return Ok(());
+    };
+    let title = thing.title();
+    let mut object = object;
+    object["status"] = json!(null);
+    let object: DynamicObject = serde_json::from_value(object).map_err(|e| {
+        crate::error::Error::new(format!("{title} can't be given back"), "gw up").because(&e)
+    })?;
+    let params = PostParams {
+        field_manager: Some(MANAGER.to_string()),
+        ..PostParams::default()
+    };
+    let done = api(client, api_version, kind, namespace)
+        .replace(name, &params, &object)
+        .await;
+    done.map(|_| ())
+        .map_err(|e| refused(format!("{title} can't be given back"), &e, "gw status"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spec_labels_and_annotations_come_back_and_the_servers_own_stays() {
+        let before = json!({"kind": "HTTPRoute", "metadata": {"name": "a", "uid": "u", "resourceVersion": "1", "labels": {"x": "1"}}, "spec": {"parentRefs": [{"name": "gone"}]}});
+        let now = json!({"kind": "HTTPRoute", "metadata": {"name": "a", "uid": "u", "resourceVersion": "9", "labels": {"x": "2"}, "annotations": {"n": "1"}},
+            "spec": {"parentRefs": [{"name": "ai-gateway"}], "rules": []}, "status": {"parents": []}});
+        let back = back(&before, now);
+        assert_eq!(back["spec"], before["spec"]);
+        assert_eq!(
+            back["metadata"],
+            json!({"name": "a", "uid": "u", "resourceVersion": "9", "labels": {"x": "1"}})
+        );
+        assert_eq!(back["status"], json!({"parents": []}));
+    }
+}

@@ -1,0 +1,182 @@
+//! What this machine shows: services, our processes, the gateway's port, Docker, logins.
+
+use super::Scene;
+use crate::diagnose::log::{Line, parse};
+use crate::diagnose::snapshot::{Container, Door, Login, Process, Service};
+use crate::host::{docker, ollama, port, process, registry, web};
+use crate::plan::{HostService, NODE_PORT};
+use futures::future::join_all;
+use serde_json::Value;
+use std::time::Duration;
+
+const DEADLINE: Duration = Duration::from_secs(2);
+/// Where the charts and the images of 2.2 come from (facts 1.1).
+const REGISTRIES: [(&str, &str); 2] = [
+    ("ghcr.io", "kgateway-dev/charts/agentgateway"),
+    ("cr.agentgateway.dev", "agentgateway"),
+];
+
+#[derive(Default)]
+pub struct Host {
+    pub processes: Vec<Process>,
+    pub services: Vec<Service>,
+    pub door: Door,
+    pub container: Option<Container>,
+    pub logins: Vec<Login>,
+    pub gateway_log: Vec<Line>,
+}
+
+pub async fn look(scene: &Scene<'_>) -> Host {
+    let services = scene
+        .applied
+        .map(|applied| applied.services.as_slice())
+        .unwrap_or_default();
+    let services = join_all(services.iter().map(|service| ask(scene, service)));
+    let (services, door, (container, mapped), logins) =
+        tokio::join!(services, answers(scene), node(scene), logins());
+    Host {
+        processes: processes(scene),
+        services,
+        door: Door {
+            answers: door,
+            owner: port::owner(scene.record.port),
+            mapped,
+        },
+        container,
+        logins,
+        gateway_log: log(scene),
+    }
+}
+
+async fn ask(scene: &Scene<'_>, service: &HostService) -> Service {
+    let at = format!("http://127.0.0.1:{}", service.port);
+    let url = format!("{at}{}", service.health_path);
+    let is_ollama = service.title == crate::provider::Provider::Ollama.ways().title;
+    let wire = scene.record.wires.get(&service.name);
+    let host = wire.map(|wire| wire.host.clone()).filter(|_| is_ollama);
+    let origin = origin(scene).filter(|_| is_ollama);
+    let (answer, found, with_host, with_origin) = tokio::join!(
+        web::get(&url, None, DEADLINE),
+        async {
+            if is_ollama {
+                ollama::find(service.port).await
+            } else {
+                None
+            }
+        },
+        async {
+            let host = host?;
+            let (status, _) = web::get(&url, Some(&host), DEADLINE).await.ok()?;
+            Some((host, status))
+        },
+        async {
+            let origin = origin?;
+            let request = web::local()
+                .get(&url)
+                .header("origin", &origin)
+                .timeout(DEADLINE);
+            let status = request.send().await.ok()?.status().as_u16();
+            Some((origin, status))
+        },
+    );
+    let silence = match answer {
+        Ok((200, _)) => None,
+        Ok(_) if service.any_answer => None,
+        Ok((status, _)) => Some(format!("answered {status}")),
+        Err(why) => Some(why),
+    };
+    Service {
+        name: service.name.clone(),
+        title: service.title.clone(),
+        port: service.port,
+        mock: service.mock,
+        start: service.start.clone(),
+        silence,
+        listens: port::addresses(service.port),
+        models: found.map(|found| found.models),
+        with_host,
+        with_origin,
+    }
+}
+
+/// An origin that a CORS policy of what we applied allows.
+fn origin(scene: &Scene<'_>) -> Option<String> {
+    let objects = &scene.applied?.objects;
+    let cors = objects
+        .iter()
+        .filter_map(|o| o.pointer("/spec/traffic/cors/allowOrigins")?.as_array());
+    let mut origins = cors.flatten().filter_map(Value::as_str);
+    origins
+        .find(|origin| origin.contains("://") && !origin.contains('*'))
+        .map(str::to_string)
+}
+
+fn processes(scene: &Scene<'_>) -> Vec<Process> {
+    let one = |(role, alive): (String, Option<process::Identity>)| {
+        let kept = std::fs::read_to_string(scene.paths.process(&role)).unwrap_or_default();
+        let kept: Option<process::Identity> = serde_json::from_str(&kept).ok();
+        let log = std::fs::read_to_string(scene.paths.log(&role)).unwrap_or_default();
+        Process {
+            alive: alive.is_some(),
+            pid: kept.map(|identity| identity.pid),
+            last: log.lines().last().map(str::to_string),
+            role,
+        }
+    };
+    process::all(scene.paths).into_iter().map(one).collect()
+}
+
+async fn answers(scene: &Scene<'_>) -> Option<Result<u16, String>> {
+    let base = &scene.record.base_url;
+    let base = match base.as_str() {
+        "" => format!("http://localhost:{}", scene.record.port),
+        base => base.to_string(),
+    };
+    let url = format!("{base}/gatewright-no-such-route");
+    let answer = web::get(&url, None, Duration::from_secs(5)).await;
+    Some(answer.map(|(status, _)| status))
+}
+
+/// Whether the kind node runs, and whether a port of it leads to this machine.
+async fn node(scene: &Scene<'_>) -> (Option<Container>, Option<bool>) {
+    let cluster = &scene.record.cluster;
+    if cluster.is_empty() {
+        return (None, None);
+    }
+    let clusters = async { docker::kind_clusters(&docker::connect().await?).await };
+    let Ok(clusters) = clusters.await else {
+        return (None, None);
+    };
+    match clusters.iter().find(|found| found.name == *cluster) {
+        None => (Some(Container::Missing), None),
+        // Docker shows the ports of a container that runs only.
+        Some(found) if !found.running => (Some(Container::Stopped), None),
+        Some(found) => {
+            let mapped = found.published.iter().any(|p| p.node_port == NODE_PORT);
+            (Some(Container::Running), Some(mapped))
+        }
+    }
+}
+
+async fn logins() -> Vec<Login> {
+    let asked = REGISTRIES.map(|(registry, repository)| async move {
+        let stale = registry::is_stale(registry, repository, Duration::from_secs(4)).await?;
+        Some(Login {
+            registry: registry.to_string(),
+            stale,
+        })
+    });
+    join_all(asked).await.into_iter().flatten().collect()
+}
+
+/// The end of the embedded gateway's log.
+fn log(scene: &Scene<'_>) -> Vec<Line> {
+    if scene.embedded.is_none() {
+        return Vec::new();
+    }
+    let text = std::fs::read_to_string(scene.paths.log("gateway")).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let count = usize::try_from(scene.lines).unwrap_or(0);
+    let tail = lines.iter().skip(lines.len().saturating_sub(count));
+    tail.map(|line| parse("gateway", line)).collect()
+}

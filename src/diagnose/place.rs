@@ -1,0 +1,385 @@
+//! The place itself: a cluster that answers, versions in range, what we made still there.
+
+use super::finding::{Change, Fix, Found, Severity};
+use super::rule::{Needs, Rule};
+use super::snapshot::{Container, Snapshot};
+use crate::plan::GATEWAY_API_MINORS;
+use crate::plan::thing::Thing;
+use crate::text;
+
+/// Minors of Kubernetes that 2.2 supports (facts 1.1).
+const KUBERNETES_MINORS: std::ops::RangeInclusive<u32> = 31..=35;
+/// More than a network can explain, in seconds.
+const SKEW: i64 = 30;
+
+/// Everything that can be wrong because the place is gone.
+const ALL_EFFECTS: &[&str] = &[
+    "GW003", "GW006", "GW007", "GW021", "GW022", "GW027", "GW032", "GW034", "GW038", "GW040",
+    "GW049", "GW060",
+];
+
+pub const RULES: [Rule; 8] = [
+    Rule {
+        code: "GW001",
+        title: "the place of the gateway is there and answers",
+        severity: Severity::Fail,
+        needs: Needs::Nothing,
+        story: "Looks whether the API server of the cluster answers, or the embedded gateway on its \
+                socket, and asks Docker whether the kind cluster's node runs. After a reboot a node may \
+                be stopped; somebody may have deleted the cluster. Nothing else can be judged then. \
+                `gw up` starts a stopped node, makes a missing cluster anew, and starts the embedded \
+                gateway again.",
+        explains: ALL_EFFECTS,
+        look: answers,
+    },
+    Rule {
+        code: "GW002",
+        title: "Kubernetes is of a version that 2.2 supports",
+        severity: Severity::Warn,
+        needs: Needs::Cluster,
+        story: "Compares the API server's version with the range that kgateway 2.2 is tested with, 1.31 \
+                to 1.35 (facts 1.1). Outside it things may work, and nobody has tried. A new kind cluster \
+                with a node image in range is the way out.",
+        explains: &[],
+        look: kubernetes_version,
+    },
+    Rule {
+        code: "GW003",
+        title: "the Gateway API is installed",
+        severity: Severity::Fail,
+        needs: Needs::Cluster,
+        story: "Looks for the CRDs of GatewayClass, Gateway and HTTPRoute. Without them no gateway and no \
+                route can exist, and deleting them deletes everybody's gateways and routes. `gw up` \
+                installs them and makes our objects anew (facts 1.6).",
+        explains: &["GW007", "GW040", "GW049", "GW050", "GW060", "GW070"],
+        look: gateway_api,
+    },
+    Rule {
+        code: "GW004",
+        title: "the Gateway API is of a version that 2.2 accepts",
+        severity: Severity::Fail,
+        needs: Needs::Cluster,
+        story: "Reads the bundle version that stands on the CRD of Gateways, as kgateway itself does: it \
+                accepts minors 1.2 to 1.4, and later releases of 2.2 end at start with any other \
+                (facts 0, 1.6). Somebody has installed another bundle; the accepted one goes in its place.",
+        explains: &["GW053"],
+        look: gateway_api_version,
+    },
+    Rule {
+        code: "GW005",
+        title: "the clocks of the cluster and of this machine agree",
+        severity: Severity::Warn,
+        needs: Needs::Cluster,
+        story: "Compares the time of the node's last heartbeat with this machine's clock. A virtual machine \
+                that slept may lag behind; then tokens look expired or not yet valid and TLS certificates \
+                too. Restarting the engine's virtual machine sets its clock.",
+        explains: &[],
+        look: clocks,
+    },
+    Rule {
+        code: "GW006",
+        title: "the kinds of agentgateway are installed",
+        severity: Severity::Fail,
+        needs: Needs::Cluster,
+        story: "Looks for the CRDs of the chart agentgateway-crds. Without them the controller never \
+                becomes ready and is restarted every two minutes; uninstalling that chart deletes every \
+                backend and policy of the cluster (facts 1.4, 1.6). `gw up` puts the chart back and makes \
+                our objects anew.",
+        explains: &["GW007", "GW011", "GW040", "GW043", "GW053"],
+        look: agentgateway_kinds,
+    },
+    Rule {
+        code: "GW007",
+        title: "what gw made is still there",
+        severity: Severity::Fail,
+        needs: Needs::Objects,
+        story: "Compares what gw applied with what is there, by name. An object that is missing was deleted \
+                by somebody else, or went with its CRD. The fix applies the same object again; `gw undo` \
+                takes it away again.",
+        explains: &["GW040", "GW049", "GW070"],
+        look: missing,
+    },
+    Rule {
+        code: "GW008",
+        title: "our objects are as gw applied them",
+        severity: Severity::Warn,
+        needs: Needs::Objects,
+        story: "Compares every field that gw applied with the live object, and names who changed it and \
+                when from the API server's own record of field managers. The change may be wanted: then it \
+                belongs into the profile. Otherwise the fix puts the applied fields back and takes added \
+                ones away; `gw undo` gives the changed form back.",
+        explains: &[],
+        look: changed,
+    },
+];
+
+fn answers(snapshot: &Snapshot) -> Vec<Found> {
+    let place = &snapshot.place;
+    if place.alive {
+        return Vec::new();
+    }
+    let up = Fix::command("gw up");
+    if !snapshot.on_cluster() {
+        let process = snapshot
+            .processes
+            .iter()
+            .find(|process| process.role == "gateway");
+        let pid = process.and_then(|process| process.pid);
+        let dead = process.is_none_or(|process| !process.alive);
+        let fix = if dead && snapshot.door.owner.is_none() {
+            Fix::Change(Change::Restart)
+        } else {
+            up
+        };
+        let cause = match (dead, pid) {
+            (true, Some(pid)) => format!("its process {pid} has ended"),
+            (true, None) => "it was never started, or its process file is gone".to_string(),
+            (false, _) => "its process is alive and does not answer on its socket".to_string(),
+        };
+        let found = Found::new("the embedded gateway runs", "gateway", fix).cause(cause);
+        let found = found.saw("socket", place.silence.clone());
+        let last = process.and_then(|process| process.last.clone());
+        return vec![match last {
+            Some(last) => found.saw("last line of its log", text::excerpt(&last, 200)),
+            None => found,
+        }];
+    }
+    let title = match snapshot.cluster.as_str() {
+        "" => "the cluster answers".to_string(),
+        cluster => format!("kind cluster {cluster} is there and answers"),
+    };
+    let found = Found::new(title, "cluster", up).saw("API server", place.silence.clone());
+    vec![match place.container {
+        Some(Container::Missing) => found
+            .cause("Docker has no such cluster: somebody deleted it")
+            .saw("Docker", "no node container"),
+        Some(Container::Stopped) => found
+            .cause("its node is stopped, as after a reboot")
+            .saw("Docker", "the node container is not running"),
+        Some(Container::Running) => found
+            .cause("its node runs and its API server does not answer")
+            .saw("Docker", "the node container is running"),
+        None => found.cause("the API server does not answer, and Docker can't be asked why"),
+    }]
+}
+
+fn kubernetes_version(snapshot: &Snapshot) -> Vec<Found> {
+    let Some(version) = &snapshot.place.version else {
+        return Vec::new();
+    };
+    match minor(version) {
+        Some((1, minor)) if !KUBERNETES_MINORS.contains(&minor) => {
+            let next = "gw up --target kind --cluster gatewright-2 --env other";
+            vec![
+                Found::new(
+                    "Kubernetes is of a version that 2.2 supports",
+                    "cluster",
+                    Fix::command(next),
+                )
+                .cause(format!(
+                    "kgateway 2.2 is tested with Kubernetes 1.31 to 1.35, and this is {version}"
+                ))
+                .saw("API server", version.clone()),
+            ]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Major and minor of `v1.34.4+orb1`.
+fn minor(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.trim_start_matches('v').split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+fn gateway_api(snapshot: &Snapshot) -> Vec<Found> {
+    let missing: Vec<&str> = ["gatewayclasses", "gateways", "httproutes"]
+        .into_iter()
+        .filter(|kind| {
+            !snapshot
+                .crds
+                .contains_key(&format!("{kind}.gateway.networking.k8s.io"))
+        })
+        .collect();
+    if missing.is_empty() || is_unread(snapshot, "CRDs") {
+        return Vec::new();
+    }
+    vec![
+        Found::new(
+            "the Gateway API is installed",
+            "cluster",
+            Fix::command("gw up"),
+        )
+        .cause(format!("the CRDs {} are not there", text::list(&missing)))
+        .saw("CRDs", format!("no {}", text::list(&missing))),
+    ]
+}
+
+fn gateway_api_version(snapshot: &Snapshot) -> Vec<Found> {
+    let Some(version) = snapshot.crds.get("gateways.gateway.networking.k8s.io") else {
+        return Vec::new();
+    };
+    match minor(version) {
+        Some((1, minor)) if GATEWAY_API_MINORS.contains(&minor) => Vec::new(),
+        // Without the mark kgateway can't tell either, and no rule of ours guesses.
+        None => Vec::new(),
+        Some(_) => {
+            let url = format!(
+                "https://github.com/kubernetes-sigs/gateway-api/releases/download/{}/standard-install.yaml",
+                crate::plan::GATEWAY_API_VERSION
+            );
+            let next = snapshot.kubectl(&format!("apply --server-side --force-conflicts -f {url}"));
+            vec![
+                Found::new(
+                    "the Gateway API is of a version that 2.2 accepts",
+                    "cluster",
+                    Fix::command(next),
+                )
+                .cause(format!(
+                    "bundle {version} is installed, and 2.2 accepts 1.2 to 1.4"
+                ))
+                .saw(
+                    "CRD gateways.gateway.networking.k8s.io",
+                    format!("bundle-version {version}"),
+                ),
+            ]
+        }
+    }
+}
+
+fn clocks(snapshot: &Snapshot) -> Vec<Found> {
+    let Some(ahead) = snapshot
+        .place
+        .clock_ahead
+        .filter(|ahead| ahead.abs() > SKEW)
+    else {
+        return Vec::new();
+    };
+    let side = if ahead > 0 { "ahead of" } else { "behind" };
+    let time = text::duration(std::time::Duration::from_secs(ahead.unsigned_abs()));
+    let next = match snapshot.cluster.as_str() {
+        "" => "date -u".to_string(),
+        cluster => format!("docker restart {cluster}-control-plane"),
+    };
+    vec![
+        Found::new(
+            "the clocks of the cluster and of this machine agree",
+            "cluster",
+            Fix::command(next),
+        )
+        .cause(format!("the node's clock is {time} {side} this machine's"))
+        .saw(
+            "the node's heartbeat",
+            format!("{time} {side} the time here"),
+        ),
+    ]
+}
+
+fn agentgateway_kinds(snapshot: &Snapshot) -> Vec<Found> {
+    let missing: Vec<&str> = [
+        "agentgatewaybackends",
+        "agentgatewaypolicies",
+        "agentgatewayparameters",
+    ]
+    .into_iter()
+    .filter(|kind| {
+        !snapshot
+            .crds
+            .contains_key(&format!("{kind}.agentgateway.dev"))
+    })
+    .collect();
+    if missing.is_empty() || is_unread(snapshot, "CRDs") {
+        return Vec::new();
+    }
+    vec![
+        Found::new(
+            "the kinds of agentgateway are installed",
+            "charts",
+            Fix::command("gw up"),
+        )
+        .cause("the chart agentgateway-crds is not installed, or somebody deleted its CRDs")
+        .saw("CRDs", format!("no {}", text::list(&missing))),
+    ]
+}
+
+fn missing(snapshot: &Snapshot) -> Vec<Found> {
+    let gone = snapshot.drift.iter().filter(|drift| drift.missing);
+    let found = gone.filter_map(|drift| {
+        let Thing::Object { kind, name, .. } = &drift.thing else {
+            return None;
+        };
+        let title = drift.thing.title();
+        let found = Found::new(
+            format!("{title} is there"),
+            title.clone(),
+            Fix::Change(Change::Restore(drift.thing.clone())),
+        );
+        let found = found
+            .short(format!("{title} is gone"))
+            .cause("gw made it, and somebody else has deleted it")
+            .saw(
+                "objects",
+                format!("no {title} in namespace {}", snapshot.namespace),
+            );
+        let scope = super::route::scope_of(snapshot, kind, name);
+        Some(found.scope(scope).about(drift.thing.clone()))
+    });
+    found.collect()
+}
+
+fn changed(snapshot: &Snapshot) -> Vec<Found> {
+    let changed = snapshot.drift.iter().filter(|drift| !drift.missing);
+    let found = changed.map(|drift| {
+        let title = drift.thing.title();
+        let fix = Fix::Change(Change::Restore(drift.thing.clone()));
+        let mut found = Found::new(format!("{title} is as gw applied it"), title.clone(), fix)
+            .short(format!("{title} was changed"));
+        let by: Vec<&str> = drift
+            .fields
+            .iter()
+            .filter_map(|field| field.by.as_deref())
+            .collect();
+        found.cause = match by.first() {
+            Some(by) => format!(
+                "{by} has changed {}",
+                text::count(drift.fields.len(), "field")
+            ),
+            None => format!(
+                "{} not as applied",
+                text::count(drift.fields.len(), "field is")
+            ),
+        };
+        for field in &drift.fields {
+            let said = |value: &Option<serde_json::Value>| {
+                value
+                    .as_ref()
+                    .map_or("nothing".to_string(), |v| text::excerpt(&v.to_string(), 60))
+            };
+            found = found.saw(
+                field.path.clone(),
+                format!(
+                    "{} where gw applied {}",
+                    said(&field.live),
+                    said(&field.planned)
+                ),
+            );
+        }
+        match &drift.thing {
+            Thing::Object { kind, name, .. } => {
+                let scope = super::route::scope_of(snapshot, kind, name);
+                found.scope(scope).about(drift.thing.clone())
+            }
+            _ => found,
+        }
+    });
+    found.collect()
+}
+
+/// Whether a part of the snapshot could not be looked at: then nothing is known to be missing.
+pub fn is_unread(snapshot: &Snapshot, part: &str) -> bool {
+    snapshot.unread.iter().any(|(what, _)| what == part)
+}
+
+#[cfg(test)]
+#[path = "tests/place.rs"]
+mod tests;

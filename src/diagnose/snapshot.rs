@@ -1,0 +1,298 @@
+//! Everything that the rules look at, gathered once. Values only: nothing here asks anybody.
+
+use super::drift::Drift;
+use super::finding::Scope;
+use super::log::Line;
+use crate::plan::outcome::Wire;
+use crate::plan::thing::Thing;
+use crate::plan::{ENVIRONMENT_LABEL, MANAGED_BY_LABEL, MANAGER};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    pub environment: String,
+    /// `kind`, `embedded`, …
+    pub target: String,
+    /// Name of the kind cluster; empty elsewhere.
+    pub cluster: String,
+    pub gateway: String,
+    pub namespace: String,
+    pub base_url: String,
+    pub port: u16,
+    pub routes: Vec<Route>,
+    pub place: Place,
+    /// Objects as the API server or the embedded gateway shows them. Of a Secret only the names of
+    /// its entries, each with a word about its value.
+    pub objects: Vec<Value>,
+    /// Names of CRDs with the bundle version that stands on them, if any.
+    pub crds: BTreeMap<String, String>,
+    pub releases: Vec<Release>,
+    pub controller_log: Vec<Line>,
+    pub proxy_log: Vec<Line>,
+    /// What we applied and is not so any more.
+    pub drift: Vec<Drift>,
+    pub ledger: Vec<Thing>,
+    pub processes: Vec<Process>,
+    pub services: Vec<Service>,
+    pub wires: BTreeMap<String, Wire>,
+    pub door: Door,
+    pub probes: Vec<Probe>,
+    pub logins: Vec<Login>,
+    /// What could not be looked at, and why.
+    pub unread: Vec<(String, String)>,
+}
+
+/// The place itself.
+#[derive(Debug, Clone, Default)]
+pub struct Place {
+    /// Whether it answers: an API server, or the embedded gateway on its socket.
+    pub alive: bool,
+    /// What came instead of an answer.
+    pub silence: String,
+    /// Whether Docker has the kind cluster, and whether its nodes run; nothing where Docker does not answer.
+    pub container: Option<Container>,
+    pub version: Option<String>,
+    /// Seconds by which the cluster's clock is ahead of ours, where it can be told for sure.
+    pub clock_ahead: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Container {
+    Missing,
+    Stopped,
+    Running,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Route {
+    pub name: String,
+    pub path: String,
+    /// Provider's name as in profiles, or `mcp`.
+    pub provider: String,
+    /// As people call who answers.
+    pub title: String,
+    pub model: String,
+    /// Variable in which its key is looked for; empty where it needs none.
+    pub variable: String,
+}
+
+/// A Helm release.
+#[derive(Debug, Clone, Default)]
+pub struct Release {
+    pub name: String,
+    pub status: String,
+    pub version: String,
+    pub description: String,
+}
+
+/// A background process of ours.
+#[derive(Debug, Clone, Default)]
+pub struct Process {
+    pub role: String,
+    pub alive: bool,
+    pub pid: Option<u32>,
+    /// The last line that it wrote.
+    pub last: Option<String>,
+}
+
+/// A service of this machine that backends need.
+#[derive(Debug, Clone, Default)]
+pub struct Service {
+    /// As in the plan: the first backend that needs it.
+    pub name: String,
+    pub title: String,
+    pub port: u16,
+    pub mock: bool,
+    pub start: String,
+    /// What came instead of an answer on 127.0.0.1; nothing where it answered.
+    pub silence: Option<String>,
+    /// Addresses on which it listens, where the system tells.
+    pub listens: Vec<std::net::IpAddr>,
+    /// Its models, where it lists them.
+    pub models: Option<Vec<String>>,
+    /// What it answers a request with the Host header that the proxy sends: header and status.
+    pub with_host: Option<(String, u16)>,
+    /// What it answers a request with an Origin that a CORS policy allows: origin and status.
+    pub with_origin: Option<(String, u16)>,
+}
+
+/// The gateway's address on this machine.
+#[derive(Debug, Clone, Default)]
+pub struct Door {
+    /// Whether anything answered a GET there, or what came.
+    pub answers: Option<Result<u16, String>>,
+    /// Who listens on the port, as far as this user may know.
+    pub owner: Option<String>,
+    /// Whether a port of the node leads there; nothing where that can't be told.
+    pub mapped: Option<bool>,
+}
+
+/// One live request through a route.
+#[derive(Debug, Clone, Default)]
+pub struct Probe {
+    pub route: String,
+    /// `POST /ollama/v1/chat/completions`.
+    pub sent: String,
+    /// 0 where nothing came back.
+    pub status: u16,
+    pub content_type: String,
+    /// The beginning of the body, without keys; for a failed connection why.
+    pub body: String,
+    pub good: bool,
+    pub seconds: f64,
+    /// How many tools an MCP route offers.
+    pub tools: Option<usize>,
+}
+
+/// A login of this machine's Docker to a registry that charts or images come from.
+#[derive(Debug, Clone, Default)]
+pub struct Login {
+    pub registry: String,
+    /// The registry refuses this login and takes nobody's.
+    pub stale: bool,
+}
+
+impl Snapshot {
+    pub fn on_cluster(&self) -> bool {
+        self.target != "embedded"
+    }
+
+    pub fn kind(&self, kind: &str) -> impl Iterator<Item = &Value> {
+        self.objects.iter().filter(move |o| o["kind"] == *kind)
+    }
+
+    /// An object of our namespace.
+    pub fn object(&self, kind: &str, name: &str) -> Option<&Value> {
+        self.in_namespace(kind, &self.namespace, name)
+    }
+
+    pub fn in_namespace(&self, kind: &str, namespace: &str, name: &str) -> Option<&Value> {
+        self.kind(kind).find(|object| {
+            self::name(object) == name
+                && object["metadata"]["namespace"].as_str().unwrap_or("") == namespace
+        })
+    }
+
+    /// Whether an object carries this environment's label.
+    pub fn is_ours(&self, object: &Value) -> bool {
+        let label = |name: &str| {
+            object["metadata"]["labels"]
+                .get(name)
+                .and_then(Value::as_str)
+        };
+        label(MANAGED_BY_LABEL) == Some(MANAGER)
+            && label(ENVIRONMENT_LABEL) == Some(self.environment.as_str())
+    }
+
+    /// What was changed of an object of ours, if anything.
+    pub fn drift(&self, kind: &str, name: &str) -> Option<&Drift> {
+        self.drift.iter().find(|drift| matches!(&drift.thing, Thing::Object { kind: k, name: n, .. } if k == kind && n == name))
+    }
+
+    pub fn probe(&self, route: &str) -> Option<&Probe> {
+        self.probes.iter().find(|probe| probe.route == route)
+    }
+
+    /// Our routes whose HTTPRoute names this backend.
+    pub fn scope_of_backend(&self, backend: &str) -> Scope {
+        Scope::Routes(self.routes_of(|name| name == backend))
+    }
+
+    fn routes_of(&self, wanted: impl Fn(&str) -> bool) -> BTreeSet<String> {
+        let leads = |route: &&Value| backends_of(route).iter().any(|name| wanted(name));
+        let routes = self.kind("HTTPRoute").filter(leads);
+        routes.map(|route| name(route).to_string()).collect()
+    }
+
+    /// Our routes whose backends need a service of this machine.
+    pub fn scope_of_service(&self, service: &Service) -> Scope {
+        let host = self.wires.get(&service.name).map(|wire| wire.host.clone());
+        let needs = |backend: &str| {
+            backend == service.name
+                || self
+                    .object("AgentgatewayBackend", backend)
+                    .is_some_and(|object| {
+                        let hosts = hosts(object);
+                        host.as_ref()
+                            .is_some_and(|host| hosts.iter().any(|(h, _)| h == host))
+                    })
+        };
+        let mut routes = self.routes_of(needs);
+        // Where objects can't be read, a route of the backend's own name is the best that is known.
+        routes.extend(
+            self.routes
+                .iter()
+                .filter(|r| r.name == service.name)
+                .map(|r| r.name.clone()),
+        );
+        Scope::Routes(routes)
+    }
+
+    /// A command for the cluster of this environment, whatever cluster the person works on.
+    pub fn kubectl(&self, rest: &str) -> String {
+        match self.cluster.as_str() {
+            "" => format!("kubectl {rest}"),
+            cluster => format!("kubectl --context kind-{cluster} {rest}"),
+        }
+    }
+
+    pub fn path_of(&self, route: &str) -> String {
+        let found = self.routes.iter().find(|r| r.name == route);
+        found.map_or_else(|| format!("route {route}"), |r| r.path.clone())
+    }
+}
+
+pub fn name(object: &Value) -> &str {
+    object["metadata"]["name"].as_str().unwrap_or("")
+}
+
+pub fn namespace(object: &Value) -> &str {
+    object["metadata"]["namespace"].as_str().unwrap_or("")
+}
+
+/// Items of a list at a pointer; nothing where there is none.
+pub fn items<'a>(object: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
+    object
+        .pointer(pointer)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+}
+
+pub fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
+    object
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or("")
+}
+
+/// A condition of a list of conditions.
+pub fn condition<'a>(holder: &'a Value, kind: &str) -> Option<&'a Value> {
+    items(holder, "/conditions").find(|c| c["type"] == *kind)
+}
+
+/// Names of the backends that a route leads to.
+pub fn backends_of(route: &Value) -> Vec<&str> {
+    let rules = items(route, "/spec/rules");
+    let refs = rules.flat_map(|rule| items(rule, "/backendRefs"));
+    refs.filter(|r| r["kind"] == "AgentgatewayBackend")
+        .map(|r| text(r, "/name"))
+        .collect()
+}
+
+/// Hosts that a backend names itself, with their ports.
+pub fn hosts(backend: &Value) -> Vec<(String, u64)> {
+    let single = backend.pointer("/spec/ai/provider").into_iter();
+    let groups = items(backend, "/spec/ai/groups").flat_map(|group| items(group, "/providers"));
+    let fixed = backend.pointer("/spec/static").into_iter();
+    let targets = items(backend, "/spec/mcp/targets").filter_map(|target| target.get("static"));
+    let named = single.chain(groups).chain(fixed).chain(targets);
+    named
+        .filter_map(|place| Some((place["host"].as_str()?.to_string(), place["port"].as_u64()?)))
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "tests/snapshot.rs"]
+pub mod tests;
