@@ -30,12 +30,25 @@ use crate::error::{Error, Exit, Result};
 use crate::report::document::Document;
 use crate::report::human;
 use session::Session;
+use tokio::runtime::Builder;
 
 /// How a command ended when nothing failed on the way.
 pub type Outcome = Result<Option<Exit>>;
 
-/// Runs one command to its exit code.
-pub async fn run(cli: Cli) -> u8 {
+/// Runs one command to its exit code. The runtime is not the caller's: an async function's code is made
+/// by the crate that runs it, and this one's is made in parts at once.
+pub fn run(cli: Cli) -> u8 {
+    let runtime = Builder::new_multi_thread().enable_all().build();
+    let Ok(runtime) = runtime else {
+        return Exit::Failed.code();
+    };
+    let code = runtime.block_on(perform(cli));
+    // A read of standard input that nobody waits for any more must not hold the process up.
+    runtime.shutdown_background();
+    code
+}
+
+async fn perform(cli: Cli) -> u8 {
     let Cli { command, global } = cli;
     let (name, session) = (command.name(), Session::new(global, command.flags()));
     let work = async {
