@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use super::admin;
 use super::doors::{DoorPorts, Doors};
 use super::limits::raise_files;
+use super::resident::give_back;
 use super::state::{Gateway, Options};
 use crate::error::{Error, Result};
 
@@ -58,6 +59,7 @@ pub async fn serve(options: ServeOptions) -> Result<()> {
     let urls = doors.urls();
     let admin = tokio::spawn(admin::serve(listener, gateway.clone(), urls, stop.clone()));
     ready();
+    give_back();
     tokio::select! {
         () = stop.notified() => {}
         _ = terminate.recv() => {}
