@@ -47,14 +47,16 @@ pub async fn undo(
 /// tell. Things of one height keep the ledger's order.
 fn height(thing: &Thing) -> u8 {
     match thing {
-        Thing::Object { kind, .. } if kind == "Namespace" => 4,
-        Thing::Object { kind, .. } if kind == "AgentgatewayParameters" => 1,
-        Thing::Object { .. } | Thing::Process { .. } => 0,
-        Thing::Chart { name, .. } if is_crds(name) => 3,
-        Thing::Chart { .. } => 2,
-        Thing::GatewayApi => 4,
-        Thing::Context { .. } => 5,
-        Thing::Cluster { .. } => 6,
+        // First the door: no route is to be open without the policies that guard it.
+        Thing::Object { kind, .. } if kind == "Gateway" => 0,
+        Thing::Object { kind, .. } if kind == "Namespace" => 5,
+        Thing::Object { kind, .. } if kind == "AgentgatewayParameters" => 2,
+        Thing::Object { .. } | Thing::Process { .. } => 1,
+        Thing::Chart { name, .. } if is_crds(name) => 4,
+        Thing::Chart { .. } => 3,
+        Thing::GatewayApi => 5,
+        Thing::Context { .. } => 6,
+        Thing::Cluster { .. } => 7,
     }
 }
 
