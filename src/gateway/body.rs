@@ -87,8 +87,11 @@ impl Body for Streamed {
         let this = &mut *self;
         match &frame {
             Some(Ok(frame)) => {
-                if let (Some(meter), Some(data)) = (&mut this.meter, frame.data_ref()) {
-                    meter.see(data);
+                if let Some(data) = frame.data_ref() {
+                    this.record.sent(data.len());
+                    if let Some(meter) = &mut this.meter {
+                        meter.see(data);
+                    }
                 }
             }
             Some(Err(error)) => this

@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use http::{Method, StatusCode, Version};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use super::config::Logging;
 use super::llm::{RouteType, Usage};
 use super::log::Log;
 use super::mcp::Note;
-use super::metrics::{Call, Metrics, ModelKey, RequestKey, Way};
+use super::metrics::{Call, Ended, McpKey, Metrics, ModelKey, RequestKey, Way};
 use super::plane::Plane;
 use super::redact;
 
@@ -39,6 +39,10 @@ pub(super) struct Record {
     pub status: Option<StatusCode>,
     /// Tries after the first.
     pub retries: u64,
+    /// Bytes of the answer's body so far.
+    pub bytes: u64,
+    /// How long the first piece of a streamed answer took.
+    first: Option<Duration>,
     /// `sub` of a verified token.
     pub subject: Option<String>,
     model: Option<ModelCall>,
@@ -83,6 +87,8 @@ impl Record {
             mcp: None,
             status: None,
             retries: 0,
+            bytes: 0,
+            first: None,
             subject: None,
             model: None,
             failure: None,
@@ -127,6 +133,12 @@ impl Record {
         if let Some(call) = &mut self.model {
             call.usage = usage;
         }
+    }
+
+    /// A piece of a streamed answer goes to the client.
+    pub fn sent(&mut self, bytes: usize) {
+        self.first.get_or_insert_with(|| self.start.elapsed());
+        self.bytes = self.bytes.saturating_add(bytes as u64);
     }
 
     pub fn fail(&mut self, reason: &'static str, error: String) {
@@ -178,7 +190,7 @@ impl Record {
 
     /// The last that is done: what is known of the model's call moves into the counts.
     fn count(&mut self) {
-        let took = self.start.elapsed();
+        let (took, protocol) = (self.start.elapsed(), self.protocol());
         let way = Way {
             port: self.port,
             gateway: self.gateway.clone(),
@@ -195,16 +207,31 @@ impl Record {
             },
             input: call.usage.input,
             output: call.usage.output,
+            first: self.first,
+        });
+        let mcp = self.mcp.take().map(|note| McpKey {
+            way: way.clone(),
+            method: note.method,
+            kind: note.kind,
+            server: note.target,
+            name: note.name,
         });
         let key = RequestKey {
             way,
             backend: self.endpoint.clone(),
-            protocol: self.protocol(),
+            protocol,
             method: method_name(&self.method),
             status: self.status.map_or(0, |status| status.as_u16()),
             reason: self.failure.as_ref().map_or("", |(reason, _)| reason),
         };
-        self.metrics.request(key, model, took);
+        self.metrics.request(Ended {
+            key,
+            took,
+            bytes: self.bytes,
+            retries: self.retries,
+            call: model,
+            mcp,
+        });
     }
 }
 

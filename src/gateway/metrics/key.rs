@@ -32,6 +32,30 @@ pub(in crate::gateway) struct ModelKey {
     pub answered: Option<String>,
 }
 
+/// A message of an MCP client.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(in crate::gateway) struct McpKey {
+    pub way: Way,
+    pub method: Option<String>,
+    pub kind: Option<&'static str>,
+    pub server: Option<String>,
+    pub name: Option<String>,
+}
+
+impl fmt::Display for McpKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "method=\"{}\",resource_type=\"{}\",server=\"{}\",resource=\"{}\",{}",
+            label(self.method.as_deref()),
+            label(self.kind),
+            label(self.server.as_deref()),
+            label(self.name.as_deref()),
+            self.way,
+        )
+    }
+}
+
 /// A label's value: what is not known says so, and nothing ends the quotes.
 fn label(value: Option<&str>) -> String {
     match value {

@@ -2,9 +2,9 @@
 
 mod histogram;
 mod key;
+mod text;
 
 use std::collections::HashMap;
-use std::fmt::{self, Write as _};
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::config::Config;
 use histogram::Histogram;
-pub(super) use key::{ModelKey, RequestKey, Way};
+pub(super) use key::{McpKey, ModelKey, RequestKey, Way};
 
 /// The most that one family may hold: a client can name any model, and must not fill our memory with it.
 const MOST: usize = 2000;
@@ -23,6 +23,12 @@ const REQUEST_SECONDS: &[f64] = &[
 /// OpenTelemetry's semantic conventions for generative AI, as the real proxy has them.
 const MODEL_SECONDS: &[f64] = &[
     0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+];
+const FIRST_SECONDS: &[f64] = &[
+    0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+];
+const TOKEN_SECONDS: &[f64] = &[
+    0.001, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5,
 ];
 const TOKENS: &[f64] = &[
     1.0,
@@ -43,7 +49,8 @@ const TOKENS: &[f64] = &[
 
 #[derive(Debug, Default)]
 struct Series {
-    requests: HashMap<RequestKey, Histogram>,
+    requests: HashMap<RequestKey, Requests>,
+    mcp: HashMap<McpKey, u64>,
     models: HashMap<ModelKey, Model>,
     connections: HashMap<Way, u64>,
     /// What did not fit.
@@ -51,10 +58,63 @@ struct Series {
 }
 
 #[derive(Debug)]
+struct Requests {
+    seconds: Histogram,
+    bytes: u64,
+    retries: u64,
+}
+
+#[derive(Debug)]
 struct Model {
     seconds: Histogram,
+    /// Of streams: until the first of the answer, and for each token after it.
+    first: Histogram,
+    each: Histogram,
     input: Histogram,
     output: Histogram,
+}
+
+impl Model {
+    fn new() -> Model {
+        Model {
+            seconds: Histogram::new(MODEL_SECONDS),
+            first: Histogram::new(FIRST_SECONDS),
+            each: Histogram::new(TOKEN_SECONDS),
+            input: Histogram::new(TOKENS),
+            output: Histogram::new(TOKENS),
+        }
+    }
+
+    fn add(&mut self, call: &Call, took: Duration) {
+        self.seconds.add(took.as_secs_f64());
+        for (tokens, histogram) in [
+            (call.input, &mut self.input),
+            (call.output, &mut self.output),
+        ] {
+            if let Some(tokens) = tokens {
+                histogram.add(tokens as f64);
+            }
+        }
+        let Some(first) = call.first else {
+            return;
+        };
+        self.first.add(first.as_secs_f64());
+        if let Some(tokens) = call.output.filter(|tokens| *tokens > 0) {
+            let rest = took.saturating_sub(first).as_secs_f64();
+            self.each.add(rest / tokens as f64);
+        }
+    }
+}
+
+/// One request that has ended.
+pub(super) struct Ended {
+    pub key: RequestKey,
+    pub took: Duration,
+    /// Bytes of the answer's body that went to the client.
+    pub bytes: u64,
+    pub retries: u64,
+    pub call: Option<Call>,
+    pub mcp: Option<McpKey>,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +128,8 @@ pub(super) struct Call {
     pub key: ModelKey,
     pub input: Option<u64>,
     pub output: Option<u64>,
+    /// How long the first piece of a streamed answer took.
+    pub first: Option<Duration>,
 }
 
 /// A connection that is counted as open until this is dropped.
@@ -106,94 +168,36 @@ impl Metrics {
         OpenConnection(&self.open)
     }
 
-    /// Counts a request, and the call to a model that it came to, if it did.
-    pub fn request(&self, key: RequestKey, call: Option<Call>, took: Duration) {
+    /// Counts a request, and what it came to.
+    pub fn request(&self, ended: Ended) {
         let mut series = self.series();
         let Series {
             requests,
             models,
+            mcp,
             dropped,
             ..
         } = &mut *series;
-        if let Some(times) = slot(requests, key, dropped, || Histogram::new(REQUEST_SECONDS)) {
-            times.add(took.as_secs_f64());
-        }
-        let Some(Call { key, input, output }) = call else {
-            return;
+        let new = || Requests {
+            seconds: Histogram::new(REQUEST_SECONDS),
+            bytes: 0,
+            retries: 0,
         };
-        let new = || Model {
-            seconds: Histogram::new(MODEL_SECONDS),
-            input: Histogram::new(TOKENS),
-            output: Histogram::new(TOKENS),
-        };
-        if let Some(model) = slot(models, key, dropped, new) {
-            model.seconds.add(took.as_secs_f64());
-            for (tokens, histogram) in [(input, &mut model.input), (output, &mut model.output)] {
-                if let Some(tokens) = tokens {
-                    histogram.add(tokens as f64);
-                }
-            }
+        if let Some(requests) = slot(requests, ended.key, dropped, new) {
+            requests.seconds.add(ended.took.as_secs_f64());
+            requests.bytes = requests.bytes.saturating_add(ended.bytes);
+            requests.retries = requests.retries.saturating_add(ended.retries);
         }
-    }
-
-    /// Everything in Prometheus' text format.
-    pub fn text(&self) -> String {
-        let series = self.series();
-        let mut out = Text(String::new());
-        out.family("build", "Agentgateway build information", "gauge");
-        let tag = env!("CARGO_PKG_VERSION");
-        out.line(
-            "build_info",
-            format_args!("tag=\"{tag}\",program=\"gatewright\""),
-            1,
-        );
-        out.family(
-            "requests",
-            "The total number of HTTP requests sent",
-            "counter",
-        );
-        for (key, times) in sorted(&series.requests) {
-            out.line("requests_total", key, times.count());
+        if let Some(key) = ended.mcp
+            && let Some(count) = slot(mcp, key, dropped, || 0)
+        {
+            *count += 1;
         }
-        out.family(
-            "request_duration_seconds",
-            "Duration of HTTP requests (seconds)",
-            "histogram",
-        );
-        for (key, times) in sorted(&series.requests) {
-            out.histogram("request_duration_seconds", &key.to_string(), times);
+        if let Some(call) = ended.call
+            && let Some(model) = slot(models, call.key.clone(), dropped, Model::new)
+        {
+            model.add(&call, ended.took);
         }
-        out.family(
-            "downstream_connections",
-            "The total number of downstream connections established",
-            "counter",
-        );
-        for (way, count) in sorted(&series.connections) {
-            out.line(
-                "downstream_connections_total",
-                format_args!("{way},protocol=\"tcp\""),
-                *count,
-            );
-        }
-        out.family(
-            "downstream_connections_open",
-            "Downstream connections that are open now",
-            "gauge",
-        );
-        out.line(
-            "downstream_connections_open",
-            "",
-            self.open.load(Ordering::Relaxed),
-        );
-        out.family(
-            "series_dropped",
-            "Samples that did not fit into a family of bounded size",
-            "counter",
-        );
-        out.line("series_dropped_total", "", series.dropped);
-        out.models(&series.models);
-        out.0.push_str("# EOF\n");
-        out.0
     }
 }
 
@@ -209,66 +213,6 @@ fn slot<'a, K: Hash + Eq, V>(
         return None;
     }
     Some(family.entry(key).or_insert_with(new))
-}
-
-fn sorted<K: fmt::Display, V>(family: &HashMap<K, V>) -> Vec<(&K, &V)> {
-    let mut all: Vec<(&K, &V)> = family.iter().collect();
-    all.sort_by_cached_key(|(key, _)| key.to_string());
-    all
-}
-
-struct Text(String);
-
-impl Text {
-    fn family(&mut self, name: &str, help: &str, kind: &str) {
-        // Writing to a String can't fail.
-        let _ = writeln!(
-            self.0,
-            "# HELP agentgateway_{name} {help}.\n# TYPE agentgateway_{name} {kind}"
-        );
-    }
-
-    fn line(&mut self, name: &str, labels: impl fmt::Display, value: impl fmt::Display) {
-        let labels = labels.to_string();
-        let labels = match labels.as_str() {
-            "" => labels,
-            _ => format!("{{{labels}}}"),
-        };
-        let _ = writeln!(self.0, "agentgateway_{name}{labels} {value}");
-    }
-
-    fn histogram(&mut self, name: &str, labels: &str, histogram: &Histogram) {
-        self.line(&format!("{name}_sum"), labels, histogram.sum());
-        self.line(&format!("{name}_count"), labels, histogram.count());
-        for (bound, count) in histogram.buckets() {
-            self.line(
-                &format!("{name}_bucket"),
-                format_args!("le=\"{bound}\",{labels}"),
-                count,
-            );
-        }
-    }
-
-    fn models(&mut self, models: &HashMap<ModelKey, Model>) {
-        let name = "gen_ai_client_token_usage";
-        self.family(name, "Number of tokens used per request", "histogram");
-        for (key, model) in sorted(models) {
-            for (sort, histogram) in [("input", &model.input), ("output", &model.output)] {
-                if histogram.count() > 0 {
-                    self.histogram(
-                        name,
-                        &format!("gen_ai_token_type=\"{sort}\",{key}"),
-                        histogram,
-                    );
-                }
-            }
-        }
-        let name = "gen_ai_server_request_duration";
-        self.family(name, "Duration of generative AI request", "histogram");
-        for (key, model) in sorted(models) {
-            self.histogram(name, &key.to_string(), &model.seconds);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -288,6 +232,7 @@ mod tests {
             key,
             input: Some(9),
             output: None,
+            first: None,
         };
         let request = RequestKey {
             way: Way::default(),
@@ -297,7 +242,14 @@ mod tests {
             status: 200,
             reason: "",
         };
-        metrics.request(request, Some(call), Duration::from_millis(1));
+        metrics.request(Ended {
+            key: request,
+            took: Duration::from_millis(1),
+            bytes: 0,
+            retries: 0,
+            call: Some(call),
+            mcp: None,
+        });
     }
 
     #[test]
