@@ -128,6 +128,20 @@ impl Refusal {
         Refusal::new(StatusCode::UNAUTHORIZED, "JwtAuth", body)
     }
 
+    /// An MCP client without a token that is good is told where it gets one (facts 9.8).
+    pub fn mcp_token(challenge: String) -> Refusal {
+        let body = r#"{"error":"unauthorized","error_description":"JWT token required"}"#;
+        let challenge = HeaderValue::from_maybe_shared(Bytes::from(challenge)).ok();
+        Refusal {
+            headers: challenge
+                .map(|value| (WWW_AUTHENTICATE, value))
+                .into_iter()
+                .collect(),
+            content: Some("application/json"),
+            ..Refusal::new(StatusCode::UNAUTHORIZED, "JwtAuth", body)
+        }
+    }
+
     pub fn api_key(cause: &str) -> Refusal {
         let body = format!("api key authentication failure: {cause}");
         Refusal::new(StatusCode::UNAUTHORIZED, "APIKeyAuth", body)

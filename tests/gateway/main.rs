@@ -13,6 +13,7 @@ mod guard;
 mod https;
 mod jwt;
 mod mcp;
+mod mcp_authentication;
 mod precedence;
 mod processor;
 mod provider;

@@ -673,3 +673,26 @@ spec:
         (500, "service not found")
     );
 }
+
+// Names and labels are those of agentgateway's telemetry/metrics.rs.
+#[tokio::test]
+async fn messages_are_counted_by_what_they_ask_for() {
+    let server = Server::start(fast("alpha")).await;
+    let (gateway, address, _log) = gateway(&[("m", streamable(server.address))]).await;
+    let id = begin(address, "/m").await;
+    let said = request(
+        2,
+        "tools/call",
+        json!({"name": "echo", "arguments": {"text": "hi"}}),
+    );
+    assert_eq!(post(address, "/m", Some(&id), &said).await.status, 200);
+    let labels = "method=\"tools/call\",resource_type=\"tool\",server=\"alpha\",resource=\"echo\"";
+    let line = format!("agentgateway_mcp_requests_total{{{labels},bind=\"8080/ns/gw\"");
+    eventually("the call is counted", || {
+        let counts = gateway.metrics();
+        counts
+            .lines()
+            .any(|known| known.starts_with(&line) && known.ends_with(" 1"))
+    })
+    .await;
+}

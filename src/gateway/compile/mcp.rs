@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::callee;
 use super::reference::{origin, service};
 use super::status::unsupported;
 use super::upstream::{self, Upstream};
 use crate::gateway::config::{Auth, Origin};
-use crate::gateway::mcp::{Protocol, Servers, Target};
+use crate::gateway::mcp::{Authentication, Protocol, Servers, Target};
 use crate::gateway::object::{
     World, dig, full_name, list, name, namespace, port, selects, text, text_or,
 };
 use crate::gateway::policy::Authorization;
+use crate::gateway::tls::Tls;
 
 /// What marks a port of a Service that speaks MCP, and how.
 const STREAMABLE: &str = "kgateway.dev/mcp";
@@ -47,17 +49,15 @@ fn both(one: Option<Authorization>, other: Option<&Authorization>) -> Option<Aut
 fn attached(world: &World, object: &Value, section: &str) -> Result<Option<Authorization>, String> {
     let mut all: Option<Authorization> = None;
     for policy in world.all("AgentgatewayPolicy") {
-        let here = list(policy, &["spec", "targetRefs"]).iter().any(|target| {
-            text(target, &["kind"]) == "AgentgatewayBackend"
-                && text(target, &["name"]) == name(object)
-                && text(target, &["sectionName"]) == section
-        });
         let spec = dig(policy, &["spec", "backend", "mcp"]);
-        if !here || namespace(policy) != namespace(object) || spec.is_null() {
+        if !is_on(policy, object, section) || spec.is_null() {
             continue;
         }
-        if !dig(spec, &["authentication"]).is_null() {
-            return Err(unsupported("backend.mcp.authentication"));
+        if !section.is_empty() && !dig(spec, &["authentication"]).is_null() {
+            return Err(unsupported("backend.mcp.authentication of one target"));
+        }
+        if dig(spec, &["authorization"]).is_null() {
+            continue;
         }
         let rules = Authorization::read(dig(spec, &["authorization"]))?;
         all = Some(match all {
@@ -96,7 +96,47 @@ pub(super) fn read(world: &World, object: &Value, upstream: &Upstream) -> Result
         name: full_name(object).into(),
         targets,
         stateful: text(spec, &["sessionRouting"]) != "Stateless",
+        authentication: admission(world, object)?.map(Arc::new),
     })
+}
+
+/// Who may come: the backend's own word is the nearest, then that of the oldest policy on it.
+fn admission(world: &World, object: &Value) -> Result<Option<Authentication>, String> {
+    let own = dig(object, &["spec", "policies", "mcp", "authentication"]);
+    let attached = world.all("AgentgatewayPolicy").into_iter();
+    let attached = attached
+        .filter(|policy| is_on(policy, object, ""))
+        .map(|policy| dig(policy, &["spec", "backend", "mcp", "authentication"]));
+    let mut all = std::iter::once(own).chain(attached);
+    let nearest = all.find(|spec| !spec.is_null());
+    let read = nearest.map(|spec| authentication(world, namespace(object), spec));
+    read.transpose()
+}
+
+/// One `mcp.authentication`, whose references are meant in this namespace.
+pub(super) fn authentication(
+    world: &World,
+    place: &str,
+    spec: &Value,
+) -> Result<Authentication, String> {
+    let resolve = |reference: &Value| {
+        let origin = callee::read(world, place, reference)?.origin;
+        origin.ok_or_else(|| "the backend of a remote JWKS can't be called".to_string())
+    };
+    let dial = |host: &str, port: u16, is_secure: bool| {
+        origin(world, host, port, is_secure.then(Tls::default))
+    };
+    Authentication::read(spec, resolve, dial)
+}
+
+fn is_on(policy: &Value, object: &Value, section: &str) -> bool {
+    let means = |target: &Value| {
+        text(target, &["kind"]) == "AgentgatewayBackend"
+            && text(target, &["name"]) == name(object)
+            && text(target, &["sectionName"]) == section
+    };
+    namespace(policy) == namespace(object)
+        && list(policy, &["spec", "targetRefs"]).iter().any(means)
 }
 
 /// What a target takes from its backend where it says nothing of its own.

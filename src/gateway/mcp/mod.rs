@@ -10,6 +10,7 @@
 //! `upstream` for each server (streamable HTTP, or `legacy`), and what these say is brought back as a
 //! `stream`, `merge`d where there are several.
 
+mod authentication;
 mod caller;
 mod failure;
 mod legacy;
@@ -32,6 +33,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
 
+pub use authentication::Authentication;
 pub(super) use note::Note;
 pub(super) use session::Sessions;
 pub use target::{Protocol, Servers, Target};
@@ -50,11 +52,16 @@ const BODY_LIMIT: usize = 2 << 20;
 
 /// Serves one request of an MCP client. Which transport it speaks is in its path (facts 9.8).
 pub(super) async fn serve(
-    exchange: Exchange<'_>,
+    mut exchange: Exchange<'_>,
     servers: &Arc<Servers>,
 ) -> Result<Reply, Refusal> {
     exchange.record.mcp = Some(Note::default());
-    if let Some(only) = servers.only()
+    let wider = exchange.mcp.authentication.clone();
+    if let Some(authentication) = servers.authentication.as_ref().or(wider.as_ref()) {
+        if let Some(reply) = Box::pin(authentication.check(&mut exchange)).await? {
+            return Ok(reply);
+        }
+    } else if let Some(only) = servers.only()
         && exchange.path.contains("/.well-known/")
     {
         // How to get at tokens is the server's to say.

@@ -35,7 +35,7 @@ impl Access {
         let parts = &exchange.parts;
         Access(Arc::new(Asked {
             servers: servers.clone(),
-            rules: exchange.mcp.clone(),
+            rules: exchange.mcp.rules.clone(),
             method: parts.method.clone(),
             uri: parts.uri.clone(),
             scheme: exchange.scheme,

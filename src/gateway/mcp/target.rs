@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Authentication;
 use crate::gateway::config::{Auth, Origin};
 use crate::gateway::policy::Authorization;
 
@@ -14,6 +15,8 @@ pub struct Servers {
     pub targets: Vec<Target>,
     /// Whether a session stays with the client from one request to the next.
     pub stateful: bool,
+    /// Who may come, where the backend or a policy on it says so.
+    pub authentication: Option<Arc<Authentication>>,
 }
 
 #[derive(Debug)]
