@@ -1,14 +1,12 @@
 //! A call to a model provider, in stages (facts 9.1-9.6): the body is read as JSON, then as a prompt, its
 //! model is settled, it is translated and sent, and the answer is read or streamed back.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response, StatusCode, response};
-use http_body_util::combinators::UnsyncBoxBody;
+use http::{Request, Response};
 use hyper::body::Incoming;
 use serde_json::Value;
 
@@ -18,19 +16,18 @@ use super::exchange::{Exchange, Reply, ReplyBody};
 use super::forward::with_query;
 use super::guard::Side;
 use super::llm::{
-    ANSWER_LIMIT, Answer, BODY_LIMIT, Coding, Context, Dialect, Meter, Prompt, RouteType,
-    Translated, authorise, is_foreign_error, read_answer, read_error, read_prompt,
-    read_prompt_value, signing_region, translator, unpack,
+    BODY_LIMIT, Context, Dialect, Prompt, RouteType, authorise, read_prompt, read_prompt_value,
+    signing_region,
 };
-use super::policy::Bucket;
+use super::policy::{Account, Verdict};
 use super::refusal::Refusal;
 
 /// One request to one provider.
-struct Call<'a> {
-    exchange: Exchange<'a>,
-    provider: &'a Provider,
+pub(super) struct Call<'a> {
+    pub exchange: Exchange<'a>,
+    pub provider: &'a Provider,
     auth: Option<&'a Auth>,
-    kind: RouteType,
+    pub kind: RouteType,
 }
 
 /// A prompt that is ready to go: its model is settled, and the provider takes its form.
@@ -41,12 +38,18 @@ struct Ready {
 }
 
 /// What must be known of a request to understand its answer.
-struct Asked {
-    model: String,
-    dialect: Dialect,
-    is_stream: bool,
-    /// The limit that the answer's tokens are taken from.
-    tokens: Option<Arc<Bucket>>,
+pub(super) struct Asked {
+    pub model: String,
+    pub dialect: Dialect,
+    pub is_stream: bool,
+    /// What the answer's tokens are taken from.
+    pub account: Account,
+}
+
+/// What the limits of tokens say.
+enum Allowed {
+    Goes(Account),
+    Denied(Box<Reply>),
 }
 
 /// Sends a request to a provider in the form that its path stands for.
@@ -78,12 +81,15 @@ pub(super) async fn call(
     let body = call.body().await?;
     let mut ready = call.prompt(&body)?;
     call.guard(&mut ready.prompt).await?;
-    let tokens = call.tokens()?;
+    let account = match call.account().await? {
+        Allowed::Goes(account) => account,
+        Allowed::Denied(reply) => return Ok(*reply),
+    };
     let asked = Asked {
         model: ready.model.clone(),
         dialect: ready.dialect,
         is_stream: ready.prompt.is_stream(),
-        tokens,
+        account,
     };
     let answer = call.send(ready).await?;
     call.reply(answer, asked).await
@@ -194,33 +200,29 @@ impl Call<'_> {
         Ok(())
     }
 
-    /// Shows the answer to the policy's guards.
-    async fn guard_answer(
-        &mut self,
-        answer: &mut Answer,
-        headers: &HeaderMap,
-    ) -> Result<(), Refusal> {
-        let guards = &self.provider.policy.guards;
-        if !guards.watch(Side::Response) {
-            return Ok(());
-        }
-        let transport = self.exchange.plane.transport();
-        let judged = guards.judge(Side::Response, answer.said(), headers, transport);
-        let fits = match judged.await? {
-            None => true,
-            Some(instead) => answer.set_said(instead),
-        };
-        fits.then_some(()).ok_or_else(Refusal::guard_failed)
-    }
-
-    /// The token limit that the answer is taken from. Embeddings need some to be left, and cost it
+    /// Asks the token limits whether something is left. Embeddings need some to be left, and cost them
     /// nothing (facts 9.7).
-    fn tokens(&self) -> Result<Option<Arc<Bucket>>, Refusal> {
-        if let Some(tokens) = &self.exchange.tokens {
+    async fn account(&mut self) -> Result<Allowed, Refusal> {
+        let mut account = Account {
+            local: self.exchange.tokens.clone(),
+            global: None,
+        };
+        if let Some(tokens) = &account.local {
             tokens.check(Instant::now())?;
         }
-        let counts = self.kind != RouteType::Embeddings;
-        Ok(self.exchange.tokens.clone().filter(|_| counts))
+        if let Some(limiter) = self.exchange.limiter.clone() {
+            let (verdict, charge) = limiter.check_tokens(&mut self.exchange).await?;
+            account.global = charge;
+            match verdict {
+                Verdict::Passes(change) => self.exchange.after.added.push(change),
+                Verdict::Denied(reply) => return Ok(Allowed::Denied(reply)),
+            }
+        }
+        let costs = self.kind != RouteType::Embeddings;
+        Ok(Allowed::Goes(match costs {
+            true => account,
+            false => Account::default(),
+        }))
     }
 
     async fn send(&mut self, ready: Ready) -> Result<Response<Incoming>, Refusal> {
@@ -237,6 +239,9 @@ impl Call<'_> {
             Refusal::processing(format_args!("failed to marshal request: {error}"))
         })?;
         head.headers.remove(header::CONTENT_LENGTH);
+        if self.kind == RouteType::Responses {
+            self.provider.kind.leave_out_session(&mut head.headers);
+        }
         refuse_compression(&mut head.headers);
         self.provider.kind.present_key(&mut head.headers);
         self.authorise(&mut head, &body).await?;
@@ -269,114 +274,6 @@ impl Call<'_> {
             Some(path) => with_query(&path, query.filter(|_| provider.kind.keeps_query())),
         }
     }
-
-    async fn reply(self, answer: Response<Incoming>, asked: Asked) -> Result<Reply, Refusal> {
-        let (parts, body) = answer.into_parts();
-        let body = AnyBody::Incoming(body);
-        // What can't be unpacked can only go by, and only to a client of the same API.
-        let goes_by = Coding::of(&parts.headers) == Coding::Other;
-        if goes_by && is_foreign_error(self.kind, asked.dialect) {
-            return Err(unread_answer("its content-encoding is not supported"));
-        }
-        match (parts.status.is_success(), asked.is_stream || goes_by) {
-            (true, false) => self.whole(parts, body, asked).await,
-            (true, true) => Ok(self.stream(parts, body, asked)),
-            (false, _) => self.failed(parts, body, asked.dialect).await,
-        }
-    }
-
-    /// A stream in the client's form. Only one that is OpenAI's own is charged for (facts 9.7).
-    fn stream(self, mut parts: response::Parts, body: AnyBody, asked: Asked) -> Reply {
-        let dialect = asked.dialect;
-        let id = parts
-            .headers
-            .get("x-amzn-requestid")
-            .and_then(|id| id.to_str().ok());
-        let Some(translator) = translator(self.kind, dialect, &asked.model, id) else {
-            let tokens = asked.tokens.filter(|_| dialect == Dialect::Openai);
-            let meter = Meter::sniffing(tokens);
-            let body = ReplyBody::Passing(body, Some(meter));
-            return Reply { parts, body };
-        };
-        let usage = Arc::default();
-        let meter = Meter::told(Arc::clone(&usage));
-        parts.headers.remove(header::CONTENT_LENGTH);
-        let events = HeaderValue::from_static("text/event-stream");
-        parts.headers.insert(header::CONTENT_TYPE, events);
-        let coding = Coding::of(&parts.headers);
-        parts.headers.remove(header::CONTENT_ENCODING);
-        let body = Translated::new(body, translator, coding, usage);
-        let body = AnyBody::Made(UnsyncBoxBody::new(body));
-        let body = ReplyBody::Passing(body, Some(meter));
-        Reply { parts, body }
-    }
-
-    /// A provider's own error goes to the client as it is, another API's in the client's form (facts 9.6).
-    async fn failed(
-        self,
-        mut parts: response::Parts,
-        body: AnyBody,
-        dialect: Dialect,
-    ) -> Result<Reply, Refusal> {
-        if !is_foreign_error(self.kind, dialect) {
-            let body = ReplyBody::Passing(body, None);
-            return Ok(Reply { parts, body });
-        }
-        let body = read_error(self.kind, dialect, hold(&mut parts, body).await?);
-        let body = body.map_err(unwritten)?;
-        let body = ReplyBody::Whole(body);
-        Ok(Reply { parts, body })
-    }
-
-    /// A whole answer in its form.
-    async fn whole(
-        mut self,
-        mut parts: response::Parts,
-        body: AnyBody,
-        asked: Asked,
-    ) -> Result<Reply, Refusal> {
-        let bytes = hold(&mut parts, body).await?;
-        if parts.status == StatusCode::NO_CONTENT {
-            let body = ReplyBody::Whole(Bytes::new());
-            return Ok(Reply { parts, body });
-        }
-        let mut answer =
-            read_answer(self.kind, asked.dialect, &asked.model, bytes).map_err(unread_answer)?;
-        let usage = answer.usage();
-        if let Some(tokens) = asked.tokens {
-            tokens.charge(usage.tokens());
-        }
-        self.guard_answer(&mut answer, &parts.headers).await?;
-        self.exchange.record.used(usage);
-        let body = ReplyBody::Whole(answer.into_body().map_err(unwritten)?);
-        Ok(Reply { parts, body })
-    }
-}
-
-/// The provider's whole body, unpacked; headers that say how long and how packed it was are removed.
-async fn hold(parts: &mut response::Parts, body: AnyBody) -> Result<Bytes, Refusal> {
-    let bytes = match body::read(body, ANSWER_LIMIT).await {
-        Ok(bytes) => bytes,
-        Err(ReadError::TooLarge) => return Err(Refusal::processing("response was too large")),
-        Err(ReadError::Broken(error)) => {
-            return Err(Refusal::upstream(&format!("SendRequest: {error}")));
-        }
-    };
-    let coding = Coding::of(&parts.headers);
-    parts.headers.remove(header::CONTENT_LENGTH);
-    if coding != Coding::Gzip {
-        return Ok(bytes);
-    }
-    parts.headers.remove(header::CONTENT_ENCODING);
-    unpack(&bytes, ANSWER_LIMIT).map_err(unread_answer)
-}
-
-fn unread_answer(cause: impl std::fmt::Display) -> Refusal {
-    Refusal::processing(format_args!("failed to parse response: {cause}"))
-}
-
-fn unwritten(cause: impl std::fmt::Display) -> Refusal {
-    Refusal::processing(format_args!("failed to marshal response: {cause}"))
 }
 
 fn unread(cause: impl std::fmt::Display) -> Refusal {

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::support::client::{Reply, call};
 use crate::support::log::Lines;
+use crate::support::model::{self, Said, Seen};
 use crate::world::{LOCAL, PING, STREAM, recorded, start};
 
 /// A backend `b` on `/b`, which keeps the client's path below it.
@@ -258,4 +259,51 @@ async fn a_compressed_answer_is_understood() {
     let answer: Value = serde_json::from_str(&reply.body).unwrap();
     assert_eq!(answer["choices"][0]["message"]["content"], "pong");
     assert!(!reply.headers.contains_key("content-encoding"));
+}
+
+// From agentgateway's issue 1340 (fixed after 0.12), which tells what 0.12 does: the status goes through.
+#[tokio::test]
+async fn a_stream_that_does_not_begin_keeps_its_status_and_what_can_be_read_of_the_reason() {
+    fn refuses(_: &str, _: &http::HeaderMap, body: &Value) -> Said {
+        match body.to_string().contains("FAIL500") {
+            true => Said::Text(500, "text/html", "<html>".to_string()),
+            false => Said::Json(
+                529,
+                json!({"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}),
+            ),
+        }
+    }
+    let upstream = model::start(refuses, None, Seen::default()).await;
+    let (_gateway, address, _) = start(upstream, &backend("anthropic: {}", upstream, "")).await;
+    for (said, status, expected) in [
+        ("FAIL500", 500, ""),
+        (
+            "hi",
+            529,
+            r#"{"event_id":null,"error":{"type":"invalid_request_error","message":"busy"}}"#,
+        ),
+    ] {
+        let body =
+            json!({"model": "m", "stream": true, "messages": [{"role": "user", "content": said}]});
+        let reply = ask(address, "/b/v1/chat/completions", &body).await;
+        assert_eq!((reply.status, reply.body.as_str()), (status, expected));
+    }
+}
+
+// From agentgateway's llm/mod.rs, `process_response`: a count is read whatever its status is.
+#[tokio::test]
+async fn a_count_that_is_none_is_told_whatever_its_status() {
+    fn refuses(_: &str, _: &http::HeaderMap, _: &Value) -> Said {
+        Said::Json(401, json!({"error": "no"}))
+    }
+    let upstream = model::start(refuses, None, Seen::default()).await;
+    let objects = backend("anthropic: {}", upstream, "").replace(
+        "/v1/messages: Messages",
+        "/count_tokens: AnthropicTokenCount",
+    );
+    let (_gateway, address, _) = start(upstream, &objects).await;
+    let body = json!({"model": "m", "messages": []});
+    let reply = ask(address, "/b/v1/messages/count_tokens", &body).await;
+    let expected = "processing failed: failed to parse response: missing field `input_tokens` at line 1 column 15";
+    assert_eq!((reply.status, reply.body.as_str()), (503, expected));
 }

@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Sniffer, Usage};
-use crate::gateway::policy::Bucket;
+use crate::gateway::policy::Account;
 
 /// Reads along with a streamed answer, and charges for it when it has ended, even if the client left.
 pub struct Meter {
     source: Source,
-    tokens: Option<Arc<Bucket>>,
+    account: Account,
 }
 
 enum Source {
@@ -19,16 +19,16 @@ enum Source {
 
 impl Meter {
     /// For a stream that goes by as it is.
-    pub fn sniffing(tokens: Option<Arc<Bucket>>) -> Meter {
+    pub fn sniffing(account: Account) -> Meter {
         let source = Source::Sniffed(Sniffer::default());
-        Meter { source, tokens }
+        Meter { source, account }
     }
 
     /// For a stream that is translated. It costs a token limit nothing (facts 9.7).
     pub fn told(usage: Arc<Mutex<Usage>>) -> Meter {
         Meter {
             source: Source::Told(usage),
-            tokens: None,
+            account: Account::default(),
         }
     }
 
@@ -44,9 +44,7 @@ impl Meter {
             Source::Sniffed(sniffer) => sniffer.usage,
             Source::Told(usage) => usage.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         };
-        if let Some(tokens) = self.tokens {
-            tokens.charge(usage.tokens());
-        }
+        self.account.charge(usage.tokens());
         usage
     }
 }

@@ -8,6 +8,7 @@ use super::form::completions::Completions;
 use super::form::embeddings::Embeddings;
 use super::form::messages::Messages;
 use super::form::responses::Responses;
+use super::form::typed;
 use super::provider::claude;
 use super::{Context, Dialect, RouteType, anthropic, converse};
 
@@ -85,14 +86,15 @@ impl Prompt {
                 request.ask_for_usage();
                 serde_json::to_vec(&request)
             }
-            (Prompt::Completions(request), Dialect::Anthropic) => {
-                anthropic::from_completions(&request)
-            }
-            (Prompt::Completions(request), Dialect::Vertex) => {
-                anthropic::for_vertex(&anthropic::from_completions(&request)?)
-            }
-            (Prompt::Completions(request), Dialect::Converse) => {
-                converse::from_completions(&request, context)
+            (Prompt::Completions(request), dialect) => {
+                typed::check(&request)?;
+                match dialect {
+                    Dialect::Converse => converse::from_completions(&request, context),
+                    Dialect::Vertex => {
+                        anthropic::for_vertex(&anthropic::from_completions(&request)?)
+                    }
+                    Dialect::Openai | Dialect::Anthropic => anthropic::from_completions(&request),
+                }
             }
             (Prompt::Messages(request), Dialect::Vertex) => {
                 anthropic::for_vertex(&serde_json::to_vec(&request)?)

@@ -10,6 +10,7 @@ use crate::gateway::llm::failure;
 
 /// A whole answer, in the order in which the real proxy names what is missing.
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "struct MessagesResponse")]
 pub struct Message {
     id: String,
     #[serde(rename = "type")]
@@ -74,6 +75,7 @@ impl StopReason {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(expecting = "struct Usage")]
 struct Tokens {
     input_tokens: u64,
     output_tokens: u64,
@@ -121,6 +123,7 @@ impl Message {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "struct MessagesErrorResponse")]
 struct Failure {
     #[serde(rename = "type")]
     _type: String,
@@ -128,6 +131,7 @@ struct Failure {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "struct MessagesError")]
 struct FailureError {
     #[serde(rename = "type")]
     _type: String,

@@ -14,6 +14,7 @@ use crate::gateway::llm::answer::{
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(expecting = "struct ConverseResponse")]
 struct Converse {
     output: Option<Output>,
     stop_reason: StopReason,

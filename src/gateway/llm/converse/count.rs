@@ -22,14 +22,14 @@ pub fn from_messages(request: &Messages, context: &Context<'_>) -> serde_json::R
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Count {
+struct Counted {
+    #[serde(alias = "inputTokens")]
     input_tokens: u64,
 }
 
 /// The count as Anthropic would tell it.
 pub fn read(body: &[u8]) -> serde_json::Result<Bytes> {
-    let count: Count = serde_json::from_slice(body)?;
+    let count: Counted = serde_json::from_slice(body)?;
     let body = json!({"input_tokens": count.input_tokens});
     Ok(body.to_string().into())
 }

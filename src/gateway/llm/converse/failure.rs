@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::gateway::llm::{RouteType, failure};
 
 #[derive(Deserialize)]
+#[serde(expecting = "struct ConverseErrorResponse")]
 struct Failure {
     #[serde(alias = "Message")]
     message: String,

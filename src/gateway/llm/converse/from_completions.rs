@@ -32,7 +32,7 @@ pub fn translate(request: &Completions, context: &Context<'_>) -> Result<Vec<u8>
             max_tokens: request.token_limit().unwrap_or(TOKEN_LIMIT),
             temperature: request.temperature,
             top_p: request.top_p,
-            top_k: request.rest.get("top_k").and_then(Value::as_u64),
+            top_k: None,
             stop_sequences: request.stop_sequences(),
         },
         tool_config: ToolConfig::of_openai(&request.rest, |tool| &tool["function"]),

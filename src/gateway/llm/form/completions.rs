@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(expecting = "struct Request")]
 pub struct Completions {
     pub messages: Vec<Message>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,6 +32,7 @@ pub struct Completions {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(expecting = "struct RequestMessage")]
 pub struct Message {
     pub role: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,13 +94,9 @@ impl Completions {
         }
     }
 
-    /// Tokens to think with, said outright or from `reasoning_effort`. The amounts are the real proxy's;
-    /// Anthropic's least is 1024.
+    /// Tokens to think with, from `reasoning_effort`. The amounts are the real proxy's; Anthropic's
+    /// least is 1024.
     pub fn thinking_budget(&self) -> Option<u64> {
-        let said = self.rest.get("thinking_budget_tokens");
-        if let Some(said) = said.and_then(Value::as_u64) {
-            return Some(said);
-        }
         match self.rest.get("reasoning_effort").and_then(Value::as_str)? {
             "minimal" | "low" => Some(1024),
             "medium" => Some(2048),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(expecting = "struct Request")]
 pub struct Messages {
     pub messages: Vec<Message>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -23,6 +24,7 @@ pub struct Messages {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(expecting = "struct RequestMessage")]
 pub struct Message {
     pub role: String,
     #[serde(skip_serializing_if = "Option::is_none")]

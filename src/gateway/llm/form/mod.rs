@@ -6,3 +6,4 @@ mod content;
 pub mod embeddings;
 pub mod messages;
 pub mod responses;
+pub mod typed;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(expecting = "struct Request")]
 pub struct Responses {
     /// A text, or items: messages, calls of tools and their results.
     pub input: Value,

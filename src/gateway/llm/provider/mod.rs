@@ -134,6 +134,14 @@ impl ProviderKind {
         }
     }
 
+    /// Takes out what Codex and its like tell OpenAI of a session: Bedrock's signature does not stand it.
+    pub fn leave_out_session(&self, headers: &mut HeaderMap) {
+        if matches!(self, ProviderKind::Bedrock(_)) {
+            headers.remove("conversation_id");
+            headers.remove("session_id");
+        }
+    }
+
     /// Gives the key the form that the provider wants it in.
     pub fn present_key(&self, headers: &mut HeaderMap) {
         if *self == ProviderKind::Anthropic {
