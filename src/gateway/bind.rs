@@ -24,18 +24,21 @@ pub(super) struct Bind {
 }
 
 impl Bind {
-    /// Serves the listeners that name `port`, whatever port was really taken.
-    pub fn serve(plane: Arc<Plane>, port: u16, listener: TcpListener) -> std::io::Result<Bind> {
-        let address = listener.local_addr()?;
+    /// Serves the listeners that name `port`, whatever address was really taken.
+    pub fn serve(
+        plane: Arc<Plane>,
+        port: u16,
+        (address, listener): (SocketAddr, TcpListener),
+    ) -> Bind {
         let (stop, stopped) = watch::channel(None);
         let (close, closed) = oneshot::channel();
         let task = tokio::spawn(accept(plane, port, listener, stopped, close));
-        Ok(Bind {
+        Bind {
             address,
             stop,
             closed,
             task,
-        })
+        }
     }
 
     /// Closes the port, so that it can be opened again. Running answers go on for as long as

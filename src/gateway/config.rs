@@ -42,6 +42,13 @@ impl Config {
         longest.unwrap_or_default()
     }
 
+    /// How long all ports stay open when the gateway is told to end.
+    pub fn linger(&self) -> Duration {
+        let listeners = self.listeners.values().flatten();
+        let longest = listeners.map(|listener| listener.linger).max();
+        longest.unwrap_or_default()
+    }
+
     /// Every rate limit that some rule has, some more than once.
     pub fn limits(&self) -> impl Iterator<Item = &Limit> {
         let listeners = self.listeners.values().flatten();
@@ -77,6 +84,8 @@ pub struct Listener {
     pub logging: Logging,
     /// How long running answers may go on when the port is closed.
     pub drain: Duration,
+    /// How long its port stays open when the gateway is told to end.
+    pub linger: Duration,
     /// What is asked of every request before a route is chosen (facts 7.1).
     pub before: Option<Box<Traffic>>,
     /// Most specific first, so that the first match is the right one.

@@ -9,17 +9,17 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use rustls::RootCertStore;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
 use super::bind::Bind;
-use super::clock;
+use super::change::{Change, put};
 use super::compile::{Compiled, compile};
 use super::config::Config;
 use super::log::Log;
 use super::memory::Memory;
-use super::object::{Id, World, dig, redacted};
+use super::object::{Id, World, redacted};
 use super::plane::Plane;
 use super::resolver::Resolver;
 use super::transport::Transport;
@@ -71,24 +71,6 @@ pub enum Rejection {
     /// A port that it asks for can't be opened; `why` names the address and the reason. `taken` is the
     /// port where another process has it, none where the objects are at odds among themselves.
     Port { taken: Option<u16>, why: String },
-}
-
-/// What an apply did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    Created,
-    Updated,
-    Unchanged,
-}
-
-impl Change {
-    pub fn name(self) -> &'static str {
-        match self {
-            Change::Created => "created",
-            Change::Updated => "updated",
-            Change::Unchanged => "unchanged",
-        }
-    }
 }
 
 /// A listener that is open, and where.
@@ -244,14 +226,18 @@ impl Gateway {
         state.binds.get(&port).map(|bind| bind.address)
     }
 
-    /// Closes every port, lets running answers end for a while, and writes the log out.
+    /// Closes every port, once the time that it is to go on at least is over; lets running answers end
+    /// for a while, and writes the log out.
     pub async fn stop(&self) {
+        let config = self.plane.config();
+        self.state.lock().await.is_stopping = true;
+        let linger = config.linger();
+        tokio::time::sleep(linger).await;
         let closing = {
             let mut state = self.state.lock().await;
-            state.is_stopping = true;
-            let config = self.plane.config();
             for (port, bind) in std::mem::take(&mut state.binds) {
-                state.closing.push(bind.close(config.drain(port)).await);
+                let left = config.drain(port).saturating_sub(linger);
+                state.closing.push(bind.close(left).await);
             }
             std::mem::take(&mut state.closing)
         };
@@ -311,8 +297,12 @@ impl Gateway {
             .copied()
             .collect();
         let before = self.plane.config();
+        // The first request through a new port must meet the objects that opened it.
         self.plane.replace(config);
-        state.binds.extend(opened);
+        for (port, taken) in opened {
+            let bind = Bind::serve(self.plane.clone(), port, taken);
+            state.binds.insert(port, bind);
+        }
         state.closing.retain(|task| !task.is_finished());
         for port in gone {
             if let Some(bind) = state.binds.remove(&port) {
@@ -324,8 +314,8 @@ impl Gateway {
         Ok(())
     }
 
-    /// Opens a port on this machine only (architecture, decision 6).
-    async fn open(&self, port: u16) -> Result<Bind, Rejection> {
+    /// Takes a port on this machine only (architecture, decision 6). Who connects waits until it is served.
+    async fn open(&self, port: u16) -> Result<(SocketAddr, TcpListener), Rejection> {
         let taken = match self.ports {
             Ports::Named => port,
             Ports::Free => 0,
@@ -334,9 +324,9 @@ impl Gateway {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, taken));
         let bound = async {
             let listener = TcpListener::bind(address).await?;
-            Bind::serve(self.plane.clone(), port, listener)
+            Ok((listener.local_addr()?, listener))
         };
-        bound.await.map_err(|error| Rejection::Port {
+        bound.await.map_err(|error: io::Error| Rejection::Port {
             taken: Some(taken),
             why: format!("{address}: {error}"),
         })
@@ -354,35 +344,5 @@ impl State {
             fields.insert("status".to_string(), status.clone());
         }
         object
-    }
-}
-
-/// Puts an object in, with the metadata that an API server would keep: when it was made, and how
-/// often its meaning has changed.
-fn put(world: &mut World, id: &Id, object: Value) -> Change {
-    let old = world.find(id).cloned();
-    let (created, generation) = match &old {
-        None => (json!(clock::seconds(SystemTime::now())), 1),
-        Some(old) => (
-            dig(old, &["metadata", "creationTimestamp"]).clone(),
-            dig(old, &["metadata", "generation"]).as_u64().unwrap_or(1),
-        ),
-    };
-    let keep = |world: &mut World, generation: u64| {
-        let mut object = object.clone();
-        if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.insert("creationTimestamp".to_string(), created.clone());
-            metadata.insert("generation".to_string(), json!(generation));
-        }
-        world.put(id.clone(), object);
-    };
-    keep(world, generation);
-    match old {
-        None => Change::Created,
-        Some(old) if world.find(id) == Some(&old) => Change::Unchanged,
-        Some(_) => {
-            keep(world, generation + 1);
-            Change::Updated
-        }
     }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gatewright::gateway::{DoorPorts, Doors};
+use gatewright::gateway::{DoorPorts, Doors, Gateway};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -181,4 +181,69 @@ async fn a_stream_without_end_is_cut_when_its_time_is_over() {
         "{:?}",
         begin.elapsed()
     );
+}
+
+#[tokio::test]
+async fn a_gateway_that_is_to_go_on_for_a_while_lets_clients_in_until_then() {
+    let (upstream, _) = recorded().await;
+    let parameters = parameters("{shutdown: {min: 1, max: 2}}");
+    let (gateway, address, _) = start(upstream, &parameters).await;
+    let gateway = Arc::new(gateway);
+    let begin = Instant::now();
+    let ending = tokio::spawn({
+        let gateway = gateway.clone();
+        async move { gateway.stop().await }
+    });
+    while gateway.is_ready().await {
+        tokio::task::yield_now().await;
+    }
+    let reply = call(address, "GET", "/plain/v1/models", &[LOCAL], "").await;
+    assert_eq!(reply.status, 200);
+    timeout(SOON, ending).await.expect("it stops").unwrap();
+    assert!(begin.elapsed() >= Duration::from_millis(900));
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+}
+
+/// Waits until each of these lines is among the counts; a request is counted when its answer has left,
+/// which its client may see first.
+async fn counted(gateway: Gateway, expected: &[String]) {
+    let begin = Instant::now();
+    loop {
+        let counts = gateway.metrics();
+        let missing = expected
+            .iter()
+            .find(|line| !counts.lines().any(|known| known == *line));
+        let Some(missing) = missing else {
+            return;
+        };
+        assert!(begin.elapsed() < SOON, "{missing}\n{counts}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+// Names and labels are those of agentgateway's telemetry/metrics.rs.
+#[tokio::test]
+async fn streams_bytes_and_tries_are_counted_too() {
+    let (upstream, _) = recorded().await;
+    let retry = "apiVersion: agentgateway.dev/v1alpha1\nkind: AgentgatewayPolicy\nmetadata: {name: again, namespace: ns}\nspec:\n  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: main}]\n  traffic: {retry: {attempts: 2, codes: [404]}}\n";
+    let (gateway, address, _) = start(upstream, retry).await;
+    call(address, "POST", "/ai/v1/chat/completions", &[LOCAL], STREAM).await;
+    call(address, "GET", "/plain/gone", &[LOCAL], "").await;
+    call(address, "GET", "/nowhere", &[LOCAL], "").await;
+    let listener = "bind=\"8080/ns/gw\",gateway=\"ns/gw\",listener=\"http\"";
+    let way = format!("{listener},route=\"ns/main\",route_rule=\"unknown\"");
+    let model = format!(
+        "gen_ai_operation_name=\"chat\",gen_ai_system=\"openai\",gen_ai_request_model=\"m\",gen_ai_response_model=\"m\",{way}"
+    );
+    let expected = [
+        format!("agentgateway_gen_ai_server_time_to_first_token_count{{{model}}} 1"),
+        format!("agentgateway_gen_ai_server_time_per_output_token_count{{{model}}} 1"),
+        format!(
+            "agentgateway_retries_total{{backend=\"{upstream}\",protocol=\"http\",method=\"GET\",status=\"404\",reason=\"unknown\",{way}}} 2"
+        ),
+        format!(
+            "agentgateway_response_bytes_total{{backend=\"unknown\",protocol=\"http\",method=\"GET\",status=\"404\",reason=\"NotFound\",{listener},route=\"unknown\",route_rule=\"unknown\"}} 15"
+        ),
+    ];
+    counted(gateway, &expected).await;
 }

@@ -105,6 +105,7 @@ fn configured(listeners: Vec<gateway::Open>, policies: &policy::Policies) -> Con
             certificate: open.certificate,
             logging: open.parameters.logging,
             drain: open.parameters.drain,
+            linger: open.parameters.linger,
             candidates: open.candidates,
         };
         config

@@ -19,6 +19,9 @@ pub(super) const DRAIN: Duration = Duration::from_secs(10);
 pub(super) struct Parameters {
     pub logging: Logging,
     pub drain: Duration,
+    /// How long clients are still let in after that: nothing, where nobody asks for it, for no load
+    /// balancer has to learn of the end here.
+    pub linger: Duration,
 }
 
 impl Default for Parameters {
@@ -26,6 +29,7 @@ impl Default for Parameters {
         Parameters {
             logging: Logging::default(),
             drain: DRAIN,
+            linger: Duration::ZERO,
         }
     }
 }
@@ -55,13 +59,14 @@ pub(super) fn read(world: &World, gateway: &Value) -> Result<Parameters, String>
         )));
     };
     let logging = dig(object, &["spec", "logging"]);
-    let most = dig(object, &["spec", "shutdown", "max"]).as_u64();
+    let shutdown = |field| dig(object, &["spec", "shutdown", field]).as_u64();
     Ok(Parameters {
         logging: Logging {
             is_json: text(logging, &["format"]) == "json",
             is_silent: !tells_requests(text_or(logging, &["level"], "info")),
         },
-        drain: most.map_or(DRAIN, Duration::from_secs),
+        drain: shutdown("max").map_or(DRAIN, Duration::from_secs),
+        linger: shutdown("min").map_or(Duration::ZERO, Duration::from_secs),
     })
 }
 
