@@ -70,6 +70,7 @@ impl Exchange<'_> {
             record: &mut *self.record,
             hostname: self.hostname.clone(),
             tokens: self.tokens.clone(),
+            limiter: self.limiter.clone(),
             mcp: self.mcp.clone(),
             upgrade: None,
         }

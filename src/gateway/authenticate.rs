@@ -1,9 +1,12 @@
 //! Who a request comes from, and what is asked of it before a route is chosen (facts 7.1, 9.1).
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
-use super::exchange::Exchange;
-use super::policy::Traffic;
+use super::config::HeaderChange;
+use super::exchange::{Exchange, Reply};
+use super::policy::{Processed, Talk, Traffic, Verdict};
 use super::refusal::Refusal;
 
 impl Exchange<'_> {
@@ -25,8 +28,13 @@ impl Exchange<'_> {
         Ok(())
     }
 
-    /// The phase PreRouting: it may change what the route is chosen by.
-    pub async fn before_routing(&mut self, traffic: &Traffic) -> Result<(), Refusal> {
+    /// The phase PreRouting: it may change what the route is chosen by, or answer at once.
+    pub async fn before_routing(
+        &mut self,
+        traffic: &Traffic,
+        changes: &mut Vec<Cow<'_, HeaderChange>>,
+        talks: &mut Vec<Talk>,
+    ) -> Result<Option<Reply>, Refusal> {
         if let Some(what) = &traffic.refused {
             return Err(Refusal::unsupported(what));
         }
@@ -34,10 +42,54 @@ impl Exchange<'_> {
             self.plan(transformation).await;
         }
         self.authenticate(traffic).await?;
+        if let Some(reply) = self.ask_for_leave(traffic, changes).await? {
+            return Ok(Some(reply));
+        }
+        if let Some(reply) = self.process(traffic, talks).await? {
+            return Ok(Some(reply));
+        }
         let transformation = traffic.transformation.as_ref();
         if let Some(change) = transformation.and_then(|t| t.request.as_ref()) {
             self.transform(change).await;
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// Asks the authorization server, if there is one; its refusal is returned.
+    pub async fn ask_for_leave(
+        &mut self,
+        traffic: &Traffic,
+        changes: &mut Vec<Cow<'_, HeaderChange>>,
+    ) -> Result<Option<Reply>, Refusal> {
+        let Some(server) = &traffic.ext_auth else {
+            return Ok(None);
+        };
+        let verdict = server.check(self).await?;
+        self.after.caller = self.caller.clone();
+        match verdict {
+            Verdict::Passes(change) => {
+                changes.push(Cow::Owned(change));
+                Ok(None)
+            }
+            Verdict::Denied(reply) => Ok(Some(*reply)),
+        }
+    }
+
+    /// Shows the request to the processor, if there is one; an answer of its own is returned.
+    pub async fn process(
+        &mut self,
+        traffic: &Traffic,
+        talks: &mut Vec<Talk>,
+    ) -> Result<Option<Reply>, Refusal> {
+        let Some(processor) = &traffic.ext_proc else {
+            return Ok(None);
+        };
+        match processor.request(self).await? {
+            Processed::Goes(talk) => talks.push(talk),
+            Processed::Answered(reply) => return Ok(Some(*reply)),
+        }
+        // It may have changed the body.
+        self.held = None;
+        Ok(None)
     }
 }

@@ -128,6 +128,29 @@ pub(super) fn structure(fields: &Map<String, Value>) -> Struct {
     }
 }
 
+/// The fields of a structure as JSON.
+pub(super) fn fields(structure: Struct) -> Map<String, Value> {
+    let pairs = structure.fields.into_iter();
+    let mut pairs: Vec<_> = pairs.map(|(name, value)| (name, plain(value))).collect();
+    pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
+    pairs.into_iter().collect()
+}
+
+fn plain(value: protobuf::Value) -> Value {
+    match value.kind {
+        None | Some(Kind::NullValue(_)) => Value::Null,
+        Some(Kind::BoolValue(truth)) => truth.into(),
+        // A number of protobuf is a float; a whole one is read as such.
+        Some(Kind::NumberValue(number)) if number.fract() == 0.0 && number.abs() < 9e15 => {
+            (number as i64).into()
+        }
+        Some(Kind::NumberValue(number)) => number.into(),
+        Some(Kind::StringValue(text)) => text.into(),
+        Some(Kind::ListValue(list)) => list.values.into_iter().map(plain).collect(),
+        Some(Kind::StructValue(inner)) => Value::Object(fields(inner)),
+    }
+}
+
 fn protobuf(value: &Value) -> protobuf::Value {
     let kind = match value {
         Value::Null => Kind::NullValue(0),

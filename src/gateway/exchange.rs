@@ -19,8 +19,9 @@ use super::config::{Candidate, Config, HeaderChange, Listener};
 use super::header::remove_hop_by_hop;
 use super::host;
 use super::llm::Meter;
+use super::mcp::Authentication;
 use super::plane::Plane;
-use super::policy::{Authorization, Bucket, Caller, Talk};
+use super::policy::{Authorization, Bucket, Caller, GlobalLimit, Talk};
 use super::record::Record;
 use super::refusal::Refusal;
 use super::transform::After;
@@ -61,10 +62,19 @@ pub(super) struct Exchange<'a> {
     pub hostname: Option<HeaderValue>,
     /// What the tokens of a model's answer are taken from.
     pub tokens: Option<Arc<Bucket>>,
+    /// A limiter that counts tokens too.
+    pub limiter: Option<Arc<GlobalLimit>>,
     /// What the client asked its connection to become.
     pub upgrade: Option<Upgrade>,
-    /// What an MCP client gets to see, by the policies on the way to its backend.
-    pub mcp: Option<Arc<Authorization>>,
+    pub mcp: AskedOfMcp,
+}
+
+/// What the policies on the way to an MCP backend ask.
+#[derive(Clone, Default)]
+pub(super) struct AskedOfMcp {
+    /// What clients get to see.
+    pub rules: Option<Arc<Authorization>>,
+    pub authentication: Option<Arc<Authentication>>,
 }
 
 /// Answers a request; whatever goes wrong becomes an answer too.
@@ -81,7 +91,7 @@ pub(super) async fn answer(
     let host = host::host_only(&authority);
     let mut record = Record::new(plane, port, peer, &parts, &host);
     let mut changes: Vec<Cow<HeaderChange>> = Vec::new();
-    let mut talk = None;
+    let mut talks: Vec<Talk> = Vec::new();
     let mut after = After::default();
     let mut result = match choose_listener(&config, port, &host, &mut record) {
         Err(refusal) => Err(refusal),
@@ -103,11 +113,12 @@ pub(super) async fn answer(
                 record: &mut record,
                 hostname: None,
                 tokens: None,
+                limiter: None,
                 upgrade,
-                mcp: None,
+                mcp: AskedOfMcp::default(),
             };
             exchange
-                .serve(listener, (authority, host), port, &mut changes, &mut talk)
+                .serve(listener, (authority, host), port, &mut changes, &mut talks)
                 .await
         }
     };
@@ -116,12 +127,15 @@ pub(super) async fn answer(
         for change in changes.drain(..) {
             change.apply(&mut reply.parts.headers);
         }
+        for change in std::mem::take(&mut after.added) {
+            change.apply(&mut reply.parts.headers);
+        }
         after.reply(reply, &mut record).await;
     }
-    let result = match talk {
-        None => result,
-        Some(talk) => talk.answer(result).await,
-    };
+    // The nearest processor first, then the one before routing.
+    while let Some(talk) = talks.pop() {
+        result = talk.answer(result).await;
+    }
     finish(plane, result, &changes, &after, record)
 }
 
@@ -167,17 +181,20 @@ impl Exchange<'_> {
         (mut authority, mut host): (String, String),
         port: u16,
         changes: &mut Vec<Cow<'c, HeaderChange>>,
-        talk: &mut Option<Talk>,
+        talks: &mut Vec<Talk>,
     ) -> Result<Reply, Refusal> {
         if let Some(before) = &listener.before {
-            self.before_routing(before).await?;
+            let answered = Box::pin(self.before_routing(before, changes, talks)).await?;
+            if let Some(reply) = answered {
+                return Ok(reply);
+            }
             authority = host::authority(&self.parts).to_string();
             host = host::host_only(&authority);
         }
         let candidate = self.choose_rule(listener, &host)?;
         let rule = &candidate.rule;
         let limit = rule.request_timeout.or(rule.traffic.timeout);
-        let run = pin!(self.run(candidate, &authority, port, changes, talk));
+        let run = pin!(self.run(candidate, &authority, port, changes, talks));
         within(limit, Refusal::request_timeout, run).await
     }
 
@@ -218,6 +235,7 @@ fn finish(
             }
             after.own(&mut parts, &mut body, &record);
             record.status = Some(parts.status);
+            record.bytes = body.len() as u64;
             Response::from_parts(parts, Either::Left(Full::new(body)))
         }
         Ok(Reply { mut parts, body }) => {
@@ -225,7 +243,10 @@ fn finish(
             let kind = upgrade::kind(&parts.headers);
             remove_hop_by_hop(&mut parts.headers);
             let body = match body {
-                ReplyBody::Whole(bytes) => Either::Left(Full::new(bytes)),
+                ReplyBody::Whole(bytes) => {
+                    record.bytes = bytes.len() as u64;
+                    Either::Left(Full::new(bytes))
+                }
                 ReplyBody::Upgraded(tunnel) => {
                     if let Some(kind) = kind {
                         upgrade::keep(&mut parts.headers, kind);

@@ -1,12 +1,13 @@
 //! What happens to a request between its route and its backend: policies and filters, in the real proxy's order (facts 9.1).
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::choose;
 use super::config::{Candidate, Filter, HeaderChange, Rule};
-use super::exchange::{Exchange, Reply};
-use super::policy::{Counts, Processed, Talk, Verdict};
+use super::exchange::{AskedOfMcp, Exchange, Reply};
+use super::policy::{Counts, Talk, Verdict};
 use super::refusal::Refusal;
 
 impl<'a> Exchange<'a> {
@@ -16,7 +17,7 @@ impl<'a> Exchange<'a> {
         authority: &str,
         port: u16,
         changes: &mut Vec<Cow<'c, HeaderChange>>,
-        talk: &mut Option<Talk>,
+        talks: &mut Vec<Talk>,
     ) -> Result<Reply, Refusal> {
         let rule: &Rule = &candidate.rule;
         if let Some(what) = &rule.traffic.refused {
@@ -33,17 +34,17 @@ impl<'a> Exchange<'a> {
             changes.push(Cow::Borrowed(&**change));
         }
         self.authenticate(&rule.traffic).await?;
-        if let Some(server) = &rule.traffic.ext_auth {
-            match server.check(&mut self).await? {
-                Verdict::Passes(change) => changes.push(Cow::Owned(change)),
-                Verdict::Denied(reply) => return Ok(*reply),
-            }
+        if let Some(reply) = self.ask_for_leave(&rule.traffic, changes).await? {
+            return Ok(reply);
         }
         if let Some(authorization) = &rule.traffic.authorization {
             self.hold(authorization.needs()).await;
             authorization.check(&self.facts(&[]))?;
         }
-        self.mcp = rule.traffic.mcp.clone();
+        self.mcp = AskedOfMcp {
+            rules: rule.traffic.mcp.clone(),
+            authentication: rule.traffic.mcp_authentication.clone(),
+        };
         if let Some(limit) = &rule.traffic.limit {
             let bucket = self.plane.bucket(limit);
             match limit.counts {
@@ -52,18 +53,14 @@ impl<'a> Exchange<'a> {
             }
         }
         if let Some(limiter) = &rule.traffic.global_limit {
+            self.limiter = Some(Arc::clone(limiter));
             match limiter.check(&mut self).await? {
                 Verdict::Passes(change) => changes.push(Cow::Owned(change)),
                 Verdict::Denied(reply) => return Ok(*reply),
             }
         }
-        if let Some(processor) = &rule.traffic.ext_proc {
-            match processor.request(&mut self).await? {
-                Processed::Goes(open) => *talk = Some(open),
-                Processed::Answered(reply) => return Ok(*reply),
-            }
-            // It may have changed the body.
-            self.held = None;
+        if let Some(reply) = self.process(&rule.traffic, talks).await? {
+            return Ok(reply);
         }
         let transformation = rule.traffic.transformation.as_ref();
         if let Some(change) = transformation.and_then(|t| t.request.as_ref()) {

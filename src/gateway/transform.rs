@@ -9,6 +9,7 @@ use http::{HeaderMap, Method, StatusCode, Uri, Version, response};
 
 use super::body::{self, AnyBody};
 use super::cel::{AnswerFacts, Facts, Needs, RequestFacts};
+use super::config::HeaderChange;
 use super::exchange::{Exchange, Reply, ReplyBody};
 use super::host;
 use super::llm::ANSWER_LIMIT;
@@ -20,6 +21,8 @@ use super::record::Record;
 pub(super) struct After {
     layers: Vec<Arc<Transformation>>,
     request: Option<Seen>,
+    /// Headers that a limiter gives an answer.
+    pub added: Vec<HeaderChange>,
     pub caller: Caller,
 }
 

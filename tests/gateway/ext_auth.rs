@@ -13,6 +13,7 @@ use envoy_types::pb::envoy::service::auth::v3::{
 };
 use envoy_types::pb::envoy::r#type::v3::HttpStatus;
 use envoy_types::pb::google::protobuf::value::Kind;
+use envoy_types::pb::google::protobuf::{self, Struct};
 use envoy_types::pb::google::rpc::Status as RpcStatus;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -36,6 +37,15 @@ fn option(name: &str, value: &str) -> HeaderValueOption {
             raw_value: Vec::new(),
         }),
         ..HeaderValueOption::default()
+    }
+}
+
+fn team() -> Struct {
+    let blue = protobuf::Value {
+        kind: Some(Kind::StringValue("blue".to_string())),
+    };
+    Struct {
+        fields: [("team".to_string(), blue)].into(),
     }
 }
 
@@ -84,7 +94,7 @@ impl Authorization for Gatekeeper {
                 ..RpcStatus::default()
             }),
             http_response: response,
-            ..CheckResponse::default()
+            dynamic_metadata: Some(team()),
         }))
     }
 }
@@ -316,4 +326,60 @@ async fn metadata_is_what_expressions_say() {
         path,
         Some(Kind::StringValue("/plain/v1/models".to_string()))
     );
+}
+
+/// A header of the request that says what the server has said of it.
+const SAID: &str = r#"
+    transformation: {request: {set: [{name: x-said, value: 'default(extauthz.team, "?") + default(extauthz.role, "?") + string(default(extauthz.code, 0))'}]}}
+"#;
+
+#[tokio::test]
+async fn what_a_server_says_of_a_request_is_known_to_later_expressions() {
+    fn tells(_: &str, _: &http::HeaderMap, _: &serde_json::Value) -> Said {
+        Said::Json(200, json!({"role": "admin"}))
+    }
+    let http = model::start(tells, None, Seen::default()).await;
+    let (grpc, _) = gatekeeper().await;
+    let (upstream, seen) = recorded().await;
+    let metadata = "http: {responseMetadata: {role: json(response.body).role, code: response.code, none: response.nothing}}";
+    for (server, protocol, said) in [(http, metadata, "?admin200"), (grpc, "grpc: {}", "blue?0")] {
+        let objects = policy(server, protocol) + SAID;
+        let (_gateway, gateway, _log) = start(upstream, &objects).await;
+        let asked = [LOCAL, ("x-ext-authz", "allow")];
+        let reply = call(gateway, "GET", "/plain/v1/models", &asked, "").await;
+        assert_eq!(reply.status, 200, "{protocol}");
+        assert_eq!(seen.take()[0]["headers"]["x-said"], said, "{protocol}");
+    }
+}
+
+#[tokio::test]
+async fn before_routing_a_server_decides_before_there_is_a_route() {
+    let (address, _) = gatekeeper().await;
+    let (upstream, seen) = recorded().await;
+    let before = policy(address, "grpc: {}")
+        .replace("kind: HTTPRoute, name: main", "kind: Gateway, name: gw")
+        .replace("  traffic:\n", "  traffic:\n    phase: PreRouting\n");
+    let (_gateway, gateway, _log) = start(upstream, &before).await;
+    for (path, asked, status, body) in [
+        ("/nowhere", "deny", 401, "go away"),
+        ("/nowhere", "allow", 404, "route not found"),
+        ("/plain/v1/models", "deny", 401, "go away"),
+    ] {
+        let asked = [LOCAL, ("x-ext-authz", asked)];
+        let reply = call(gateway, "GET", path, &asked, "").await;
+        assert_eq!(
+            (reply.status, reply.body.as_str()),
+            (status, body),
+            "{path}"
+        );
+    }
+    let asked = [LOCAL, ("x-ext-authz", "allow")];
+    let reply = call(gateway, "GET", "/plain/v1/models", &asked, "").await;
+    assert_eq!(
+        (reply.status, reply.headers["x-checked"].as_str()),
+        (200, "yes")
+    );
+    let seen = seen.take();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(seen[0]["headers"]["x-ext-authz-check-result"], "allowed");
 }

@@ -281,3 +281,26 @@ async fn a_client_that_leaves_ends_the_conversation() {
         ["request-headers", "request-body", "request-body end"]
     );
 }
+
+#[tokio::test]
+async fn before_routing_a_processor_chooses_the_route_and_sees_the_answer_last() {
+    let (upstream, seen) = recorded().await;
+    let (address, _) = processor::start(changes).await;
+    let before = policy(address, "")
+        .replace("kind: HTTPRoute, name: main", "kind: Gateway, name: gw")
+        .replace("  traffic:\n", "  traffic:\n    phase: PreRouting\n");
+    let headers = r#"---
+apiVersion: agentgateway.dev/v1alpha1
+kind: AgentgatewayPolicy
+metadata: {name: later, namespace: ns}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: HTTPRoute, name: main}]
+  traffic: {transformation: {response: {set: [{name: ":status", value: "201"}]}}}
+"#;
+    let (_gateway, gateway, _log) = start(upstream, &(before + headers)).await;
+    // There is no such route but for the processor.
+    let reply = call(gateway, "GET", "/nowhere", &[LOCAL], "").await;
+    assert_eq!((reply.status, reply.body.as_str()), (203, "changed!"));
+    assert_eq!(reply.headers["x-was"], "201");
+    assert_eq!(seen.take()[0]["path"], "/v1/models?by=processor");
+}

@@ -15,7 +15,7 @@ use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
 use crate::support::client::call;
-use crate::world::{LOCAL, recorded, start};
+use crate::world::{LOCAL, PING, SOON, STREAM, recorded, start};
 
 /// A limiter that lets each descriptor through once.
 #[derive(Clone, Default)]
@@ -138,4 +138,77 @@ async fn a_limiter_that_is_down_lets_nobody_through() {
     );
     assert_eq!(seen.take().len(), 0);
     log.find("reason=RateLimit").await;
+}
+
+/// A limiter that lets a key pass until this many tokens were taken from it.
+#[derive(Clone, Default)]
+struct Purse(Arc<Mutex<HashMap<String, u64>>>);
+
+const TOKENS: u64 = 20;
+
+#[tonic::async_trait]
+impl RateLimitService for Purse {
+    async fn should_rate_limit(
+        &self,
+        request: Request<RateLimitRequest>,
+    ) -> Result<Response<RateLimitResponse>, Status> {
+        let request = request.into_inner();
+        let [descriptor] = &request.descriptors[..] else {
+            return Err(Status::invalid_argument("one descriptor"));
+        };
+        let key = descriptor.entries[0].value.clone();
+        let mut taken = self.0.lock().unwrap();
+        let taken = taken.entry(key).or_default();
+        *taken += descriptor.hits_addend.map_or(1, |amount| amount.value);
+        let code = match *taken < TOKENS {
+            true => Code::Ok,
+            false => Code::OverLimit,
+        };
+        Ok(Response::new(RateLimitResponse {
+            overall_code: code.into(),
+            raw_body: b"no tokens left".to_vec(),
+            ..RateLimitResponse::default()
+        }))
+    }
+}
+
+#[tokio::test]
+async fn a_limiter_is_told_what_answers_cost_and_a_question_costs_nothing() {
+    let (upstream, _) = recorded().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let purse = Purse::default();
+    let service = RateLimitServiceServer::new(purse.clone());
+    let server = tonic::transport::Server::builder().add_service(service);
+    tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+    let descriptors =
+        r#"[{unit: Tokens, entries: [{name: user, expression: 'request.headers["x-user-id"]'}]}]"#;
+    let (_gateway, gateway, _log) = start(upstream, &policy(address, descriptors)).await;
+    let ask = async |user: &str, body: &'static str| {
+        let headers = [LOCAL, ("x-user-id", user)];
+        let reply = call(gateway, "POST", "/ai/v1/chat/completions", &headers, body).await;
+        (reply.status, reply.body)
+    };
+    let taken = async |user: &str, wanted: u64| {
+        let wait = async {
+            while purse.0.lock().unwrap().get(user) != Some(&wanted) {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        let waited = tokio::time::timeout(SOON, wait).await;
+        waited.unwrap_or_else(|_| panic!("{wanted}: {:?}", purse.0.lock().unwrap()));
+    };
+    // Each answer of the recordings' model costs 13 tokens, whole or streamed.
+    for (user, body) in [("a", PING), ("b", STREAM)] {
+        assert_eq!(ask(user, body).await.0, 200);
+        taken(user, 13).await;
+        assert_eq!(ask(user, body).await.0, 200);
+        taken(user, 26).await;
+        assert_eq!(ask(user, body).await, (429, "no tokens left".to_string()));
+    }
+    // Whatever is no model's costs nothing, and is not asked about.
+    let headers = [LOCAL, ("x-user-id", "c")];
+    let reply = call(gateway, "GET", "/plain/v1/models", &headers, "").await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(purse.0.lock().unwrap().get("c"), None);
 }

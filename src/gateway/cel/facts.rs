@@ -57,7 +57,7 @@ pub struct Facts<'a> {
     pub answer: Option<AnswerFacts<'a>>,
     pub source: Option<SocketAddr>,
     pub caller: Option<&'a Caller>,
-    /// Further variables as JSON: `llm`, `mcp`, `backend`, `extauthz`, `extproc`.
+    /// Further variables as JSON: `llm`, `mcp`, `backend`, `extproc`.
     pub more: &'a [(&'static str, Value)],
 }
 
@@ -105,6 +105,7 @@ impl<'a> Facts<'a> {
             "source" => source(&self.source?, field),
             "jwt" => at(self.caller?.claims()?, field),
             "apiKey" => at(self.caller?.key_metadata()?, field),
+            "extauthz" => at(self.caller?.vouched()?, field),
             "basicAuth" if field == "username" => Some(text(self.caller?.user()?)),
             _ => match self.further(root)? {
                 Value::Object(fields) => at(fields, field),
@@ -123,6 +124,7 @@ impl<'a> Facts<'a> {
             }),
             "jwt" => self.caller.and_then(Caller::claims).map(object),
             "apiKey" => self.caller.and_then(Caller::key_metadata).map(object),
+            "extauthz" => self.caller.and_then(Caller::vouched).map(object),
             "basicAuth" => self
                 .caller
                 .and_then(Caller::user)
@@ -143,6 +145,7 @@ impl<'a> Facts<'a> {
                 .caller
                 .is_some_and(|caller| caller.key_metadata().is_some()),
             "basicAuth" => self.caller.is_some_and(|caller| caller.user().is_some()),
+            "extauthz" => self.caller.is_some_and(|caller| caller.vouched().is_some()),
             other => self.further(other).is_some(),
         })
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::callee;
 use super::status::unsupported;
+use super::{callee, mcp};
 use crate::gateway::duration;
 use crate::gateway::object::{World, dig, list, namespace, text};
 use crate::gateway::policy::{
@@ -31,10 +31,11 @@ pub(super) fn read(world: &World, object: &Value) -> Outcome {
     for (field, spec) in fields.into_iter().flatten() {
         outcome.field(world, namespace(object), field, spec);
     }
-    if is_before_routing(object) {
-        outcome.leave_processors();
-    }
-    outcome.mcp(dig(object, &["spec", "backend", "mcp"]));
+    outcome.mcp(
+        world,
+        namespace(object),
+        dig(object, &["spec", "backend", "mcp"]),
+    );
     outcome
 }
 
@@ -44,20 +45,6 @@ pub(super) fn is_before_routing(object: &Value) -> bool {
 }
 
 impl Outcome {
-    /// Servers that are asked before a route is chosen are not there yet: an authorization server
-    /// that can't be asked lets nobody in.
-    fn leave_processors(&mut self) {
-        if self.traffic.ext_auth.take().is_some() {
-            let what = "traffic.extAuth in the phase PreRouting";
-            self.traffic.refused = Some(unsupported(what).into());
-            self.unsupported.push(what.to_string());
-        }
-        if self.traffic.ext_proc.take().is_some() {
-            let what = "traffic.extProc in the phase PreRouting";
-            self.unsupported.push(what.to_string());
-        }
-    }
-
     fn field(&mut self, world: &World, place: &str, field: &str, spec: &Value) {
         match field {
             _ if spec.is_null() => {}
@@ -121,10 +108,6 @@ impl Outcome {
         if spec.is_null() {
             return;
         }
-        if GlobalLimit::counts_tokens(spec) {
-            let what = "traffic.rateLimit.global.descriptors of unit Tokens";
-            self.unsupported.push(what.to_string());
-        }
         let limit = callee::over_grpc(world, place, spec);
         let limit = limit.and_then(|callee| GlobalLimit::read(callee, spec));
         let limit = limit.map_err(|cause| format!("failed to build global rate limit: {cause}"));
@@ -133,12 +116,6 @@ impl Outcome {
 
     /// Without its server the policy refuses everybody (facts 4.5).
     fn ext_auth(&mut self, world: &World, place: &str, spec: &Value) {
-        if !dig(spec, &["http", "responseMetadata"]).is_null() {
-            let what = "traffic.extAuth.http.responseMetadata".to_string();
-            self.traffic.refused = Some(unsupported(&what).into());
-            self.unsupported.push(what);
-            return;
-        }
         let callee = match dig(spec, &["http"]).is_null() {
             true => callee::over_grpc(world, place, spec),
             false => callee::read(world, place, spec),
@@ -151,10 +128,14 @@ impl Outcome {
     }
 
     /// The `backend.mcp` section: it decides who sees what, so what can't be done closes the route.
-    fn mcp(&mut self, spec: &Value) {
+    fn mcp(&mut self, world: &World, place: &str, spec: &Value) {
         for (field, spec) in spec.as_object().into_iter().flatten() {
             match field.as_str() {
                 "authorization" => self.traffic.mcp = self.access(Authorization::read(spec)),
+                "authentication" => {
+                    let read = mcp::authentication(world, place, spec);
+                    self.traffic.mcp_authentication = self.access(read);
+                }
                 other => {
                     let what = format!("backend.mcp.{other}");
                     self.traffic.refused = Some(unsupported(&what).into());

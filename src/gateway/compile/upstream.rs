@@ -124,7 +124,7 @@ const FIELDS: [(&str, &[&str]); 6] = [
             "promptCaching",
         ],
     ),
-    ("mcp", &["authorization"]),
+    ("mcp", &["authorization", "authentication"]),
     ("tcp", &["connectTimeout", "keepalive"]),
 ];
 

@@ -13,6 +13,7 @@ pub struct Caller {
     token: Option<HeaderValue>,
     key: Option<Arc<Map<String, Value>>>,
     user: Option<Arc<str>>,
+    vouched: Option<Arc<Map<String, Value>>>,
 }
 
 /// Claims are about a person, and a token is a secret: neither is for printing.
@@ -36,6 +37,24 @@ impl Caller {
 
     pub fn prove_user(&mut self, user: &str) {
         self.user = Some(user.into());
+    }
+
+    /// What an authorization server has said of the request; a later one adds to it.
+    pub fn vouch(&mut self, said: Map<String, Value>) {
+        if said.is_empty() {
+            return;
+        }
+        let mut all = self
+            .vouched
+            .take()
+            .map(Arc::unwrap_or_clone)
+            .unwrap_or_default();
+        all.extend(said);
+        self.vouched = Some(Arc::new(all));
+    }
+
+    pub fn vouched(&self) -> Option<&Map<String, Value>> {
+        self.vouched.as_deref()
     }
 
     pub fn claims(&self) -> Option<&Map<String, Value>> {

@@ -1,5 +1,6 @@
 //! What AgentgatewayPolicies ask of requests, one file a policy: how it is read and what it does (facts 7.2).
 
+mod account;
 mod api_key;
 mod authorization;
 mod basic;
@@ -24,6 +25,8 @@ use std::time::Duration;
 use http::header::{AUTHORIZATION, HeaderMap};
 
 use super::config::HeaderChange;
+use super::mcp::Authentication;
+pub use account::Account;
 pub use api_key::ApiKeys;
 pub use authorization::Authorization;
 pub use basic::Basic;
@@ -57,6 +60,8 @@ pub struct Traffic {
     pub authorization: Option<Arc<Authorization>>,
     /// `backend.mcp.authorization`: what MCP clients get to see.
     pub mcp: Option<Arc<Authorization>>,
+    /// `backend.mcp.authentication`: which MCP clients may come.
+    pub mcp_authentication: Option<Arc<Authentication>>,
     pub transformation: Option<Arc<Transformation>>,
     pub request_headers: Option<Arc<HeaderChange>>,
     pub response_headers: Option<Arc<HeaderChange>>,
@@ -82,6 +87,9 @@ impl Traffic {
             basic: self.basic.or_else(|| less.basic.clone()),
             authorization: both(self.authorization, less.authorization.as_ref()),
             mcp: both(self.mcp, less.mcp.as_ref()),
+            mcp_authentication: self
+                .mcp_authentication
+                .or_else(|| less.mcp_authentication.clone()),
             transformation: self.transformation.or_else(|| less.transformation.clone()),
             request_headers: self
                 .request_headers

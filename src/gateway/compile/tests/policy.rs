@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::super::status::UNSUPPORTED;
 use super::{gateway, object, policy, said, status};
 
 fn conditions(traffic: Value) -> Vec<String> {
@@ -50,21 +49,11 @@ fn keys_that_are_none_are_told() {
 }
 
 #[test]
-fn either_phase_is_taken_and_a_processor_before_routing_is_named() {
+fn either_phase_is_taken() {
     let header = json!({"name": "x-a", "value": "'a'"});
     let transformation = json!({"request": {"set": [header]}});
     for phase in ["PreRouting", "PostRouting"] {
         let told = conditions(json!({"phase": phase, "transformation": transformation}));
         assert_eq!(told[0], "Accepted=True Valid Policy accepted", "{phase}");
     }
-    let processor = json!({"backendRef": {"name": "s", "port": 1}});
-    let told = conditions(json!({"phase": "PreRouting", "extProc": processor}));
-    assert!(
-        told[0].starts_with(&format!("Accepted=False {UNSUPPORTED}")),
-        "{told:?}"
-    );
-    assert!(
-        told[0].contains("extProc in the phase PreRouting"),
-        "{told:?}"
-    );
 }

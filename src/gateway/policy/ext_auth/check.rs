@@ -48,7 +48,10 @@ pub(super) async fn ask(
     verdict(exchange, answer.into_inner())
 }
 
-fn verdict(exchange: &mut Exchange<'_>, answer: CheckResponse) -> Result<Verdict, Refusal> {
+fn verdict(exchange: &mut Exchange<'_>, mut answer: CheckResponse) -> Result<Verdict, Refusal> {
+    if let Some(told) = answer.dynamic_metadata.take() {
+        exchange.caller.vouch(envoy::fields(told));
+    }
     let passes = answer.status.is_none_or(|status| status.code == 0);
     match (passes, answer.http_response) {
         (false, Some(HttpResponse::DeniedResponse(denied))) => {

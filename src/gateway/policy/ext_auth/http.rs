@@ -1,15 +1,21 @@
 //! The HTTP form: the request's method and path, asked of the server; a success lets it pass, any
 //! other answer is the client's.
 
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, LOCATION};
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::{Method, Request, Response, StatusCode, Uri, response};
+use hyper::body::Incoming;
+use serde_json::{Map, Value};
 
 use super::{Body, Http, Verdict};
-use crate::gateway::body::AnyBody;
-use crate::gateway::cel::{Expression, Facts};
+use crate::gateway::body::{self, AnyBody};
+use crate::gateway::cel::{AnswerFacts, Expression, Facts};
 use crate::gateway::config::{Auth, Callee, HeaderChange};
 use crate::gateway::exchange::{Exchange, Reply, ReplyBody};
 use crate::gateway::refusal::Refusal;
+
+/// The most that is read of a server's answer, where an expression asks about it.
+const LONGEST: usize = 64 << 10;
 
 pub(super) async fn ask(
     exchange: &mut Exchange<'_>,
@@ -39,6 +45,9 @@ pub(super) async fn ask(
                 exchange.parts.headers.append(name, value.clone());
             }
         }
+        let body = read(policy, body).await;
+        let told = told(exchange, policy, &parts, body.as_deref());
+        exchange.caller.vouch(told);
         return Ok(Verdict::Passes(HeaderChange::default()));
     }
     let is_refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&parts.status);
@@ -50,6 +59,37 @@ pub(super) async fn ask(
         },
     };
     Ok(Verdict::Denied(Box::new(reply)))
+}
+
+/// What is kept of a server's answer. An expression without a value says nothing.
+fn told(
+    exchange: &Exchange<'_>,
+    policy: &Http,
+    answer: &response::Parts,
+    body: Option<&[u8]>,
+) -> Map<String, Value> {
+    let facts = Facts {
+        answer: Some(AnswerFacts {
+            status: answer.status,
+            headers: &answer.headers,
+            body,
+        }),
+        ..exchange.facts(&[])
+    };
+    let pairs = policy.told.iter().filter_map(|(name, told)| {
+        let value = told.evaluate(&facts).ok()?.json().ok()?;
+        Some((name.clone(), value))
+    });
+    pairs.collect()
+}
+
+/// The answer's body, where an expression asks about it.
+async fn read(policy: &Http, body: Incoming) -> Option<Bytes> {
+    let mut asked = policy.told.iter();
+    match asked.any(|(_, told)| told.needs().response_body) {
+        true => body::read(AnyBody::Incoming(body), LONGEST).await.ok(),
+        false => None,
+    }
 }
 
 /// What the server is asked.
@@ -114,7 +154,7 @@ fn redirected(redirect: &Expression, facts: &Facts<'_>) -> Result<Reply, Refusal
     parts.headers.insert(LOCATION, location);
     Ok(Reply {
         parts,
-        body: ReplyBody::Whole(bytes::Bytes::new()),
+        body: ReplyBody::Whole(Bytes::new()),
     })
 }
 

@@ -54,6 +54,8 @@ struct Http {
     sent: Vec<HeaderName>,
     /// Headers of the server's answer that go on to the upstream.
     kept: Vec<HeaderName>,
+    /// What later expressions find in `extauthz`, worked out from the server's answer.
+    told: Vec<(String, Expression)>,
 }
 
 /// What a server said.
@@ -103,7 +105,11 @@ impl ExtAuth {
             Protocol::Grpc { metadata, .. } => (metadata, [None, None]),
             Protocol::Http(http) => (&http.added, [http.path.as_ref(), http.redirect.as_ref()]),
         };
-        let named = named.iter().map(|(_, expression)| expression);
+        let told = match &self.protocol {
+            Protocol::Grpc { .. } => &[][..],
+            Protocol::Http(http) => &http.told,
+        };
+        let named = named.iter().chain(told).map(|(_, expression)| expression);
         let all = named.chain(other.into_iter().flatten());
         all.fold(Needs::default(), |needs, expression| {
             needs.and(expression.needs())
@@ -168,6 +174,7 @@ fn protocol(spec: &Value) -> Result<Protocol, String> {
             false => sent,
         },
         kept: named("allowedResponseHeaders")?,
+        told: expressions(dig(http, &["responseMetadata"]))?,
     })))
 }
 
