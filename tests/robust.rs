@@ -8,11 +8,12 @@ mod load;
 #[path = "support/served.rs"]
 mod served;
 
-use home::{Home, free_port};
+use home::Home;
 use load::{Asked, Load, Went, exchange};
 use served::Served;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 const CLIENTS: usize = 8;
@@ -58,6 +59,25 @@ spec:
 const SAID: &str = "GET /said HTTP/1.1\r\nhost: localhost\r\n\r\n";
 const CHAT: &str = "POST /mock/v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 45\r\n\r\n{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}";
 
+/// A port that the system gives to no client of its own accord: one that asks for a port where nobody
+/// listens may be given that very port for itself, and then has it.
+fn port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + u16::try_from(std::process::id() % 1_000).unwrap() * 10;
+    loop {
+        let port = first + NEXT.fetch_add(1, Ordering::Relaxed);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+fn home() -> Home {
+    let mut home = Home::new();
+    home.port = port();
+    home
+}
+
 /// Everything that did not come to a 200.
 fn failures(log: &[Asked]) -> Vec<&Asked> {
     let failed = |asked: &&Asked| !matches!(asked.went, Went::Answered(200, _));
@@ -80,7 +100,7 @@ fn assert_none_failed_after(log: &[Asked], since: Instant) {
 
 #[test]
 fn a_gateway_in_the_background_that_is_killed_under_load_is_back_with_up_for_every_client() {
-    let home = Home::new();
+    let home = home();
     let profile = home.profile();
     assert_eq!(home.gw(&["up", "--profile", &profile]).code, 0);
     let load = Load::start(home.port, CLIENTS, CHAT);
@@ -102,7 +122,7 @@ fn a_gateway_in_the_background_that_is_killed_under_load_is_back_with_up_for_eve
 
 #[test]
 fn a_served_gateway_that_is_killed_under_load_takes_its_port_again_at_once() {
-    let home = Home::new();
+    let home = home();
     let file = home.write("gateway.yaml", &objects(home.port, "one", 1));
     let mut served = Served::start(&home, &["-f", &file, "-q"]);
     served.line();
@@ -122,7 +142,7 @@ fn a_served_gateway_that_is_killed_under_load_takes_its_port_again_at_once() {
 
 #[test]
 fn new_objects_under_load_cost_no_request_and_no_connection() {
-    let home = Home::new();
+    let home = home();
     let file = home.write("gateway.yaml", &objects(home.port, "v0", 1));
     let mut served = Served::start(&home, &["-f", &file, "-q"]);
     served.line();
@@ -157,7 +177,7 @@ fn new_objects_under_load_cost_no_request_and_no_connection() {
 
 #[test]
 fn a_changed_profile_under_load_costs_no_request_and_no_connection() {
-    let home = Home::new();
+    let home = home();
     let profile = home.profile();
     assert_eq!(home.gw(&["up", "--profile", &profile]).code, 0);
     let load = Load::start(home.port, CLIENTS, CHAT);
@@ -236,7 +256,7 @@ fn wait_until_refused(port: u16) {
 fn a_signal_lets_streams_end_and_nobody_new_in() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let upstream = listener.local_addr().unwrap().port();
-    let home = Home::new();
+    let home = home();
     let file = home.write("gateway.yaml", &objects(home.port, "one", upstream));
     let mut served = Served::start(&home, &["-f", &file, "-q"]);
     served.line();
@@ -253,7 +273,7 @@ fn a_signal_lets_streams_end_and_nobody_new_in() {
 fn a_second_signal_ends_streams_at_once() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let upstream = listener.local_addr().unwrap().port();
-    let home = Home::new();
+    let home = home();
     let file = home.write("gateway.yaml", &objects(home.port, "one", upstream));
     let mut served = Served::start(&home, &["-f", &file, "-q"]);
     served.line();
@@ -268,7 +288,7 @@ fn a_second_signal_ends_streams_at_once() {
 
 #[test]
 fn a_second_serve_on_a_taken_port_is_refused_and_costs_the_first_nothing() {
-    let home = Home::new();
+    let home = home();
     let file = home.write("gateway.yaml", &objects(home.port, "one", 1));
     let mut served = Served::start(&home, &["-f", &file, "-q"]);
     served.line();
@@ -292,7 +312,7 @@ fn clients_that_stall_and_upstreams_that_say_nothing_hold_up_nobody() {
     // It takes connections, as far as its queue goes, and never answers.
     let silent = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let upstream = silent.local_addr().unwrap().port();
-    let home = Home::new();
+    let home = home();
     let file = home.write("gateway.yaml", &objects(home.port, "one", upstream));
     let mut served = Served::start(&home, &["-f", &file, "-q"]);
     served.line();
@@ -321,8 +341,8 @@ fn clients_that_stall_and_upstreams_that_say_nothing_hold_up_nobody() {
 
 #[test]
 fn a_dead_upstream_is_told_at_once_and_is_used_again_when_it_is_back() {
-    let home = Home::new();
-    let upstream = free_port();
+    let home = home();
+    let upstream = port();
     let file = home.write("gateway.yaml", &objects(home.port, "one", upstream));
     let mut served = Served::start(&home, &["-f", &file, "-q"]);
     served.line();
@@ -353,7 +373,7 @@ fn a_dead_upstream_is_told_at_once_and_is_used_again_when_it_is_back() {
 
 #[test]
 fn a_log_that_nobody_reads_holds_up_nobody() {
-    let home = Home::new();
+    let home = home();
     let file = home.write("gateway.yaml", &objects(home.port, "one", 1));
     // Its lines go to a pipe that this test does not read.
     let mut served = Served::start(&home, &["-f", &file]);

@@ -143,6 +143,7 @@ pub fn said(output: Output) -> Said {
     }
 }
 
+#[allow(dead_code, reason = "each test program uses a part of it")]
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     listener.local_addr().unwrap().port()

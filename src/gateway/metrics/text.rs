@@ -59,8 +59,10 @@ impl Metrics {
     }
 }
 
+type Part = fn(&Model) -> &Histogram;
+
 /// What is counted of streamed answers alone.
-const OF_STREAMS: [(&str, &str, fn(&Model) -> &Histogram); 2] = [
+const OF_STREAMS: [(&str, &str, Part); 2] = [
     (
         "gen_ai_server_time_per_output_token",
         "Time to generate each output token for a given request",
