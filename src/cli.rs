@@ -1,9 +1,11 @@
 //! The command line as types. Nothing here does anything.
 
 mod day;
+mod ship;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use day::{Debug, Down, Explain, Lock, Logs, Status, Undo, Upgrade};
+pub use ship::{Bundle, BundleCreate, BundleVerb, Completions, From, Man};
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
 
@@ -149,6 +151,13 @@ pub enum Command {
     Mock(Mock),
     /// List, show and validate profiles
     Profile(Profile),
+    /// Everything for a machine without a network, in one file: make it, show it, check it
+    Bundle(Bundle),
+    /// Write completions of this command line for a shell
+    Completions(Completions),
+    /// Write the manual's pages into a folder
+    #[command(hide = true)]
+    Man(Man),
     /// The embedded gateway's process
     #[command(hide = true)]
     Gateway {
@@ -273,6 +282,8 @@ pub struct Up {
     /// Refuse charts and images that are not those of gw.lock
     #[arg(long)]
     pub locked: bool,
+    #[command(flatten)]
+    pub from: From,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -21,6 +21,8 @@ pub mod plan;
 pub mod gateway;
 pub mod host;
 
+pub mod supply;
+
 pub mod cluster;
 
 pub mod target;

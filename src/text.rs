@@ -35,6 +35,17 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
+/// `98 bytes`, `694.6 kB`, `10.5 MB`, `2.0 GB`: decimal, as release hosts and disks count.
+pub fn bytes(size: u64) -> String {
+    let size_as = |unit: f64, name: &str| format!("{:.1} {name}", size as f64 / unit);
+    match size {
+        0..1_000 => count(usize::try_from(size).unwrap_or(0), "byte"),
+        1_000..1_000_000 => size_as(1e3, "kB"),
+        1_000_000..1_000_000_000 => size_as(1e6, "MB"),
+        _ => size_as(1e9, "GB"),
+    }
+}
+
 /// `a`, `a and b`, `a, b and c`.
 pub fn list<T: AsRef<str>>(items: &[T]) -> String {
     match items {

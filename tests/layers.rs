@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Layers, lowest first. Rooms of one layer may not import each other, but for the leaves.
-const LAYERS: [&[&str]; 13] = [
+const LAYERS: [&[&str]; 14] = [
     &["text", "error", "event", "exec", "secret", "yaml"],
     &["provider"],
     &["profile"],
     &["plan"],
     &["host", "gateway"],
+    &["supply"],
     &["cluster"],
     &["target"],
     &["apply"],

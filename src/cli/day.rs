@@ -88,6 +88,9 @@ pub struct Down {
     /// Leave the kind cluster and take back what is in it
     #[arg(long)]
     pub keep_cluster: bool,
+    /// Fetch nothing: what is missing is an error that says how to get it
+    #[arg(long, env = "GW_OFFLINE")]
+    pub offline: bool,
     /// How long any one wait may take, in seconds
     #[arg(long, default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: u64,

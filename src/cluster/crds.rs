@@ -2,12 +2,11 @@
 
 use super::client::{is_absent, refused};
 use crate::error::{Error, Result};
-use crate::host::web;
 use crate::plan::outcome::{Change, Context, Outcome, Undone};
 use crate::plan::thing::Thing;
-use crate::plan::{
-    ENVIRONMENT_LABEL, GATEWAY_API_MINORS, GATEWAY_API_VERSION, MANAGED_BY_LABEL, MANAGER,
-};
+use crate::plan::{ENVIRONMENT_LABEL, GATEWAY_API_MINORS, MANAGED_BY_LABEL, MANAGER};
+use crate::supply::Supply;
+use crate::supply::definitions::url;
 use crate::yaml;
 use futures::future::try_join_all;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -17,18 +16,13 @@ use kube::api::{
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
-use std::path::Path;
-use std::time::Duration;
 
-/// Where its project releases the standard channel, which is enough for Gateway and HTTPRoute (facts 1.6).
-const RELEASES: &str = "https://github.com/kubernetes-sigs/gateway-api/releases/download";
 const VERSION_ANNOTATION: &str = "gateway.networking.k8s.io/bundle-version";
 const GATEWAYS: &str = "gateways.gateway.networking.k8s.io";
 /// Without these no Gateway and no HTTPRoute can be.
 const REQUIRED: [&str; 3] = ["gatewayclasses", "gateways", "httproutes"];
 /// What the standard channel has besides.
 const FURTHER: [&str; 3] = ["grpcroutes", "referencegrants", "backendtlspolicies"];
-const READY_DEADLINE: Duration = Duration::from_secs(30);
 
 /// What the cluster has, by the annotation that kgateway itself goes by (facts 1.6).
 pub async fn installed(client: &Client) -> Result<Option<String>> {
@@ -59,7 +53,7 @@ pub fn is_in_range(version: &str) -> bool {
 pub async fn install(
     client: &Client,
     environment: &str,
-    cache: &Path,
+    supply: &Supply,
     context: &Context<'_>,
 ) -> Result<Outcome> {
     let version = installed(client).await?;
@@ -75,7 +69,7 @@ pub async fn install(
         // Nothing is there, or a run of ours was killed half way.
         _ => {}
     }
-    let objects = labelled(&bundle(cache, context).await?, environment)?;
+    let objects = labelled(&supply.definitions(context.waiting).await?, environment)?;
     context.journal.begin(&Thing::GatewayApi)?;
     let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
     let put = objects.iter().map(|object| {
@@ -89,10 +83,13 @@ pub async fn install(
             let applied = crds.patch(name, &params, &Patch::Apply(object)).await;
             applied.map_err(|e| refused(format!("CRD {name} can't be applied"), &e, "gw up"))?;
             let established = await_condition(crds, name, conditions::is_crd_established());
-            match tokio::time::timeout(READY_DEADLINE, established).await {
+            match tokio::time::timeout(context.patience, established).await {
                 Ok(Ok(_)) => Ok(()),
                 _ => Err(Error::new(
-                    format!("CRD {name} is not served after 30 s"),
+                    format!(
+                        "CRD {name} is not served after {}",
+                        crate::text::duration(context.patience)
+                    ),
                     format!("kubectl get crd {name} -o yaml"),
                 )),
             }
@@ -101,34 +98,6 @@ pub async fn install(
     try_join_all(put).await?;
     let version = installed(client).await?.unwrap_or_default();
     Ok(Outcome::new(Change::Created, version))
-}
-
-/// The released bundle, fetched once and kept.
-async fn bundle(cache: &Path, context: &Context<'_>) -> Result<String> {
-    let kept = cache.join(format!("gateway-api-{GATEWAY_API_VERSION}-standard.yaml"));
-    if let Ok(text) = std::fs::read_to_string(&kept) {
-        return Ok(text);
-    }
-    let url = format!("{RELEASES}/{GATEWAY_API_VERSION}/standard-install.yaml");
-    (context.waiting)(format!("fetching {url}"));
-    let fetched = || web::fetch(&url, Duration::from_secs(60));
-    let text = web::patiently(context.waiting, fetched).await?;
-    // A network's login page is an answer too, and must not be kept.
-    if !text.contains(GATEWAYS) {
-        let error = Error::new(
-            format!("{url} answered with something else"),
-            format!("curl -fsSLO {url}"),
-        );
-        return Err(error.fact(crate::text::excerpt(&text, 160)));
-    }
-    // Written beside and renamed: a killed run must not leave half a bundle behind.
-    let part = kept.with_extension("part");
-    let written = std::fs::create_dir_all(cache).and_then(|()| std::fs::write(&part, &text));
-    let written = written.and_then(|()| std::fs::rename(&part, &kept));
-    written.map_err(|e| {
-        Error::new(format!("{} can't be written", kept.display()), "df -h").because(&e)
-    })?;
-    Ok(text)
 }
 
 /// The CRDs that should be there and are not: all of the bundle if we installed it, else those that
@@ -150,7 +119,7 @@ async fn missing(client: &Client, ours: bool) -> Result<Vec<&'static str>> {
 }
 
 fn incomplete(version: &str, missing: &[&str]) -> Error {
-    let url = format!("{RELEASES}/{version}/standard-install.yaml");
+    let url = url(version);
     let what = format!(
         "the cluster has Gateway API {version} without {}",
         crate::text::list(missing)

@@ -6,11 +6,13 @@ use super::object::api;
 use super::ready::{Deadline, deployment_ready};
 use super::release::{Installed, installed};
 use crate::error::{Error, Result};
-use crate::exec::{Run, find};
+use crate::exec::Run;
 use crate::host::web::patiently;
 use crate::plan::chart::{Chart, is_crds};
 use crate::plan::outcome::{Change, Context, Outcome, Undone};
 use crate::plan::thing::Thing;
+use crate::supply::Supply;
+use crate::supply::tool::Tool;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, DynamicObject, ListParams};
 use kube::{Api, Client, ResourceExt};
@@ -18,8 +20,6 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
 
-const INSTALL: &str =
-    "curl -fsSL https://raw.githubusercontent.com/helm/helm/main/scripts/get-helm-3 | bash";
 const HELM_DEADLINE: Duration = Duration::from_secs(180);
 
 /// Marks a release as ours in Helm's own record.
@@ -31,14 +31,16 @@ pub struct Helm {
     pub client: Client,
     pub kubeconfig: String,
     pub environment: String,
+    supply: Supply,
 }
 
 impl Helm {
-    pub fn new(client: Client, kubeconfig: &Path, environment: &str) -> Self {
+    pub fn new(client: Client, kubeconfig: &Path, environment: &str, supply: &Supply) -> Self {
         Helm {
             client,
             kubeconfig: kubeconfig.to_string_lossy().into_owned(),
             environment: environment.to_string(),
+            supply: supply.clone(),
         }
     }
 
@@ -103,13 +105,15 @@ impl Helm {
     }
 
     async fn upgrade(&self, chart: &Chart, context: &Context<'_>) -> Result<()> {
-        let helm = find("helm", INSTALL)?;
+        let waiting = |said: String| (context.waiting)(format!("{}: {said}", chart.name));
+        let helm = self.supply.program(Tool::Helm, &waiting).await?;
+        let source = self.supply.chart(chart)?;
         let mark = format!("{MARK}{}", self.environment);
         let mut args = vec![
             "upgrade",
             "--install",
             chart.name,
-            &chart.source,
+            &source,
             "--namespace",
             &chart.namespace,
             "--kubeconfig",
@@ -122,13 +126,10 @@ impl Helm {
         if chart.values != json!({}) {
             args.extend(["--values", "-"]);
         }
-        if chart.source.starts_with("oci://") {
+        if source.starts_with("oci://") {
             args.extend(["--version", &chart.version]);
         }
-        (context.waiting)(format!(
-            "{}: helm upgrade --install {}",
-            chart.name, chart.source
-        ));
+        (context.waiting)(format!("{}: helm upgrade --install {source}", chart.name));
         let run = Run::new(helm, &args)
             .stdin(chart.values.to_string())
             .deadline(HELM_DEADLINE);
@@ -143,7 +144,12 @@ impl Helm {
 
     /// Uninstalls a release of ours; a CRD chart stays while anybody else has objects of its kinds,
     /// because uninstalling it deletes them all (facts 1.4).
-    pub async fn remove(&self, name: &str, namespace: &str) -> Result<Undone> {
+    pub async fn remove(
+        &self,
+        name: &str,
+        namespace: &str,
+        context: &Context<'_>,
+    ) -> Result<Undone> {
         let Some(release) = installed(&self.client, namespace, name).await? else {
             return Ok(Undone::Absent);
         };
@@ -155,7 +161,7 @@ impl Helm {
         if let Some(user) = self.user(name).await? {
             return Ok(Undone::Kept(format!("{user} uses it")));
         }
-        let helm = find("helm", INSTALL)?;
+        let helm = self.supply.program(Tool::Helm, context.waiting).await?;
         let args = [
             "uninstall",
             name,

@@ -4,17 +4,18 @@ use super::Outcome;
 use super::session::Session;
 use crate::cli::Detect;
 use crate::host::look::look;
+use crate::plan::build::default_cluster;
 use crate::report::document::Document;
 use crate::report::machine;
 use crate::target::detect::{candidates, is_tied, proposal};
-use crate::target::place::{Candidate, DEFAULT_CLUSTER};
+use crate::target::place::Candidate;
 use serde_json::{Value, json};
 use std::time::Instant;
 
 pub async fn run(session: &Session, options: &Detect) -> Outcome {
     let start = Instant::now();
     let facts = look(options.port).await;
-    let found = candidates(&facts, DEFAULT_CLUSTER);
+    let found = candidates(&facts, &default_cluster(&session.global.env));
     if session.is_json() {
         let chosen = proposal(&found);
         let places: Vec<Value> = found

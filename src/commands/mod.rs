@@ -1,10 +1,12 @@
 //! One file a verb: load, call, report.
 
 mod bundle;
+mod completions;
 mod debug;
 mod detect;
 mod down;
 mod explain;
+mod gather;
 mod keys;
 mod lock;
 mod logs;
@@ -25,7 +27,7 @@ mod versions;
 mod watch;
 mod wish;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{BundleVerb, Cli, Command};
 use crate::error::{Error, Exit, Result};
 use crate::report::document::Document;
 use crate::report::human;
@@ -50,7 +52,8 @@ pub fn run(cli: Cli) -> u8 {
 
 async fn perform(cli: Cli) -> u8 {
     let Cli { command, global } = cli;
-    let (name, session) = (command.name(), Session::new(global, command.flags()));
+    let session = Session::new(global, command.flags(), command.is_offline());
+    let (name, again) = (command.name(), command.again());
     let work = async {
         match command {
             Command::Up(options) => up::run(&session, &options).await,
@@ -68,6 +71,9 @@ async fn perform(cli: Cli) -> u8 {
             Command::Plan(options) => plan::run(&session, &options).await,
             Command::Serve(options) => serve::run(&session, &options).await,
             Command::Profile(options) => profile::run(&session, &options),
+            Command::Bundle(options) => gather::run(&session, &options).await,
+            Command::Completions(options) => completions::completions(&session, &options),
+            Command::Man(options) => completions::man(&session, &options),
             Command::Gateway { socket, log, doors } => service::gateway(socket, log, &doors).await,
             Command::Relay {
                 listen,
@@ -81,7 +87,7 @@ async fn perform(cli: Cli) -> u8 {
     };
     let result = tokio::select! {
         result = work => result,
-        error = interrupted(name) => Err(error),
+        error = interrupted(name, again) => Err(error),
     };
     match result {
         Ok(exit) => exit.map_or(0, Exit::code),
@@ -98,6 +104,32 @@ impl Command {
             Command::Up(up) => up.wish.flags(),
             Command::Plan(plan) => plan.wish.flags(),
             _ => Vec::new(),
+        }
+    }
+
+    fn is_offline(&self) -> bool {
+        match self {
+            Command::Up(up) => up.from.offline,
+            Command::Down(down) => down.offline,
+            _ => false,
+        }
+    }
+
+    /// What goes on where an interrupted command ended.
+    fn again(&self) -> String {
+        match self {
+            Command::Down(_) => "gw down".to_string(),
+            Command::Bundle(bundle) => match &bundle.verb {
+                BundleVerb::Create(options) => {
+                    let file = options.file.to_string_lossy();
+                    format!("gw bundle create {}", crate::text::shell(&file))
+                }
+                BundleVerb::Show { file } | BundleVerb::Verify { file } => {
+                    let file = file.to_string_lossy();
+                    format!("gw bundle verify {}", crate::text::shell(&file))
+                }
+            },
+            _ => "gw up".to_string(),
         }
     }
 
@@ -118,6 +150,9 @@ impl Command {
             Command::Plan(_) => "plan",
             Command::Serve(_) => "serve",
             Command::Profile(_) => "profile",
+            Command::Bundle(_) => "bundle",
+            Command::Completions(_) => "completions",
+            Command::Man(_) => "man",
             Command::Gateway { .. } => "gateway",
             Command::Relay { .. } => "relay",
             Command::Mock(_) => "mock",
@@ -127,7 +162,7 @@ impl Command {
 }
 
 /// Ends when a signal asks for the end. The state on disk is good at any moment.
-async fn interrupted(command: &str) -> Error {
+async fn interrupted(command: &str, next: String) -> Error {
     use tokio::signal::unix::{SignalKind, signal};
     // These end their own way: they let running answers come to their end.
     if ["gateway", "serve", "mock"].contains(&command) {
@@ -148,14 +183,11 @@ async fn interrupted(command: &str) -> Error {
     if ["logs", "status", "debug", "versions"].contains(&command) {
         return Error::new("interrupted", format!("gw {command}")).exit(exit);
     }
-    let next = if command == "down" {
-        "gw down"
-    } else {
-        "gw up"
+    let fact = match command {
+        "bundle" => "what was gathered is kept: the same command goes on from there",
+        _ => "nothing is lost: `gw up` goes on where it ended, `gw down` takes back what was made",
     };
-    let error = Error::new("interrupted", next).fact(
-        "nothing is lost: `gw up` goes on where it ended, `gw down` takes back what was made",
-    );
+    let error = Error::new("interrupted", next).fact(fact);
     error.exit(exit)
 }
 

@@ -9,6 +9,7 @@ use crate::host::paths::{EnvironmentPaths, Paths};
 use crate::profile::TargetKind;
 use crate::report::progress;
 use crate::report::style::{Look, Surroundings};
+use crate::supply::Supply;
 use crate::target::Target;
 use crate::target::embedded::Embedded;
 use crate::target::kind::Kind;
@@ -19,6 +20,7 @@ use std::io::{IsTerminal, Write};
 pub struct Session {
     pub global: Global,
     pub paths: Paths,
+    pub supply: Supply,
     pub sink: Sink,
     pub out: Look,
     pub err: Look,
@@ -27,7 +29,7 @@ pub struct Session {
 }
 
 impl Session {
-    pub fn new(global: Global, flags: Vec<(&'static str, String)>) -> Self {
+    pub fn new(global: Global, flags: Vec<(&'static str, String)>, offline: bool) -> Self {
         let out = Surroundings::of(std::io::stdout().is_terminal()).look();
         let err = Surroundings::of(std::io::stderr().is_terminal()).look();
         let sink = match global.progress {
@@ -37,8 +39,10 @@ impl Session {
             Progress::Auto if err.terminal => progress::spinners(err),
             Progress::Auto | Progress::Plain => progress::lines(err),
         };
+        let paths = Paths::from_env();
         Session {
-            paths: Paths::from_env(),
+            supply: Supply::new(&paths, offline),
+            paths,
             sink,
             out,
             err,
@@ -137,6 +141,7 @@ impl Session {
                     &record.cluster,
                     &record.gateway,
                     &record.namespace,
+                    &self.supply,
                 ))
             }
             Some(TargetKind::Embedded) | None => {

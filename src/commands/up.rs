@@ -8,7 +8,7 @@ use crate::apply::ledger::Ledger;
 use crate::apply::lock::Lock;
 use crate::apply::perform::{Done, Run, check_support, nothing_to_change, perform, prune};
 use crate::apply::record::{Record, now};
-use crate::cli::Up;
+use crate::cli::{Up, Wish};
 use crate::diagnose::applied::Applied;
 use crate::error::{Error, Exit, Result};
 use crate::host::made_key;
@@ -21,6 +21,7 @@ use crate::report::document::Document;
 use crate::report::{human, progress};
 use crate::secret::Secret;
 use crate::secret::vault::Vault;
+use crate::supply::bundle::open;
 use crate::target::Target;
 use crate::verify::check::{Finding, Verdict};
 use std::collections::BTreeMap;
@@ -35,7 +36,8 @@ pub async fn run(session: &Session, options: &Up) -> Outcome {
     let start = Instant::now();
     let paths = session.environment();
     let _lock = Lock::take(&paths.lock(), "up", |text| session.sink.note(text)).await?;
-    let wanted = session.plan(&options.wish).await?;
+    let wish = bundled(session, options).await?;
+    let wanted = session.plan(&wish).await?;
     let plan = &wanted.plan;
     let _cluster_lock = match plan.cluster() {
         Some(cluster) => {
@@ -94,6 +96,25 @@ pub async fn run(session: &Session, options: &Up) -> Outcome {
     );
     show_keys(session, &made);
     Ok(has_failed(&findings).then_some(Exit::NotProved))
+}
+
+/// With a bundle, everything comes from it: the profile too where none is named and none was applied.
+async fn bundled(session: &Session, options: &Up) -> Result<Wish> {
+    let mut wish = options.wish.clone();
+    let Some(file) = &options.from.bundle else {
+        return Ok(wish);
+    };
+    let task = session.sink.begin(open::PHASE);
+    let opened = session.supply.open(file, &session.sink).await?;
+    task.done(format!(
+        "{}, profile {}",
+        file.display(),
+        opened.manifest.profile
+    ));
+    if wish.profile.is_none() && session.bound()?.is_none() {
+        wish.profile = Some(opened.profile().to_string_lossy().into_owned());
+    }
+    Ok(wish)
 }
 
 /// A key for callers that was made in this run: policy, name, and the key.

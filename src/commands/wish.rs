@@ -10,7 +10,7 @@ use crate::host::facts::Facts;
 use crate::host::process::Background;
 use crate::host::{compatible, look, ollama, port, web};
 use crate::plan::Plan;
-use crate::plan::build::{DEFAULT_CLUSTER, build};
+use crate::plan::build::{build, default_cluster};
 use crate::plan::select::{Service, Services};
 use crate::profile::load::{Source, find};
 use crate::profile::{Profile, Serves, TargetKind};
@@ -70,7 +70,7 @@ impl Session {
                 .target
                 .cluster
                 .clone()
-                .unwrap_or_else(|| DEFAULT_CLUSTER.to_string()),
+                .unwrap_or_else(|| default_cluster(&self.global.env)),
         };
         let settings = keys::settings();
         let paths = self.environment();

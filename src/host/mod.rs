@@ -7,6 +7,7 @@ mod context;
 pub mod docker;
 mod engine;
 pub mod facts;
+pub mod images;
 pub mod key;
 pub mod kubeconfig;
 pub mod look;

@@ -13,10 +13,20 @@ use crate::text;
 use serde_json::Value;
 use std::collections::HashSet;
 
+/// The kind cluster of the first environment.
 pub const DEFAULT_CLUSTER: &str = "gatewright";
 const PROCESS: &str = "process.gateway";
 const GATEWAY_API: &str = "crds.gateway-api";
 const ANSWERS: &str = "gateway.answers";
+
+/// The kind cluster of an environment whose profile names none: each has its own, so that two jobs of
+/// one host don't meet. With the longest name its node's is 57 characters, of the 63 of a host name.
+pub fn default_cluster(environment: &str) -> String {
+    match environment {
+        "default" => DEFAULT_CLUSTER.to_string(),
+        other => format!("gw-{other}"),
+    }
+}
 
 /// What must exist so that `profile` is true on `target`.
 pub fn build(
@@ -114,7 +124,8 @@ impl Builder<'_> {
     /// Cluster, namespace, CRDs before controllers (facts 1.6: without the CRDs a controller restarts).
     fn cluster_steps(&self) -> Vec<Step> {
         let target = &self.profile.target;
-        let name = target.cluster.as_deref().unwrap_or(DEFAULT_CLUSTER);
+        let own = default_cluster(self.place.environment);
+        let name = target.cluster.as_deref().unwrap_or(&own);
         let id = format!("cluster.{name}");
         let cluster = Cluster {
             name: name.to_string(),

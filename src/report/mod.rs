@@ -1,5 +1,6 @@
 //! Tells it to a person or to a machine. Nobody below knows that these exist.
 
+pub mod bundle;
 pub mod debug;
 pub mod document;
 pub mod human;

@@ -8,6 +8,7 @@ use crate::host::{kubeconfig, port};
 use crate::plan::Cluster;
 use crate::plan::outcome::{Change, Context, Outcome, Undone};
 use crate::plan::thing::Thing;
+use crate::supply::tool::Tool;
 use std::time::{Duration, Instant};
 
 /// Whose a cluster of the environment's name is.
@@ -36,8 +37,9 @@ impl Kind {
         }
     }
 
-    async fn program(&self) -> Result<Program> {
-        Program::find(&self.cluster, self.paths.kubeconfig()).await
+    pub(super) async fn program(&self, context: &Context<'_>) -> Result<Program> {
+        let path = self.supply.program(Tool::Kind, context.waiting).await?;
+        Program::at(path, &self.cluster, self.paths.kubeconfig()).await
     }
 
     pub(super) async fn perform_cluster(
@@ -54,7 +56,7 @@ impl Kind {
             Maker::UsInterrupted => {
                 let waiting = "deleting a cluster whose creation was interrupted";
                 (context.waiting)(waiting.to_string());
-                self.program().await?.delete().await?;
+                self.program(context).await?.delete().await?;
                 return self.create(plan, context).await;
             }
             // Also one that was made anew by hand: what we kept of ours leads nowhere now.
@@ -80,13 +82,14 @@ impl Kind {
         }
         let own = self.paths.kubeconfig();
         if !own.exists() {
-            let text = self.program().await?.kubeconfig().await?;
+            let text = self.program(context).await?.kubeconfig().await?;
             kubeconfig::write_private(&own, &text).map_err(|e| {
                 Error::new(format!("{} can't be written", own.display()), "df -h").because(&e)
             })?;
         }
         self.add_context(context)?;
         let version = self.version(context).await?;
+        self.load_images(context).await?;
         let detail = format!("kind {}, Kubernetes {version}", self.cluster);
         Ok(Outcome::new(change, detail))
     }
@@ -114,10 +117,11 @@ impl Kind {
         if !port::is_free(plan.host_port) {
             return Err(port::taken(plan.host_port));
         }
-        let program = self.program().await?;
+        let program = self.program(context).await?;
         self.forget_cluster();
         context.journal.begin(&self.thing())?;
-        if let Err(error) = program.create(plan, context.waiting).await {
+        let node = self.node_image(plan, context).await?;
+        if let Err(error) = program.create(plan, node.as_deref(), context.waiting).await {
             // kind cleans up after itself: then there is nothing of ours, and a cluster that a
             // person makes under this name is theirs.
             if matches!(self.found().await, Ok(None)) {
@@ -134,6 +138,7 @@ impl Kind {
         }
         self.add_context(context)?;
         let version = self.version(context).await?;
+        self.load_images(context).await?;
         let detail = format!("kind {}, Kubernetes {version}, created", self.cluster);
         Ok(Outcome::new(Change::Created, detail))
     }
@@ -152,7 +157,7 @@ impl Kind {
             let reason = "it is another cluster of that name than the one gw created";
             return Ok(Undone::Kept(reason.to_string()));
         }
-        self.program().await?.delete().await?;
+        self.program(context).await?.delete().await?;
         Ok(Undone::Removed)
     }
 }

@@ -1,6 +1,7 @@
 //! A kind cluster on this machine's Docker: created if it is not there, reused if it is.
 
 mod cluster;
+mod images;
 mod program;
 
 use super::{Support, Target, mock, process_parts};
@@ -18,10 +19,10 @@ use crate::plan::outcome::{Change, Context, Outcome, Undone};
 use crate::plan::survey::Survey;
 use crate::plan::thing::Thing;
 use crate::plan::{Action, HostService, NODE_PORT, Step};
+use crate::supply::Supply;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use kube::Client;
-use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
@@ -31,7 +32,7 @@ pub struct Kind {
     pub namespace: String,
     pub environment: String,
     paths: EnvironmentPaths,
-    cache: PathBuf,
+    supply: Supply,
     client: OnceCell<Client>,
 }
 
@@ -42,6 +43,7 @@ impl Kind {
         cluster: &str,
         gateway: &str,
         namespace: &str,
+        supply: &Supply,
     ) -> Self {
         Kind {
             cluster: cluster.to_string(),
@@ -49,7 +51,7 @@ impl Kind {
             namespace: namespace.to_string(),
             environment: environment.to_string(),
             paths: paths.environment(environment),
-            cache: paths.cache().to_path_buf(),
+            supply: supply.clone(),
             client: OnceCell::new(),
         }
     }
@@ -167,6 +169,7 @@ impl Kind {
             self.client().await?,
             &self.paths.kubeconfig(),
             &self.environment,
+            &self.supply,
         ))
     }
 
@@ -178,7 +181,7 @@ impl Kind {
                 crds::install(
                     &self.client().await?,
                     &self.environment,
-                    &self.cache,
+                    &self.supply,
                     context,
                 )
                 .await
@@ -244,7 +247,9 @@ impl Kind {
         }
         match thing {
             Thing::GatewayApi => crds::remove(&self.client().await?).await,
-            Thing::Chart { name, namespace } => self.helm().await?.remove(name, namespace).await,
+            Thing::Chart { name, namespace } => {
+                self.helm().await?.remove(name, namespace, context).await
+            }
             Thing::Cluster { .. } | Thing::Context { .. } | Thing::Process { .. } => {
                 Ok(Undone::Absent)
             }

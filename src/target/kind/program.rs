@@ -1,24 +1,18 @@
 //! The `kind` program: makes and deletes clusters.
 
 use crate::error::{Error, Result};
-use crate::exec::{Run, find};
+use crate::exec::Run;
 use crate::host::docker;
 use crate::plan::{Cluster, NODE_PORT};
+use crate::supply::tool;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const INSTALL: &str = "go install sigs.k8s.io/kind@v0.31.0";
 /// Pulling a node image of a gigabyte over a slow line is part of it.
 const CREATE_DEADLINE: Duration = Duration::from_secs(900);
+const LOAD_DEADLINE: Duration = Duration::from_secs(300);
 const DELETE_DEADLINE: Duration = Duration::from_secs(120);
-/// The default that kind v0.31 carries (kind pkg/apis/config/defaults/image.go); its digest is that
-/// of an image built for that kind.
-const IMAGE_FOR_KIND_0_31: &str =
-    "kindest/node:v1.35.0@sha256:452d707d4862f52530247495d180205e029056831160e22870e37e3f6c1ac31f";
-/// Inside what v2.2 supports (facts 1.1), for every other kind.
-const IMAGE_FOR_OTHER_KINDS: &str = "kindest/node:v1.34.0";
-
 pub struct Program {
     path: PathBuf,
     cluster: String,
@@ -29,9 +23,9 @@ pub struct Program {
 }
 
 impl Program {
-    pub async fn find(cluster: &str, kubeconfig: PathBuf) -> Result<Self> {
+    pub async fn at(path: PathBuf, cluster: &str, kubeconfig: PathBuf) -> Result<Self> {
         Ok(Program {
-            path: find("kind", INSTALL)?,
+            path,
             docker_host: docker::engine().await?.0,
             cluster: cluster.to_string(),
             kubeconfig: kubeconfig.to_string_lossy().into_owned(),
@@ -42,10 +36,11 @@ impl Program {
     pub async fn create(
         &self,
         plan: &Cluster,
+        node_image: Option<&str>,
         waiting: &(dyn Fn(String) + Send + Sync),
     ) -> Result<()> {
-        let image = match &plan.node_image {
-            Some(image) => image.clone(),
+        let image = match node_image.or(plan.node_image.as_deref()) {
+            Some(image) => image.to_string(),
             None => default_image(&self.run(&["version"]).output().await?.stdout).to_string(),
         };
         let args = [
@@ -76,6 +71,18 @@ impl Program {
             facts: std::iter::once(error.what).chain(error.facts).collect(),
             ..error
         })
+    }
+
+    /// Takes an image into the node's own store. An archive and not an image of Docker's: that would
+    /// fail on arm64 (facts/local-clusters).
+    pub async fn load(&self, archive: &Path) -> Result<()> {
+        let archive = archive.to_string_lossy();
+        let args = ["load", "image-archive", &archive, "--name", &self.cluster];
+        self.run(&args)
+            .deadline(LOAD_DEADLINE)
+            .output()
+            .await
+            .map(|_| ())
     }
 
     fn run(&self, args: &[&str]) -> Run {
@@ -123,10 +130,7 @@ fn config(host_port: u16) -> Value {
 
 /// By what `kind version` prints: `kind v0.31.0 go1.25.5 linux/amd64`.
 fn default_image(version: &str) -> &'static str {
-    match version.split_whitespace().nth(1) {
-        Some(version) if version.starts_with("v0.31.") => IMAGE_FOR_KIND_0_31,
-        _ => IMAGE_FOR_OTHER_KINDS,
-    }
+    tool::node_image(version.split_whitespace().nth(1).unwrap_or_default())
 }
 
 #[cfg(test)]
