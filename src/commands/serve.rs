@@ -7,7 +7,7 @@ use crate::cli::Serve;
 use crate::error::{Error, Result};
 use crate::gateway::input::{Input, Stamp, Weight, load};
 use crate::gateway::{
-    Doors, Gateway, ListenerAt, Options, Ports, Rejection, World, compile, raise_files,
+    Doors, Gateway, ListenerAt, Options, Ports, Rejection, World, compile, give_back, raise_files,
 };
 use crate::host::port;
 use crate::report::document::Document;
@@ -44,6 +44,9 @@ pub async fn run(session: &Session, options: &Serve) -> Outcome {
     // Whoever has seen the answer may ask for the end.
     let mut ends = Ends::new()?;
     work.answer(&input, &objects, &listeners, Some(&doors.urls()));
+    // The gateway has its own copy, and may run for days.
+    drop((input, objects));
+    give_back();
     tokio::select! {
         () = ends.next() => {}
         () = work.watch(&gateway, stamp) => {}

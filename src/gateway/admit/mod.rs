@@ -74,11 +74,19 @@ pub fn check(object: &Value) -> Vec<Fault> {
     let metadata = body.shift_remove("metadata").unwrap_or(Value::Null);
     let mut faults = Vec::new();
     if let Some(schema) = schema::metadata() {
-        faults.extend(judged(schema, metadata.clone(), Path::field("metadata")));
+        faults.extend(judged(&schema, metadata.clone(), Path::field("metadata")));
     }
     faults.extend(name::check(kind, &metadata));
-    faults.extend(judged(schema, Value::Object(body), Path::default()));
+    faults.extend(judged(&schema, Value::Object(body), Path::default()));
     faults
+}
+
+/// Lets go of schemas, conditions and patterns that were read and compiled for `check`: a gateway that
+/// runs for long needs their room more than the time of its next reload.
+pub fn forget() {
+    schema::forget();
+    rule::forget();
+    structure::forget();
 }
 
 /// As an API server goes about it: nulls are dropped, defaults filled in, the structure checked, and

@@ -1,7 +1,7 @@
-//! The structural schemas of the kinds that are taken, read once, each when it is first asked for.
+//! The structural schemas of the kinds that are taken, each read when it is first asked for.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -54,57 +54,58 @@ pub(super) struct Rule {
     pub message: Option<String>,
 }
 
-type Slot = (&'static str, &'static str, OnceLock<Schema>);
-
-static CUSTOM: [Slot; 6] = [
-    ("Gateway", include_str!("crd/gateway.json"), OnceLock::new()),
-    (
-        "HTTPRoute",
-        include_str!("crd/httproute.json"),
-        OnceLock::new(),
-    ),
-    (
-        "ReferenceGrant",
-        include_str!("crd/referencegrant.json"),
-        OnceLock::new(),
-    ),
+const CUSTOM: [(&str, &str); 6] = [
+    ("Gateway", include_str!("crd/gateway.json")),
+    ("HTTPRoute", include_str!("crd/httproute.json")),
+    ("ReferenceGrant", include_str!("crd/referencegrant.json")),
     (
         "AgentgatewayBackend",
         include_str!("crd/agentgatewaybackend.json"),
-        OnceLock::new(),
     ),
     (
         "AgentgatewayPolicy",
         include_str!("crd/agentgatewaypolicy.json"),
-        OnceLock::new(),
     ),
     (
         "AgentgatewayParameters",
         include_str!("crd/agentgatewayparameters.json"),
-        OnceLock::new(),
     ),
 ];
+const CORE: &str = include_str!("crd/core.json");
 
-static CORE: OnceLock<BTreeMap<String, Schema>> = OnceLock::new();
+static READ: Mutex<BTreeMap<String, Arc<Schema>>> = Mutex::new(BTreeMap::new());
 
 /// The schema of a kind, without what all objects share.
-pub(super) fn of(kind: &str) -> Option<&'static Schema> {
-    match CUSTOM.iter().find(|(name, _, _)| *name == kind) {
-        // The texts are our own and a test reads them all: the fallback is never taken.
-        Some((_, text, slot)) => {
-            Some(slot.get_or_init(|| serde_json::from_str(text).unwrap_or_default()))
+pub(super) fn of(kind: &str) -> Option<Arc<Schema>> {
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    if !read.contains_key(kind) {
+        // The texts are our own and a test reads them all: the fallbacks are never taken.
+        match CUSTOM.iter().find(|(name, _)| *name == kind) {
+            Some((_, text)) => {
+                let schema: Schema = serde_json::from_str(text).unwrap_or_default();
+                read.insert(kind.to_string(), Arc::new(schema));
+            }
+            None => {
+                let core: BTreeMap<String, Schema> = serde_json::from_str(CORE).unwrap_or_default();
+                read.extend(
+                    core.into_iter()
+                        .map(|(kind, schema)| (kind, Arc::new(schema))),
+                );
+            }
         }
-        None => core().get(kind),
     }
+    read.get(kind).cloned()
 }
 
 /// The schema of `metadata`.
-pub(super) fn metadata() -> Option<&'static Schema> {
-    core().get("metadata")
+pub(super) fn metadata() -> Option<Arc<Schema>> {
+    of("metadata")
 }
 
-fn core() -> &'static BTreeMap<String, Schema> {
-    CORE.get_or_init(|| serde_json::from_str(include_str!("crd/core.json")).unwrap_or_default())
+/// Lets go of what was read: it is some MB, and seldom asked for.
+pub(super) fn forget() {
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    read.clear();
 }
 
 #[cfg(test)]
@@ -113,7 +114,7 @@ mod tests {
 
     #[test]
     fn every_schema_is_read_and_says_something() {
-        for (kind, text, _) in &CUSTOM {
+        for (kind, text) in &CUSTOM {
             serde_json::from_str::<Schema>(text).unwrap_or_else(|e| panic!("{kind}: {e}"));
             assert!(of(kind).unwrap().properties.contains_key("spec"), "{kind}");
         }

@@ -247,6 +247,11 @@ pub(super) fn fits(pattern: &str, text: &str) -> bool {
     regex.is_match(text)
 }
 
+pub(super) fn forget() {
+    let mut known = PATTERNS.lock().unwrap_or_else(PoisonError::into_inner);
+    known.clear();
+}
+
 fn meant(written: &str, known: &[&str]) -> String {
     match nearest(written, known) {
         Some(word) => format!("did you mean `{word}`?"),

@@ -21,6 +21,7 @@ pub(super) fn read(sources: Vec<Source>, namespace: &str) -> Input {
     for (index, source) in sources.iter().enumerate() {
         reader.source(index, source);
     }
+    admit::forget();
     Input {
         sources,
         ..reader.input
