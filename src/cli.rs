@@ -1,7 +1,12 @@
 //! The command line as types. Nothing here does anything.
 
+mod addition;
 mod day;
+mod env;
 mod ship;
+
+pub use addition::{Backend, Route};
+pub use env::{Env, ShellName};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use day::{Debug, Down, Explain, Lock, Logs, Status, Undo, Upgrade};
@@ -149,6 +154,15 @@ pub enum Command {
     /// Run the mock provider: OpenAI, Anthropic, Gemini, Azure, Vertex, Bedrock and MCP, offline
     #[command(after_help = MOCK)]
     Mock(Mock),
+    /// Print the variables by which the usual SDKs use the gateway
+    #[command(after_help = env::EXAMPLES)]
+    Env(Env),
+    /// Print the YAML of a backend for the environment at hand, or make it true and prove it
+    #[command(after_help = addition::BACKEND)]
+    Backend(Box<Backend>),
+    /// Print the YAML of a route to a backend of the environment, or make it true and prove it
+    #[command(after_help = addition::ROUTE)]
+    Route(Route),
     /// List, show and validate profiles
     Profile(Profile),
     /// Everything for a machine without a network, in one file: make it, show it, check it
@@ -180,6 +194,8 @@ pub enum Command {
         allow: String,
         #[arg(long)]
         whole: bool,
+        #[arg(long)]
+        raw: bool,
     },
     /// A processor for demonstrations of extProc
     #[command(hide = true)]
@@ -250,7 +266,7 @@ pub struct Doors {
 }
 
 /// What is to be made true: shared by `up` and `plan`.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Wish {
     /// Shipped profile, file, or - for standard input; without it the last one, else default
     #[arg(short, long, env = "GW_PROFILE", value_name = "PROFILE")]
@@ -331,7 +347,7 @@ pub struct Plan {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  gw profile list\n  gw profile show default > my.yaml\n  gw profile validate my.yaml"
+    after_help = "Examples:\n  gw profile list\n  gw profile show default > my.yaml\n  gw profile validate my.yaml\n  gw profile schema > profile.schema.json"
 )]
 pub struct Profile {
     #[command(subcommand)]
@@ -346,6 +362,8 @@ pub enum ProfileVerb {
     Show { profile: String },
     /// Every problem of a profile, each with its place
     Validate { profile: String },
+    /// The JSON Schema of profiles, for editors
+    Schema,
 }
 
 impl Wish {

@@ -41,6 +41,8 @@ pub struct Span {
     pub start: usize,
     /// Column after the last character.
     pub end: usize,
+    /// Of which text, where a value was put together from several; 0 is the first.
+    pub file: usize,
 }
 
 /// Why a text is not YAML, or not YAML that has a meaning as data.
@@ -49,6 +51,28 @@ pub struct SyntaxError {
     pub at: Span,
     /// One lower-case sentence.
     pub what: String,
+}
+
+impl Node {
+    /// The same value as part of another text.
+    pub fn in_file(mut self, file: usize) -> Node {
+        self.span.file = file;
+        self.data = match self.data {
+            Data::Scalar(value) => Data::Scalar(value),
+            Data::List(items) => {
+                Data::List(items.into_iter().map(|item| item.in_file(file)).collect())
+            }
+            Data::Map(entries) => {
+                let entries = entries.into_iter().map(|mut entry| {
+                    entry.key_span.file = file;
+                    entry.value = entry.value.in_file(file);
+                    entry
+                });
+                Data::Map(entries.collect())
+            }
+        };
+        self
+    }
 }
 
 /// The value without positions.

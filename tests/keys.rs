@@ -77,7 +77,16 @@ fn a_key_reaches_its_provider_and_nothing_else() {
     let asked: Vec<String> = asked.filter(|call| call.starts_with("POST")).collect();
     assert_eq!(asked, ["POST /v1/chat/completions"]);
     assert_nothing_is_kept(&home, &[]);
-    let commands: [&[&str]; 12] = [
+    let commands: [&[&str]; 21] = [
+        &["env"],
+        &["env", "-o", "json"],
+        &["env", "--route", "openai", "--unset"],
+        &["backend", "openai"],
+        &["backend", "openai", "-o", "json"],
+        &["backend", "openai", "--key", "env:GW_TEST_KEY", "--whole"],
+        &["route", "openai"],
+        &["route", "openai", "-o", "json"],
+        &["profile", "validate", &profile],
         &["up"],
         &["up", "-o", "json"],
         &["up", "--progress", "json"],
@@ -163,4 +172,118 @@ fn a_key_that_is_written_into_a_profile_is_refused_and_not_repeated() {
             assert!(!holds(said.stdout.as_bytes()), "{said:?}");
         }
     }
+}
+
+/// The environment wins, the file is told, and no child gets it.
+#[test]
+fn a_key_comes_from_the_env_file_of_the_folder_where_no_variable_says_it() {
+    let (home, provider) = (Home::new(), Provider::start(PLANTED));
+    let profile = profile(&home, &provider, "{env: GW_TEST_KEY}");
+    home.write(
+        ".env",
+        &format!("# mine\nexport GW_TEST_KEY=\"{PLANTED}\"\n"),
+    );
+    let up = home.gw(&["up", "--profile", &profile]);
+    assert_eq!(up.code, 0, "{up:?}");
+    assert_nothing_is_kept(&home, &[".env"]);
+    let plan = home.gw(&["plan", "--yaml"]);
+    assert!(plan.stdout.contains("GW_TEST_KEY of .env"), "{plan:?}");
+    assert!(!holds(plan.stdout.as_bytes()), "{plan:?}");
+    provider.take(ROTATED);
+    let up = with_key(&home, ROTATED, &["up"]);
+    assert_eq!(up.code, 0, "{up:?}");
+    assert_nothing_is_kept(&home, &[".env"]);
+}
+
+/// A keychain of this test's own: the program that asks the system's is another one.
+fn keychain(home: &Home, script: &str) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = home.path().join("bin");
+    std::fs::create_dir_all(&folder).unwrap();
+    let name = if cfg!(target_os = "macos") {
+        "security"
+    } else {
+        "secret-tool"
+    };
+    let path = folder.join(name);
+    std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    format!(
+        "{}:{}",
+        folder.display(),
+        std::env::var("PATH").unwrap_or_default()
+    )
+}
+
+#[test]
+fn a_key_comes_from_the_systems_keychain() {
+    let (home, provider) = (Home::new(), Provider::start(PLANTED));
+    let profile = profile(&home, &provider, "{keychain: work}");
+    home.write("kept", PLANTED);
+    let with = |script: &str, args: &[&str]| {
+        let path = keychain(&home, script);
+        said(home.command(args).env("PATH", path).output().unwrap())
+    };
+    let read = "case \"$*\" in *gatewright*work*) cat kept;; *) exit 1;; esac";
+    let up = with(read, &["up", "--profile", &profile]);
+    assert_eq!(up.code, 0, "{up:?}");
+    assert_nothing_is_kept(&home, &["kept"]);
+    let absent = with("exit 1", &["up"]);
+    assert_eq!(absent.code, 2, "{absent:?}");
+    assert!(
+        absent.stderr.contains("the keychain has no entry work"),
+        "{absent:?}"
+    );
+    let none = with("echo Cannot autolaunch D-Bus >&2; exit 1", &["up"]);
+    assert_eq!(none.code, 2, "{none:?}");
+    assert!(
+        none.stderr
+            .contains("the system's keychain does not answer"),
+        "{none:?}"
+    );
+    assert!(none.stderr.contains("Cannot autolaunch D-Bus"), "{none:?}");
+}
+
+#[test]
+fn without_a_terminal_nobody_is_asked_for_a_key() {
+    let (home, provider) = (Home::new(), Provider::start(PLANTED));
+    let profile = profile(&home, &provider, "{prompt: the key of work}");
+    let up = home.gw(&["up", "--profile", &profile]);
+    assert_eq!(up.code, 2, "{up:?}");
+    let told = "there is no terminal on which to ask for the key of work";
+    assert!(up.stderr.contains(told), "{up:?}");
+}
+
+/// When a token ends is kept and shown, and the token is not; `up` takes the next one.
+#[test]
+fn a_token_that_ends_is_shown_by_status_and_renewed_by_up() {
+    // {"alg":"none"}, and {"exp":N} with no signature that anybody checks.
+    let token = |exp: u64, end: &str| {
+        use base64::Engine;
+        let claims = format!("{{\"exp\":{exp}}}");
+        let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(claims);
+        format!("eyJhbGciOiJub25lIn0.{claims}.{end}")
+    };
+    let now = std::time::SystemTime::now();
+    let now = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let (old, new) = (token(now - 60, "old"), token(now + 3600, "new"));
+    let (home, provider) = (Home::new(), Provider::start(&old));
+    let profile = profile(&home, &provider, "{env: GW_TEST_KEY}");
+    let up = with_key(&home, &old, &["up", "--profile", &profile]);
+    assert_eq!(up.code, 0, "{up:?}");
+    let status = home.gw(&["status"]);
+    assert_eq!(status.code, 1, "{status:?}");
+    assert!(status.stdout.contains("ended "), "{status:?}");
+    assert!(status.stdout.contains("gw up"), "{status:?}");
+    let record = std::fs::read_to_string(home.environment().join("environment.json")).unwrap();
+    assert!(
+        !record.contains(&old) && record.contains("expiries"),
+        "{record}"
+    );
+    provider.take(&new);
+    let up = with_key(&home, &new, &["up"]);
+    assert_eq!(up.code, 0, "{up:?}");
+    let status = home.gw(&["status"]);
+    assert_eq!(status.code, 0, "{status:?}");
+    assert!(status.stdout.contains("ends in "), "{status:?}");
 }

@@ -35,6 +35,7 @@ fn services() -> Services {
         }],
         answering: [3001].into(),
         mock_port: 18434,
+        processor_port: 18435,
         settings: settings
             .map(|(name, value)| (name.to_string(), value.to_string()))
             .into(),

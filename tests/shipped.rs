@@ -120,3 +120,39 @@ async fn each_route_of_the_stage_shows_its_policy() {
     }
     assert_eq!(seen.last(), Some(&429), "{seen:?}");
 }
+
+/// What the built-in processor was told to add arrives, and where no policy is nothing changes.
+#[tokio::test]
+async fn the_built_in_processor_changes_requests_on_its_route() {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let home = Home::new();
+    let said = home.gw(&["up", "--profile", "extproc"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    for route in ["chat", "plain"] {
+        let body = json!({"messages": [{"role": "user", "content": "ping"}]});
+        let url = format!("{}/{route}/v1/chat/completions", home.base());
+        let told = json!({"addHeaders": {"x-processed": "yes"}}).to_string();
+        let asked = client.post(url).json(&body).header("instructions", told);
+        assert_eq!(asked.send().await.unwrap().status(), 200);
+    }
+    let mock = std::fs::read_to_string(home.environment().join("mock.process.json")).unwrap();
+    let mock: Value = serde_json::from_str(&mock).unwrap();
+    let url = format!("http://{}/mock/requests", mock["ready"].as_str().unwrap());
+    let seen: Value = client.get(url).send().await.unwrap().json().await.unwrap();
+    let seen = seen["requests"].as_array().unwrap().iter();
+    let marks: Vec<bool> = seen
+        .filter(|request| request["headers"]["instructions"].is_string())
+        .map(|request| request["headers"]["x-processed"] == "yes")
+        .collect();
+    assert_eq!(marks, [true, false]);
+    // Without its processor the route refuses: v2.2 always fails closed.
+    home.kill("processor");
+    let body = json!({"messages": [{"role": "user", "content": "ping"}]});
+    let url = format!("{}/chat/v1/chat/completions", home.base());
+    let refused = client.post(url).json(&body).send().await.unwrap();
+    assert_eq!(refused.status(), 500);
+    let up = home.gw(&["up"]);
+    assert_eq!(up.code, 0, "{up:?}");
+}

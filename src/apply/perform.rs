@@ -172,10 +172,10 @@ pub async fn prune(plan: &Plan, target: &dyn Target, run: &Run<'_>) -> Result<()
         wanted.push(Thing::Process {
             role: format!("relay-{}", service.name),
         });
-        if service.mock {
-            wanted.push(Thing::Process {
-                role: "mock".to_string(),
-            });
+        for (is_it, role) in [(service.mock, "mock"), (service.demo, "processor")] {
+            wanted.extend(is_it.then(|| Thing::Process {
+                role: role.to_string(),
+            }));
         }
     }
     let is_unwanted = |thing: &Thing| match thing {

@@ -6,6 +6,7 @@ use crate::plan::outcome::Wire;
 use crate::plan::{Plan, PlannedRoute, RouteAuth, Served};
 use crate::profile::{TargetKind, Test};
 use crate::provider::Provider;
+use crate::provider::client::Client;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -45,6 +46,9 @@ pub struct Record {
     #[serde(default)]
     pub tests: Vec<Test>,
     pub wires: BTreeMap<String, Wire>,
+    /// Seconds since 1970 at which keys end, by whose they are; never the keys.
+    #[serde(default)]
+    pub expiries: BTreeMap<String, u64>,
     /// Seconds since 1970 at which `up` ended well; 0 before.
     pub applied_at: u64,
 }
@@ -60,6 +64,9 @@ pub struct RecordedRoute {
     /// Models of which the answer may come; empty where any will do.
     #[serde(default)]
     pub accepted: Vec<String>,
+    /// Whether Anthropic's form is served beside OpenAI's.
+    #[serde(default)]
+    pub messages: bool,
     /// What callers have to show; never the key itself.
     #[serde(default)]
     pub auth: Option<RouteAuth>,
@@ -97,6 +104,7 @@ impl Record {
             routes: plan.routes.iter().map(recorded).collect(),
             tests: plan.tests.clone(),
             wires: BTreeMap::new(),
+            expiries: BTreeMap::new(),
             applied_at: 0,
         }
     }
@@ -134,6 +142,7 @@ impl Record {
                 name: route.name.clone(),
                 path: route.path.clone(),
                 serves,
+                messages: route.messages,
                 patience: Duration::from_secs(route.patience),
                 auth: route.auth.clone(),
             })
@@ -171,6 +180,16 @@ impl Record {
 
     pub fn save(&self, paths: &EnvironmentPaths) -> Result<()> {
         write(&paths.record(), self)
+    }
+}
+
+impl RecordedRoute {
+    /// Whether SDKs of this family can be pointed at the route.
+    pub fn serves(&self, client: Client) -> bool {
+        match client {
+            Client::OpenAi => self.provider != TOOLS,
+            Client::Anthropic => self.messages,
+        }
     }
 }
 
@@ -224,6 +243,7 @@ fn recorded(route: &PlannedRoute) -> RecordedRoute {
         provider: provider.to_string(),
         model,
         accepted,
+        messages: route.messages,
         auth: route.auth.clone(),
         patience: route.patience.as_secs(),
     }

@@ -21,8 +21,9 @@ fn plural(kind: &str) -> String {
     match kind {
         "AgentgatewayPolicy" => "agentgatewaypolicies".to_string(),
         "AgentgatewayParameters" => "agentgatewayparameters".to_string(),
-        "GatewayClass" => "gatewayclasses".to_string(),
-        "Ingress" => "ingresses".to_string(),
+        "NetworkPolicy" => "networkpolicies".to_string(),
+        "Endpoints" => "endpoints".to_string(),
+        other if other.ends_with("ss") => format!("{}es", other.to_lowercase()),
         other => format!("{}s", other.to_lowercase()),
     }
 }

@@ -45,6 +45,8 @@ pub struct Relay {
     /// Whether every path is passed: an MCP server is there to be reached as it is, and so is our
     /// own mock.
     pub whole: bool,
+    /// Whether bytes are passed as they come: gRPC is no HTTP/1.1.
+    pub raw: bool,
 }
 
 /// An IPv4 network such as `172.18.0.0/16`.
@@ -114,8 +116,19 @@ impl Relay {
                 continue;
             }
             let relay = self.clone();
+            if relay.raw {
+                tokio::spawn(pipe(stream, relay.to));
+                continue;
+            }
             tokio::spawn(connection(stream, relay, client.clone(), log.clone()));
         }
+    }
+}
+
+/// Both ways until one side ends. A side that goes away is no fault of ours.
+async fn pipe(mut stream: TcpStream, to: SocketAddrV4) {
+    if let Ok(mut other) = TcpStream::connect(SocketAddr::V4(to)).await {
+        let _ = tokio::io::copy_bidirectional(&mut stream, &mut other).await;
     }
 }
 

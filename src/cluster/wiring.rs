@@ -134,7 +134,12 @@ impl Wiring<'_> {
         let subnet = &self.network.subnet;
         let args = ["relay", "--listen", &listen, "--to", &to, "--allow", subnet];
         let whole = service.whole.then_some("--whole");
-        args.into_iter().chain(whole).map(str::to_string).collect()
+        let raw = service.grpc.then_some("--raw");
+        args.into_iter()
+            .chain(whole)
+            .chain(raw)
+            .map(str::to_string)
+            .collect()
     }
 
     async fn stop_relay(&self, service: &HostService, context: &Context<'_>) -> Result<()> {
@@ -229,6 +234,8 @@ mod tests {
             any_answer: false,
             start: "ollama serve".into(),
             mock: false,
+            grpc: false,
+            demo: false,
             whole: false,
             namespace: "kgateway-system".into(),
             alias: Vec::new(),

@@ -46,9 +46,8 @@ impl Witness<'_> {
         context: &Context<'_>,
     ) -> Result<std::result::Result<(), String>> {
         let name = format!("{WITNESS_PREFIX}{:016x}", rand::rng().random::<u64>());
-        let objects = self
-            .place
-            .witness(&name, self.gateway, &candidate.host, candidate.port);
+        let at = (candidate.host.as_str(), candidate.port);
+        let objects = self.place.witness(&name, self.gateway, at, service.grpc);
         let mut outcome = Ok(Err("not asked".to_string()));
         let mut applied = Ok(());
         for object in &objects {
@@ -59,7 +58,7 @@ impl Witness<'_> {
         }
         if applied.is_ok() {
             let url = format!("{}/{name}{}", self.base, service.health_path);
-            outcome = Ok(self.poll(&url, service.any_answer).await);
+            outcome = Ok(self.poll(&url, service).await);
         }
         for object in objects.iter().rev() {
             let thing = Thing::of(object);
@@ -77,7 +76,11 @@ impl Witness<'_> {
     }
 
     /// Until the proxy has the route it says 404 `route not found`; that is not an answer yet.
-    async fn poll(&self, url: &str, any: bool) -> std::result::Result<(), String> {
+    ///
+    /// What speaks gRPC alone breaks a call off after it was connected to, which is not what the proxy
+    /// says of an address where nobody is (facts 9.7, `Connect`).
+    async fn poll(&self, url: &str, service: &HostService) -> std::result::Result<(), String> {
+        let any = service.any_answer;
         let start = Instant::now();
         let mut last = "no answer in 5 s".to_string();
         while start.elapsed() < DEADLINE {
@@ -91,6 +94,7 @@ impl Witness<'_> {
                 }
                 // What the proxy says of an upstream that it can't reach.
                 Ok((status, _)) if any && status < 500 => return Ok(()),
+                Ok((503, body)) if service.grpc && body.contains("SendRequest") => return Ok(()),
                 Ok((status, body)) => {
                     return Err(format!(
                         "answered {status} {}",

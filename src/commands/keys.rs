@@ -1,5 +1,6 @@
 //! Keys at hand: read from their sources and shown to their providers, before a plan is made.
 
+use crate::apply::record::now;
 use crate::error::Error;
 use crate::host::paths::EnvironmentPaths;
 use crate::host::{key, made_key};
@@ -9,6 +10,7 @@ use crate::plan::select::KeyState;
 use crate::profile::rule::KeyFrom;
 use crate::profile::{Backend, Llm, Policy, Profile, Rule, Serves};
 use crate::provider::check::{AUTHORIZATION, Judgement, Subject, requests};
+use crate::provider::client::OURS;
 use crate::provider::{Home, Provider, Ways, bedrock, key_variables, vertexai};
 use crate::secret::Secret;
 use crate::secret::hidden;
@@ -123,10 +125,42 @@ fn htpasswd_line(user: &str, password: &str) -> String {
 struct Wanted<'a> {
     owner: String,
     parts: Vec<Part>,
-    /// What to take where the parts are not all there.
-    instead: Vec<Part>,
+    /// What to take where the parts are not all there, one after the other.
+    instead: Vec<Vec<Part>>,
     /// Whom to ask about it.
     llm: Option<&'a Llm>,
+}
+
+impl Wanted<'_> {
+    /// Google's access tokens do not say when they end; it is an hour after they were made at the
+    /// latest (cloud.google.com/docs/authentication/token-types).
+    fn dated(&self, secret: Secret) -> Secret {
+        const HOUR: u64 = 3600;
+        let short = self
+            .llm
+            .is_some_and(|llm| llm.provider == Provider::VertexAi);
+        match short && secret.expires().is_none() {
+            true => secret.until(now() + HOUR),
+            false => secret,
+        }
+    }
+
+    /// Whether its key is a provider's own.
+    fn is_in_cloud(&self) -> bool {
+        let home = |llm: &Llm| llm.provider.ways().home == Home::Cloud && llm.address.is_none();
+        self.llm.is_some_and(home)
+    }
+}
+
+/// In a shell that took what `gw env` prints, a provider's variable holds a key for our gateway.
+fn ours(source: &Source) -> Error {
+    let place = source.place();
+    let what = format!("{place} holds a key for this gateway, as `gw env` sets it");
+    let next = match source {
+        Source::Env(_) => format!("read -rs {place} && export {place}"),
+        other => other.trial().unwrap_or_else(|| "gw up".to_string()),
+    };
+    Error::usage(what, next).fact("another shell still has the provider's own")
 }
 
 struct Part {
@@ -179,14 +213,21 @@ fn of_provider<'a>(owner: &str, llm: &'a Llm, ways: &Ways) -> Wanted<'a> {
         parts.push(part(AUTHORIZATION, usual));
         match llm.provider {
             Provider::Bedrock => {
-                instead.extend(bedrock::PARTS.map(|(entry, variable, needed)| Part {
-                    needed,
-                    ..part(entry, Source::env(variable))
-                }))
+                let parts = |from: fn(&str, &str) -> Source| {
+                    let one = |(entry, variable, needed)| Part {
+                        needed,
+                        ..part(entry, from(entry, variable))
+                    };
+                    Vec::from(bedrock::PARTS.map(one))
+                };
+                instead.push(parts(|_, variable| Source::env(variable)));
+                instead.push(parts(|entry, _| Source::Aws(entry.to_string())));
             }
             Provider::VertexAi => {
-                let words = vertexai::TOKEN_COMMAND.map(str::to_string);
-                instead.push(part(AUTHORIZATION, Source::Command(words.to_vec())));
+                for words in vertexai::TOKEN_COMMANDS {
+                    let words = words.iter().map(ToString::to_string).collect();
+                    instead.push(vec![part(AUTHORIZATION, Source::Command(words))]);
+                }
             }
             _ => {}
         }
@@ -203,12 +244,16 @@ async fn one(
     wanted: &Wanted<'_>,
     settings: &BTreeMap<String, String>,
 ) -> (String, KeyState, Vault) {
-    let (mut read, mut parts) = (read(&wanted.owner, &wanted.parts).await, &wanted.parts);
-    if read.is_err() && !wanted.instead.is_empty() {
-        let other = self::read(&wanted.owner, &wanted.instead).await;
-        match other {
-            Ok(_) => (read, parts) = (other, &wanted.instead),
-            Err(other) => read = read.map_err(|error| neither(&error, other)),
+    let (mut read, mut parts) = (read(wanted, &wanted.parts).await, &wanted.parts);
+    for (index, others) in wanted.instead.iter().enumerate() {
+        if read.is_ok() {
+            break;
+        }
+        match self::read(wanted, others).await {
+            Ok(vault) => (read, parts) = (Ok(vault), others),
+            // Two ways are told; what comes after them is what the second would have made.
+            Err(other) if index == 0 => read = read.map_err(|error| neither(&error, other)),
+            Err(_) => {}
         }
     }
     let state = match &read {
@@ -253,11 +298,14 @@ fn then_up(error: &Error) -> String {
     }
 }
 
-async fn read(owner: &str, parts: &[Part]) -> Result<Vault, Error> {
+async fn read(wanted: &Wanted<'_>, parts: &[Part]) -> Result<Vault, Error> {
     let mut vault = Vault::default();
     for part in parts {
         match part.source.read().await {
-            Ok(secret) => vault.put(owner, &part.entry, secret),
+            Ok(secret) if wanted.is_in_cloud() && secret.expose().starts_with(OURS) => {
+                return Err(ours(&part.source));
+            }
+            Ok(secret) => vault.put(&wanted.owner, &part.entry, wanted.dated(secret)),
             Err(_) if !part.needed => {}
             Err(error) => return Err(error),
         }
@@ -275,7 +323,7 @@ async fn asked(
     let from: Vec<String> = parts
         .iter()
         .filter(there)
-        .map(|p| p.source.place())
+        .map(|p| p.source.origin())
         .collect();
     let here = |note| KeyState::Here {
         entries: parts

@@ -158,7 +158,7 @@ fn name(wanted: &mut Wanted, record: &Record, word: &str) -> Result<()> {
         "controller" if on_cluster => wanted.source = Some("controller".to_string()),
         "gateway" | "proxy" if on_cluster => wanted.source = Some("proxy".to_string()),
         "gateway" | "proxy" => wanted.source = Some("gateway".to_string()),
-        "relay" => wanted.source = Some(word.to_string()),
+        "relay" | "processor" => wanted.source = Some(word.to_string()),
         other if other.starts_with("relay-") => wanted.source = Some(word.to_string()),
         "mock" if route.is_none() || record.routes.len() > 1 => {
             wanted.source = Some("mock".to_string())

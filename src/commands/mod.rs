@@ -1,10 +1,13 @@
 //! One file a verb: load, call, report.
 
+mod addition;
+mod backend;
 mod bundle;
 mod completions;
 mod debug;
 mod detect;
 mod down;
+mod env;
 mod explain;
 mod gather;
 mod keys;
@@ -15,6 +18,7 @@ mod plan;
 mod profile;
 mod prove;
 mod repair;
+mod route;
 mod serve;
 mod service;
 mod session;
@@ -31,6 +35,7 @@ use crate::cli::{BundleVerb, Cli, Command};
 use crate::error::{Error, Exit, Result};
 use crate::report::document::Document;
 use crate::report::human;
+use crate::secret::prompt;
 use session::Session;
 use tokio::runtime::Builder;
 
@@ -70,6 +75,9 @@ async fn perform(cli: Cli) -> u8 {
             Command::Explain(options) => explain::run(&session, &options),
             Command::Plan(options) => plan::run(&session, &options).await,
             Command::Serve(options) => serve::run(&session, &options).await,
+            Command::Env(options) => env::run(&session, &options),
+            Command::Backend(options) => backend::run(&session, &options).await,
+            Command::Route(options) => route::run(&session, &options).await,
             Command::Profile(options) => profile::run(&session, &options),
             Command::Bundle(options) => gather::run(&session, &options).await,
             Command::Completions(options) => completions::completions(&session, &options),
@@ -80,7 +88,8 @@ async fn perform(cli: Cli) -> u8 {
                 to,
                 allow,
                 whole,
-            } => service::relay(listen, to, &allow, whole).await,
+                raw,
+            } => service::relay(listen, to, &allow, (whole, raw)).await,
             Command::Mock(options) => mock::run(&options).await,
             Command::Processor { listen } => service::processor(listen).await,
         }
@@ -89,6 +98,7 @@ async fn perform(cli: Cli) -> u8 {
         result = work => result,
         error = interrupted(name, again) => Err(error),
     };
+    prompt::restore();
     match result {
         Ok(exit) => exit.map_or(0, Exit::code),
         Err(error) => {
@@ -149,6 +159,9 @@ impl Command {
             Command::Explain(_) => "explain",
             Command::Plan(_) => "plan",
             Command::Serve(_) => "serve",
+            Command::Env(_) => "env",
+            Command::Backend(_) => "backend",
+            Command::Route(_) => "route",
             Command::Profile(_) => "profile",
             Command::Bundle(_) => "bundle",
             Command::Completions(_) => "completions",

@@ -1,9 +1,11 @@
-//! `gw profile list|show|validate`.
+//! `gw profile list|show|validate|schema`.
 
 use super::Outcome;
 use super::session::Session;
 use crate::cli::{Profile, ProfileVerb};
 use crate::profile::load::{find, load};
+use crate::profile::manifest;
+use crate::profile::schema::text_of_schema;
 use crate::profile::shipped::shipped;
 use crate::report::document::Document;
 use crate::text;
@@ -13,13 +15,18 @@ pub fn run(session: &Session, options: &Profile) -> Outcome {
     match &options.verb {
         ProfileVerb::List => list(session),
         ProfileVerb::Show { profile } => session.write(&find(profile, std::io::stdin())?.text),
+        ProfileVerb::Schema => session.write(&text_of_schema()),
         ProfileVerb::Validate { profile } => {
             let profile = load(profile, std::io::stdin())?;
-            let counts = [
+            let manifests = manifest::objects(&profile)?;
+            let mut counts = vec![
                 text::count(profile.backends.len(), "backend"),
                 text::count(profile.routes.len(), "route"),
                 text::count(profile.policies.len(), "policy"),
             ];
+            if !manifests.is_empty() {
+                counts.push(text::count(manifests.len(), "object"));
+            }
             session.write(&format!(
                 "{} profile {}: {}\n",
                 session.out.good(),

@@ -40,7 +40,12 @@ pub fn ports(doors: &Doors) -> DoorPorts {
     }
 }
 
-pub async fn relay(listen: SocketAddrV4, to: SocketAddrV4, allow: &str, whole: bool) -> Outcome {
+pub async fn relay(
+    listen: SocketAddrV4,
+    to: SocketAddrV4,
+    allow: &str,
+    (whole, raw): (bool, bool),
+) -> Outcome {
     let allow = allow
         .parse()
         .map_err(|why: String| Error::usage(why, "gw up"))?;
@@ -49,6 +54,7 @@ pub async fn relay(listen: SocketAddrV4, to: SocketAddrV4, allow: &str, whole: b
         to,
         allow,
         whole,
+        raw,
     };
     let listener = relay.bind().await?;
     let address = listener

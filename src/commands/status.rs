@@ -9,6 +9,7 @@ use crate::diagnose::fold::Diagnosis;
 use crate::diagnose::snapshot::Snapshot;
 use crate::diagnose::{diagnose, redact};
 use crate::error::Exit;
+use crate::plan::own::SURVEYED;
 use crate::plan::survey::{Condition, ObjectState, Survey};
 use crate::plan::thing::Thing;
 use crate::report::document::Document;
@@ -50,6 +51,8 @@ pub struct Seen {
     proof: Option<Proof>,
     pub snapshot: Snapshot,
     diagnosis: Diagnosis,
+    /// Whether no key has ended.
+    is_fresh: bool,
 }
 
 impl Seen {
@@ -57,6 +60,7 @@ impl Seen {
         status::is_whole(&self.survey)
             && self.answers.verdict == Verdict::Pass
             && !self.diagnosis.has_failed()
+            && self.is_fresh
     }
 
     pub fn screen(&self, session: &Session, record: &Record) -> String {
@@ -86,6 +90,7 @@ fn document(session: &Session, record: &Record, seen: &Seen) -> Document {
         .set("profile", record.profile.clone())
         .set("baseUrl", record.base_url.clone())
         .set("appliedAt", record.applied_at)
+        .set("keyExpiries", json!(record.expiries))
         .set("lastProofAt", seen.proof.as_ref().map(|proof| proof.at))
         .survey(&seen.survey);
     let kept = seen.proof.iter().flat_map(|proof| proof.findings.clone());
@@ -126,7 +131,7 @@ impl Session {
         );
         let mut survey = survey;
         if survey.alive {
-            survey.objects.extend(self.missing(&survey));
+            survey.objects.extend(self.missing(record, &survey));
         }
         let diagnosis = diagnose(&snapshot);
         Seen {
@@ -136,14 +141,23 @@ impl Session {
             proof: self.last_proof(),
             snapshot,
             diagnosis,
+            is_fresh: status::is_fresh(record),
         }
     }
 
     /// Objects that we made and that are not there any more.
-    fn missing(&self, survey: &Survey) -> Vec<ObjectState> {
+    ///
+    /// Other kinds than a gateway's, and other namespaces, hold only what a person brought, and are
+    /// not looked at.
+    fn missing(&self, record: &Record, survey: &Survey) -> Vec<ObjectState> {
         let things = Ledger::peek(&self.environment().ledger());
         let missing = |thing: Thing| match thing {
-            Thing::Object { kind, name, .. } if kind != "Namespace" => {
+            Thing::Object {
+                kind,
+                name,
+                namespace,
+                ..
+            } if SURVEYED.contains(&kind.as_str()) && namespace == record.namespace => {
                 let there = survey
                     .objects
                     .iter()

@@ -68,6 +68,7 @@ pub async fn run(session: &Session, options: &Up) -> Outcome {
     }
     record.source = keep_source(session, &wanted)?;
     record.port_flag = wanted.port_flag;
+    record.expiries = wanted.vault.expiries();
     record.save(&paths)?;
     Applied::of(plan).save(&paths)?;
     let mut vault = wanted.vault.clone();

@@ -13,6 +13,7 @@ use crate::plan::Plan;
 use crate::plan::build::{build, default_cluster};
 use crate::plan::select::{Service, Services};
 use crate::profile::load::{Source, find};
+use crate::profile::manifest;
 use crate::profile::{Profile, Serves, TargetKind};
 use crate::provider::check::AUTHORIZATION;
 use crate::provider::{Home, Provider};
@@ -23,6 +24,9 @@ use crate::target::place::Place;
 use futures::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+/// Where the built-in processor listens, if nobody else does.
+const PROCESSOR_PORT: u16 = 18435;
 
 /// A plan, why it is for this target, and what it was made from.
 pub struct Wanted {
@@ -95,7 +99,9 @@ impl Session {
             elsewhere,
             answering,
             mock_port: self.mock_port(),
+            processor_port: self.processor_port(),
             settings,
+            manifests: manifest::objects(&profile)?,
             keys: keys.states,
         };
         let mut plan = build(&profile, target, &self.global.env, &services)?;
@@ -129,9 +135,17 @@ impl Session {
     }
 
     /// The port that the mock has already, or one for it.
-    fn mock_port(&self) -> u16 {
-        let usual = Provider::Mock.ways().default_port;
-        let alive = Background::new(&self.environment(), mock::ROLE).alive();
+    pub(super) fn mock_port(&self) -> u16 {
+        self.own_port(mock::ROLE, Provider::Mock.ways().default_port)
+    }
+
+    /// The same of the built-in processor.
+    pub(super) fn processor_port(&self) -> u16 {
+        self.own_port(mock::PROCESSOR, PROCESSOR_PORT)
+    }
+
+    fn own_port(&self, role: &str, usual: u16) -> u16 {
+        let alive = Background::new(&self.environment(), role).alive();
         let has = alive.and_then(|identity| identity.ready.rsplit(':').next()?.parse().ok());
         match has {
             Some(port) => port,
@@ -175,7 +189,7 @@ fn place(record: &Record) -> Option<Place> {
 type Found = (Vec<Service>, BTreeMap<String, Vec<String>>);
 
 /// Asks every service of this machine or at an address of the profile's own that a backend names.
-async fn find_services(profile: &Profile, vault: &Vault) -> Found {
+pub(super) async fn find_services(profile: &Profile, vault: &Vault) -> Found {
     let served = profile.backends.iter();
     let served = served.filter_map(|backend| match &backend.serves {
         Serves::Llm(llm) => Some((&backend.name, llm)),

@@ -110,6 +110,11 @@ impl EnvironmentPaths {
         self.folder.join("profile.yaml")
     }
 
+    /// What `gw backend --apply` and `gw route --apply` laid over the profile.
+    pub fn added(&self) -> PathBuf {
+        self.folder.join("added.yaml")
+    }
+
     /// Id of the cluster that we created: written when it is there, absent until then.
     pub fn cluster_id(&self) -> PathBuf {
         self.folder.join("cluster.id")

@@ -150,6 +150,16 @@ fn listener(port: u16) -> Option<(u32, String)> {
     Some((pid, name.to_string()))
 }
 
+/// Whether anything takes a connection on this port of this machine; an error says what came.
+pub async fn answers(port: u16) -> std::result::Result<(), String> {
+    let connect = tokio::net::TcpStream::connect((std::net::Ipv4Addr::LOCALHOST, port));
+    match tokio::time::timeout(std::time::Duration::from_secs(2), connect).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("no answer in 2 s".to_string()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -156,9 +156,25 @@ fn routes(chosen: &Chosen) -> BTreeMap<&'static str, &'static str> {
             ("/v1/messages", "Messages"),
             ("/v1/messages/count_tokens", "AnthropicTokenCount"),
         ],
+        (Form::AzureOpenAi, At::Home) => &[
+            ("/v1/chat/completions", "Completions"),
+            ("/v1/responses", "Responses"),
+            ("/v1/embeddings", "Embeddings"),
+        ],
+        (Form::Bedrock, At::Home) => &[
+            ("/v1/chat/completions", "Completions"),
+            ("/v1/messages", "Messages"),
+            ("/v1/messages/count_tokens", "AnthropicTokenCount"),
+            ("/v1/responses", "Responses"),
+        ],
         _ => &[],
     };
     routes.iter().copied().collect()
+}
+
+/// Whether clients may ask in Anthropic's form.
+pub fn takes_messages(chosen: &Chosen) -> bool {
+    routes(chosen).values().any(|kind| *kind == "Messages")
 }
 
 fn tls(at: &At) -> Option<Tls> {

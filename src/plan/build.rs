@@ -3,6 +3,7 @@
 use super::backend::secret_name;
 use super::chart::charts;
 use super::object::Place;
+use super::own;
 use super::policy;
 use super::select::{Selected, Services, select};
 use super::serve::{planned, ports, prefix, services};
@@ -61,13 +62,17 @@ pub fn build(
         TargetKind::Embedded => vec![step(PROCESS, Phase::Gateway, &[], Action::Process)],
     };
     steps.extend(builder.gateway_steps());
-    let (policies, left_out) = builder.policy_steps(&routes);
-    let policy_ids: Vec<String> = policies.iter().map(|step| step.id.clone()).collect();
+    let (policies, left_out) = builder.policy_steps(&routes, services.processor_port);
+    let (own, not_here) = builder.own_steps(&services.manifests);
+    let before = policies.iter().chain(&own);
+    let policy_ids: Vec<String> = before.map(|step| step.id.clone()).collect();
     steps.extend(policies);
+    steps.extend(own);
     steps.extend(builder.backend_steps(&selection.backends));
     steps.extend(builder.route_steps(&routes, &policy_ids));
     let mut notes = selection.notes;
     notes.extend(left_out);
+    notes.extend(not_here);
     notes.extend(builder.shared_guards(&routes));
     let of_used = |test: &&Test| routes.iter().any(|(route, _)| route.name == test.route);
     let tests = profile.tests.iter().filter(of_used).cloned().collect();
@@ -81,6 +86,7 @@ pub fn build(
         .chain(of_policies)
         .map(|need| (secret_name(&need.owner), need.from))
         .collect();
+    twice(&steps)?;
     Ok(Plan {
         environment: environment.to_string(),
         profile: profile.name.clone(),
@@ -183,7 +189,11 @@ impl Builder<'_> {
     }
 
     /// Policies with what they refer to; and what is left out because nobody asks for it.
-    fn policy_steps(&self, routes: &[(&Route, &Selected)]) -> (Vec<Step>, Vec<String>) {
+    fn policy_steps(
+        &self,
+        routes: &[(&Route, &Selected)],
+        processor_port: u16,
+    ) -> (Vec<Step>, Vec<String>) {
         let (mut steps, mut notes) = (Vec::new(), Vec::new());
         for policy in &self.profile.policies {
             let there = |name: &&String| routes.iter().any(|(route, _)| route.name == **name);
@@ -202,14 +212,39 @@ impl Builder<'_> {
             }
             let mut needs = vec![ANSWERS.to_string()];
             let secret = policy::secret(policy).map(|need| self.place.secret(&need));
-            for value in secret.into_iter().chain(self.place.policy_backend(policy)) {
-                let before = object(Phase::Objects, &[ANSWERS], value);
+            let mut way = ANSWERS.to_string();
+            if let Some(service) = policy::processor_service(policy, processor_port) {
+                let step = self.host_step(service);
+                way.clone_from(&step.id);
+                steps.push(step);
+            }
+            let backend = self.place.policy_backend(policy, processor_port);
+            for value in secret.into_iter().chain(backend) {
+                let before = object(Phase::Objects, &[&way], value);
                 needs.push(before.id.clone());
                 steps.push(before);
             }
             let value = self.place.policy(policy, &self.profile.gateway, &targets);
             let needs: Vec<&str> = needs.iter().map(String::as_str).collect();
             steps.extend(value.map(|value| object(Phase::Objects, &needs, value)));
+        }
+        (steps, notes)
+    }
+
+    /// A person's own objects, marked as ours; and those that mean nothing without a cluster.
+    fn own_steps(&self, objects: &[Value]) -> (Vec<Step>, Vec<String>) {
+        let (mut steps, mut notes) = (Vec::new(), Vec::new());
+        for value in objects {
+            let kind = value["kind"].as_str().unwrap_or("");
+            if self.target == TargetKind::Embedded && !own::EMBEDDED.contains(&kind) {
+                let name = value["metadata"]["name"].as_str().unwrap_or("");
+                notes.push(format!(
+                    "{kind} {name} is left out: it means nothing without a cluster"
+                ));
+                continue;
+            }
+            let value = self.place.own(value);
+            steps.push(object(Phase::Objects, &[ANSWERS], value));
         }
         (steps, notes)
     }
@@ -255,6 +290,21 @@ impl Builder<'_> {
         notes
     }
 
+    /// The way to a service of this machine.
+    fn host_step(&self, service: HostService) -> Step {
+        let alias = match self.target {
+            TargetKind::Kind => self.place.host_alias(&service.name, service.port).to_vec(),
+            TargetKind::Embedded => Vec::new(),
+        };
+        let service = HostService {
+            namespace: self.place.namespace.to_string(),
+            alias,
+            ..service
+        };
+        let id = format!("host.{}", service.name);
+        step(&id, Phase::Host, &[ANSWERS], Action::HostService(service))
+    }
+
     /// Keys, then the ways to services of this machine, then who needs both.
     fn backend_steps(&self, backends: &[Selected]) -> Vec<Step> {
         let mut steps = Vec::new();
@@ -266,23 +316,11 @@ impl Builder<'_> {
             }
         }
         let services = services(backends);
-        for service in &services {
-            let alias = match self.target {
-                TargetKind::Kind => self.place.host_alias(&service.name, service.port).to_vec(),
-                TargetKind::Embedded => Vec::new(),
-            };
-            let service = HostService {
-                namespace: self.place.namespace.to_string(),
-                alias,
-                ..service.clone()
-            };
-            steps.push(step(
-                &format!("host.{}", service.name),
-                Phase::Host,
-                &[ANSWERS],
-                Action::HostService(service),
-            ));
-        }
+        steps.extend(
+            services
+                .iter()
+                .map(|service| self.host_step(service.clone())),
+        );
         let name = |port: u16| {
             let service = services.iter().find(|service| service.port == port);
             service.map_or(String::new(), |service| service.name.clone())
@@ -317,6 +355,23 @@ impl Builder<'_> {
             )
         };
         routes.iter().map(route).collect()
+    }
+}
+
+/// A manifest must not be what the profile makes itself.
+fn twice(steps: &[Step]) -> Result<()> {
+    let mut seen = HashSet::new();
+    match steps.iter().find(|step| !seen.insert(step.id.as_str())) {
+        None => Ok(()),
+        Some(step) => {
+            let title = step.id.trim_start_matches("object.").replacen('.', " ", 1);
+            let what = format!("{title} is in the profile and in its manifests");
+            let next = format!(
+                "gw plan --yaml | grep -n {}",
+                step.id.rsplit('.').next().unwrap_or("")
+            );
+            Err(Error::usage(what, next).fact("give the manifest's another name"))
+        }
     }
 }
 

@@ -7,6 +7,7 @@ pub mod chart;
 pub mod choose;
 pub mod object;
 pub mod outcome;
+pub mod own;
 pub mod placeholder;
 pub mod policy;
 pub mod select;
@@ -135,6 +136,12 @@ pub struct HostService {
     pub start: String,
     /// Whether it is the built-in mock, which we start ourselves.
     pub mock: bool,
+    /// Whether it speaks gRPC: HTTP/2 without TLS, and nothing else.
+    #[serde(default)]
+    pub grpc: bool,
+    /// Whether it is the built-in processor, which we start ourselves.
+    #[serde(default)]
+    pub demo: bool,
     /// Whether every path of it is for the gateway, and not only inference.
     pub whole: bool,
     pub namespace: String,
@@ -149,6 +156,8 @@ pub struct PlannedRoute {
     pub name: String,
     pub path: String,
     pub serves: Served,
+    /// Whether Anthropic's form is served beside OpenAI's.
+    pub messages: bool,
     pub patience: Duration,
     /// What a caller has to show.
     pub auth: Option<RouteAuth>,

@@ -165,8 +165,17 @@ impl Place<'_> {
     }
 
     /// Backend and route by which one address is tried from the gateway's own place (facts 15.15).
-    pub fn witness(self, name: &str, gateway: &str, host: &str, port: u16) -> [Value; 2] {
-        let backend = json!({"static": {"host": host, "port": port}});
+    pub fn witness(
+        self,
+        name: &str,
+        gateway: &str,
+        (host, port): (&str, u16),
+        http2: bool,
+    ) -> [Value; 2] {
+        let mut backend = json!({"static": {"host": host, "port": port}});
+        if http2 {
+            backend["policies"] = json!({"http": {"version": "HTTP2"}});
+        }
         let spec = HttpRouteSpec {
             parent_refs: Some(vec![HttpRouteParentRefs {
                 name: gateway.to_string(),

@@ -1,7 +1,9 @@
 //! Policies, from their short forms to objects that the CRDs and the controller take (facts 7).
 
+use super::HostService;
 use super::agentgateway::{API_VERSION, GROUP, PolicySpec, TargetRef};
 use super::object::{GATEWAY_GROUP, LISTENER, Place};
+use super::placeholder;
 use super::select::SecretNeed;
 use crate::profile::rule::{
     BUILTINS, Cors, Counted, KeyFrom, Limit, Processor, PromptGuard, Retry, Unit,
@@ -38,13 +40,54 @@ impl Place<'_> {
     }
 
     /// The backend by which a policy reaches a server that is no Service.
-    pub fn policy_backend(self, policy: &Policy) -> Option<Value> {
-        let Rule::ExtProc(Processor::Host { host, port }) = &policy.rule else {
+    /// The built-in processor is at `processor_port`.
+    pub fn policy_backend(self, policy: &Policy, processor_port: u16) -> Option<Value> {
+        let Rule::ExtProc(server) = &policy.rule else {
             return None;
+        };
+        let (host, port) = match server {
+            Processor::Service { .. } => return None,
+            Processor::Host { host, port } => (host.clone(), *port),
+            Processor::Machine { port } => (
+                placeholder::host(&processor_name(policy)),
+                port.unwrap_or(processor_port),
+            ),
         };
         let spec = json!({"static": {"host": host, "port": port}});
         Some(self.object(API_VERSION, "AgentgatewayBackend", &policy.name, spec))
     }
+}
+
+/// Under which the way to a policy's processor on this machine is known.
+pub fn processor_name(policy: &Policy) -> String {
+    let name: String = format!("{}-processor", policy.name)
+        .chars()
+        .take(58)
+        .collect();
+    name.trim_end_matches('-').to_string()
+}
+
+/// The service of this machine that a policy needs.
+pub fn processor_service(policy: &Policy, processor_port: u16) -> Option<HostService> {
+    let Rule::ExtProc(Processor::Machine { port }) = &policy.rule else {
+        return None;
+    };
+    let demo = port.is_none();
+    let at = port.unwrap_or(processor_port);
+    Some(HostService {
+        title: match demo {
+            true => "built-in processor".to_string(),
+            false => format!("processor of policy {}", policy.name),
+        },
+        start: match demo {
+            true => "gw up".to_string(),
+            false => format!("lsof -i :{at}"),
+        },
+        grpc: true,
+        demo,
+        whole: true,
+        ..super::serve::service(processor_name(policy), at)
+    })
 }
 
 /// Under which the keys of a policy are known; no backend has such a name.
@@ -185,7 +228,7 @@ fn processor(policy: &str, server: &Processor) -> Value {
             }
             value
         }
-        Processor::Host { .. } => {
+        Processor::Host { .. } | Processor::Machine { .. } => {
             json!({"group": GROUP, "kind": "AgentgatewayBackend", "name": policy})
         }
     }

@@ -5,6 +5,7 @@ use crate::error::{Error, Exit, Result};
 use crate::profile::{Backend, Llm, Profile, Protocol, Serves};
 use crate::provider::{Form, Provider};
 use crate::text;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What this machine has that a plan can use, as found by `host` or given as a fixture.
@@ -15,8 +16,12 @@ pub struct Services {
     pub elsewhere: BTreeMap<String, Vec<String>>,
     /// Ports of this machine at which the MCP servers of the profile answer.
     pub answering: BTreeSet<u16>,
+    /// The objects of the profile's own manifests.
+    pub manifests: Vec<Value>,
     /// Port for the built-in mock provider: the one it already has, or a free one.
     pub mock_port: u16,
+    /// Port for the built-in processor: the one it already has, or a free one.
+    pub processor_port: u16,
     /// Variables that say what providers can't be without and is no secret.
     pub settings: BTreeMap<String, String>,
     /// What is known of keys, by the name of whoever needs one.

@@ -1,5 +1,6 @@
 //! What stands behind routes: services of this machine, and what a proof asks for.
 
+use super::backend::takes_messages;
 use super::select::{At, Selected, Selection, Target};
 use super::{HostService, PlannedRoute, RouteAuth, Scheme, Served};
 use crate::plan::choose::target_owner;
@@ -69,7 +70,8 @@ fn of_target(backend: &str, target: &Target) -> Option<HostService> {
     })
 }
 
-fn service(name: String, port: u16) -> HostService {
+/// A service of this machine of which nothing else is known.
+pub fn service(name: String, port: u16) -> HostService {
     HostService {
         name,
         title: String::new(),
@@ -78,6 +80,8 @@ fn service(name: String, port: u16) -> HostService {
         any_answer: true,
         start: format!("lsof -i :{port}"),
         mock: false,
+        grpc: false,
+        demo: false,
         whole: false,
         namespace: String::new(),
         alias: Vec::new(),
@@ -121,6 +125,7 @@ pub fn planned(profile: &Profile, route: &Route, backend: &Selected) -> PlannedR
         name: route.name.clone(),
         path: route.path.clone(),
         serves,
+        messages: !providers.is_empty() && providers.iter().all(|c| takes_messages(c)),
         patience,
         auth: auth(profile, route),
     }

@@ -14,7 +14,7 @@ pub struct Address {
 }
 
 /// Names under which this machine is meant, by whoever says them.
-const MACHINE: [&str; 4] = ["localhost", "127.0.0.1", "[::1]", "host.docker.internal"];
+pub const MACHINE: [&str; 4] = ["localhost", "127.0.0.1", "[::1]", "host.docker.internal"];
 const EXAMPLE: &str = "for example `http://localhost:1234`";
 
 impl Address {

@@ -1,14 +1,17 @@
 //! From what a person calls a profile to the profile: a shipped name, a file, or standard input.
 
+use super::extend::{Text, assemble};
 use super::problem::{self, CORRECT, quote};
-use super::shipped::{named, shipped};
+use super::shipped::{self, named, shipped};
 use super::suggest::nearest;
 use super::{Profile, wire};
 use crate::error::{Error, Result};
 use crate::text;
+use crate::yaml;
+use serde_json::Value;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A profile is a page of text; more is another file by mistake.
 const LARGEST: u64 = 1024 * 1024;
@@ -21,6 +24,8 @@ pub struct Source {
     pub text: String,
     /// The command that tells whether the text is right now.
     next: String,
+    /// From where it names other files.
+    folder: Option<PathBuf>,
 }
 
 /// Loads a profile: a shipped name, a path, or `-` for standard input.
@@ -31,13 +36,14 @@ pub fn load(source: &str, stdin: impl Read) -> Result<Profile> {
 /// The text that a source means, without reading it as a profile.
 pub fn find(source: &str, stdin: impl Read) -> Result<Source> {
     if source == "-" {
-        return text_of(stdin, "standard input", CORRECT.to_string());
+        return text_of(stdin, "standard input", CORRECT.to_string(), None);
     }
     if let Some(shipped) = named(source) {
         return Ok(Source {
             origin: source.to_string(),
             text: shipped.text.to_string(),
             next: CORRECT.to_string(),
+            folder: None,
         });
     }
     if !is_path(source) {
@@ -48,18 +54,23 @@ pub fn find(source: &str, stdin: impl Read) -> Result<Source> {
         let what = format!("{} is a folder, not a profile", quote(source));
         return Err(Error::usage(what, format!("ls {}", shell(source))));
     }
-    text_of(
-        file,
-        source,
-        format!("gw profile validate {}", shell(source)),
-    )
+    let whole = std::path::absolute(source).ok();
+    let folder = whole.and_then(|path| path.parent().map(Path::to_path_buf));
+    let next = format!("gw profile validate {}", shell(source));
+    text_of(file, source, next, folder)
 }
 
 impl Source {
-    /// The profile, or everything that is wrong with it as one failure.
+    /// The profile with all that it extends, or everything that is wrong with it as one failure.
     pub fn profile(&self) -> Result<Profile> {
-        wire::read(&self.text).map_err(|problems| match wire::first_object(&self.text) {
-            None => problem::error(&problems, &self.origin, &self.text, self.next.clone()),
+        let mut texts = vec![Text {
+            origin: self.origin.clone(),
+            text: self.text.clone(),
+            folder: self.folder.clone(),
+        }];
+        let profile = assemble(&mut texts, &base).and_then(|document| wire::of(&document));
+        profile.map_err(|problems| match wire::first_object(&self.text) {
+            None => problem::error(&problems, &texts, self.next.clone()),
             Some(kind) => {
                 let what = format!(
                     "{} holds objects of a cluster, no profile",
@@ -74,6 +85,60 @@ impl Source {
             }
         })
     }
+
+    /// What is written in it and in all that it extends, put together.
+    pub fn whole(&self) -> Result<Value> {
+        self.profile()?;
+        let mut texts = vec![Text {
+            origin: self.origin.clone(),
+            text: self.text.clone(),
+            folder: self.folder.clone(),
+        }];
+        let document = assemble(&mut texts, &base);
+        let document =
+            document.map_err(|problems| problem::error(&problems, &texts, self.next.clone()))?;
+        Ok(yaml::to_json(&document))
+    }
+
+    /// A text that was made here, as if it had been given.
+    pub fn made(origin: &str, text: String) -> Source {
+        Source {
+            origin: origin.to_string(),
+            text,
+            next: CORRECT.to_string(),
+            folder: None,
+        }
+    }
+}
+
+/// A base: a shipped name, or a file as seen from the one that names it.
+fn base(name: &str, by: &Text) -> std::result::Result<Text, String> {
+    let looks_like_path = name.contains('/') || name.ends_with(".yaml") || name.ends_with(".yml");
+    if !looks_like_path {
+        return shipped::base(name, by);
+    }
+    let path = match (&by.folder, Path::new(name).is_absolute()) {
+        (_, true) => PathBuf::from(name),
+        (Some(folder), false) => folder.join(name),
+        (None, false) => {
+            return Err(format!(
+                "{} is a path from nowhere: this text lies in no folder",
+                quote(name)
+            ));
+        }
+    };
+    let path = std::fs::canonicalize(&path).unwrap_or(path);
+    let source = find(&path.to_string_lossy(), std::io::empty()).map_err(|error| {
+        std::iter::once(error.what)
+            .chain(error.facts)
+            .collect::<Vec<_>>()
+            .join(": ")
+    })?;
+    Ok(Text {
+        origin: source.origin,
+        text: source.text,
+        folder: source.folder,
+    })
 }
 
 fn is_path(source: &str) -> bool {
@@ -81,7 +146,12 @@ fn is_path(source: &str) -> bool {
     source.contains('/') || ends || Path::new(source).exists()
 }
 
-fn text_of(input: impl Read, origin: &str, next: String) -> Result<Source> {
+fn text_of(
+    input: impl Read,
+    origin: &str,
+    next: String,
+    folder: Option<PathBuf>,
+) -> Result<Source> {
     let mut bytes = Vec::new();
     let read = input.take(LARGEST + 1).read_to_end(&mut bytes);
     read.map_err(|error| unreadable(origin, &error))?;
@@ -98,6 +168,7 @@ fn text_of(input: impl Read, origin: &str, next: String) -> Result<Source> {
         origin: origin.to_string(),
         text,
         next,
+        folder,
     })
 }
 
@@ -185,7 +256,7 @@ mod tests {
             error.facts[..2],
             [
                 "did you mean `default`?",
-                "shipped: default, ollama, cloud, mcp, limits, mock, ci"
+                "shipped: default, ollama, cloud, all, mcp, limits, extproc, mock, ci"
             ]
         );
         assert_eq!(error.next, "gw profile show default");

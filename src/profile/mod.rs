@@ -4,10 +4,12 @@
 pub mod address;
 mod backend;
 mod duration;
+pub mod extend;
 mod field;
 mod header;
 mod llm;
 pub mod load;
+pub mod manifest;
 mod mcp;
 mod origin;
 mod path;
@@ -17,6 +19,7 @@ mod record;
 mod release;
 mod route;
 pub mod rule;
+pub mod schema;
 pub mod shipped;
 mod source;
 pub mod suggest;
@@ -47,6 +50,8 @@ pub struct Profile {
     pub backends: Vec<Backend>,
     pub routes: Vec<Route>,
     pub policies: Vec<Policy>,
+    /// Files and folders of a person's own objects.
+    pub manifests: Vec<String>,
     pub tests: Vec<Test>,
 }
 

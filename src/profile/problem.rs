@@ -1,5 +1,6 @@
 //! One thing that is wrong with a profile, and how it looks beside the text that has it.
 
+use super::extend::Text;
 use crate::error::Error;
 use crate::text;
 use crate::yaml::{self, Span};
@@ -14,6 +15,8 @@ const GUTTER: &str = "     | ";
 /// What is wrong at one place, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
+    /// Of which text, where a profile extends others; 0 is its own.
+    pub file: usize,
     /// Counted from 1.
     pub line: usize,
     /// Characters, counted from 1.
@@ -37,6 +40,7 @@ impl Problem {
         hint: impl Into<String>,
     ) -> Self {
         Problem {
+            file: at.file,
             line: at.line,
             column: at.start,
             length: at.end.saturating_sub(at.start).max(1),
@@ -75,16 +79,19 @@ pub fn render(problems: &[Problem], origin: &str, source: &str) -> Vec<String> {
         .collect()
 }
 
-/// All problems as one failure with exit code 2.
-pub fn error(problems: &[Problem], origin: &str, source: &str, next: impl Into<String>) -> Error {
+/// All problems as one failure with exit code 2; the first text is the profile's own.
+pub fn error(problems: &[Problem], texts: &[Text], next: impl Into<String>) -> Error {
     let what = format!(
         "profile `{}` has {}",
-        shown(origin),
+        shown(texts.first().map_or("", |text| &text.origin)),
         text::count(problems.len(), "problem")
     );
-    render(problems, origin, source)
-        .into_iter()
-        .fold(Error::usage(what, next), Error::fact)
+    let of_text = |(index, text): (usize, &Text)| {
+        let own = problems.iter().filter(|p| p.file == index).cloned();
+        render(&own.collect::<Vec<_>>(), &text.origin, &text.text)
+    };
+    let lines = texts.iter().enumerate().flat_map(of_text);
+    lines.fold(Error::usage(what, next), Error::fact)
 }
 
 fn view(problem: &Problem, origin: &str, lines: &[String]) -> Vec<String> {
@@ -125,7 +132,9 @@ fn names_key(name: &str) -> bool {
 
 /// A value that names a source, as profiles and objects write it, is no key; neither is a masked one.
 fn says_where(value: &str) -> bool {
-    let sources = ["env", "file", "command", "generate", "name", "key", "}"];
+    let sources = [
+        "env", "file", "command", "keychain", "prompt", "generate", "name", "key", "}",
+    ];
     match value.strip_prefix('{') {
         Some(inner) => {
             let inner = inner.trim_start();
@@ -217,6 +226,7 @@ mod tests {
             line,
             start: column,
             end: column + length,
+            ..Span::default()
         };
         Problem::new(
             at,
@@ -309,7 +319,12 @@ mod tests {
     #[test]
     fn problems_come_in_the_order_of_the_text_as_a_usage_error() {
         let problems = [problem(2, 1, 1, ""), problem(1, 1, 1, "")];
-        let error = error(&problems, "m", "a\nb", "gw profile show default");
+        let text = Text {
+            origin: "m".to_string(),
+            text: "a\nb".to_string(),
+            folder: None,
+        };
+        let error = error(&problems, &[text], "gw profile show default");
         assert_eq!(error.what, "profile `m` has 2 problems");
         assert_eq!(error.exit.code(), 2);
         assert!(error.facts[0].starts_with("m:1:1"), "{:?}", error.facts);

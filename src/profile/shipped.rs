@@ -1,5 +1,8 @@
 //! The profiles that are part of the program.
 
+use super::extend::Text;
+use super::problem::quote;
+use super::suggest::among;
 use super::wire::read;
 
 /// A profile as it lies in the folder `profiles/`.
@@ -10,7 +13,7 @@ pub struct Shipped {
     pub text: &'static str,
 }
 
-const SHIPPED: [Shipped; 7] = [
+const SHIPPED: [Shipped; 9] = [
     Shipped {
         name: "default",
         text: include_str!("../../profiles/default.yaml"),
@@ -24,12 +27,20 @@ const SHIPPED: [Shipped; 7] = [
         text: include_str!("../../profiles/cloud.yaml"),
     },
     Shipped {
+        name: "all",
+        text: include_str!("../../profiles/all.yaml"),
+    },
+    Shipped {
         name: "mcp",
         text: include_str!("../../profiles/mcp.yaml"),
     },
     Shipped {
         name: "limits",
         text: include_str!("../../profiles/limits.yaml"),
+    },
+    Shipped {
+        name: "extproc",
+        text: include_str!("../../profiles/extproc.yaml"),
     },
     Shipped {
         name: "mock",
@@ -42,6 +53,14 @@ const SHIPPED: [Shipped; 7] = [
 ];
 
 impl Shipped {
+    fn whole(&self) -> Text {
+        Text {
+            origin: self.name.to_string(),
+            text: self.text.to_string(),
+            folder: None,
+        }
+    }
+
     /// For whom the profile is, in one sentence.
     pub fn description(&self) -> String {
         // A test keeps every shipped profile readable.
@@ -57,6 +76,21 @@ pub fn shipped() -> &'static [Shipped] {
 /// The shipped profile of this name.
 pub fn named(name: &str) -> Option<&'static Shipped> {
     SHIPPED.iter().find(|shipped| shipped.name == name)
+}
+
+/// The shipped profile that another one extends by this name.
+pub fn base(name: &str, by: &Text) -> Result<Text, String> {
+    match named(name) {
+        Some(shipped) => Ok(shipped.whole()),
+        None if by.folder.is_none() && by.origin.is_empty() => {
+            Err(format!("{} is not a shipped profile", quote(name)))
+        }
+        None => {
+            let names: Vec<&str> = SHIPPED.iter().map(|shipped| shipped.name).collect();
+            let what = format!("there is no profile {}", quote(name));
+            Err(format!("{what}: {}", among(name, &names)))
+        }
+    }
 }
 
 #[cfg(test)]

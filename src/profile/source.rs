@@ -1,4 +1,5 @@
-//! Where a key comes from, as a profile says it: `{env: NAME}`, `{file: PATH}`, `{command: [...]}`.
+//! Where a key comes from, as a profile says it: `{env: NAME}`, `{file: PATH}`, `{command: [...]}`, `{keychain: NAME}`,
+//! `{prompt: WHAT}`.
 
 use super::field::{Field, Fields};
 use super::problem::quote;
@@ -6,8 +7,8 @@ use super::value::filled;
 use crate::secret::source::Source;
 use serde_json::{Value, json};
 
-pub const FIELDS: [&str; 3] = ["env", "file", "command"];
-const FORMS: &str = "one of `{env: NAME}`, `{file: PATH}` and `{command: [op, read, ...]}`";
+pub const FIELDS: [&str; 5] = ["env", "file", "command", "keychain", "prompt"];
+const FORMS: &str = "one of `{env: NAME}`, `{file: PATH}`, `{command: [op, read, ...]}`, `{keychain: NAME}`, `{prompt: WHAT}`";
 
 /// A source of its own field. A key itself is refused, and not shown.
 pub fn source(field: &Field) -> Option<Source> {
@@ -24,6 +25,10 @@ pub fn of(fields: &Fields) -> Option<Source> {
     match found.as_slice() {
         [only] if only.path.ends_with("env") => variable(only).map(|name| Source::env(&name)),
         [only] if only.path.ends_with("file") => Some(Source::File(filled(only)?.to_string())),
+        [only] if only.path.ends_with("keychain") => {
+            Some(Source::Keychain(filled(only)?.to_string()))
+        }
+        [only] if only.path.ends_with("prompt") => Some(Source::Prompt(filled(only)?.to_string())),
         [only] => command(only).map(Source::Command),
         [] => {
             if !fields.strange {
@@ -85,5 +90,9 @@ pub fn to_wire(source: &Source) -> Value {
         Source::Env(names) => json!({"env": names.first()}),
         Source::File(path) => json!({"file": path}),
         Source::Command(words) => json!({"command": words}),
+        Source::Keychain(name) => json!({"keychain": name}),
+        Source::Prompt(title) => json!({"prompt": title}),
+        // It is found where nothing is named, and so never written.
+        Source::Aws(_) => Value::Null,
     }
 }

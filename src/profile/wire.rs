@@ -1,9 +1,10 @@
 //! The written form, `gatewright.dev/v1alpha1`: from text to a profile.
 
+use super::extend::{Text, assemble};
 use super::field::{Field, Fields, Notes};
 use super::problem::{Problem, quote};
-use super::value::name;
-use super::{Profile, backend, policy, release, route, test};
+use super::value::{filled, name};
+use super::{Profile, backend, policy, release, route, shipped, test};
 use crate::yaml::{self, Data, Node, Span};
 use serde_json::Value;
 
@@ -14,27 +15,60 @@ pub const KIND: &str = "Profile";
 /// Groups of objects that the embedded gateway is made of.
 const SERVED: [&str; 2] = ["gateway.networking.k8s.io", "agentgateway.dev"];
 
-const KNOWN: [&str; 11] = [
+pub(super) const KNOWN: [&str; 13] = [
     "apiVersion",
     "kind",
     "name",
     "description",
+    "extends",
     "target",
     "release",
     "gateway",
     "backends",
     "routes",
     "policies",
+    "manifests",
     "tests",
 ];
 
-/// Reads a profile, or says everything that is wrong with it.
+/// Reads a profile, or says everything that is wrong with it. It may extend shipped ones only.
 pub fn read(text: &str) -> Result<Profile, Vec<Problem>> {
+    let text = Text {
+        origin: String::new(),
+        text: text.to_string(),
+        folder: None,
+    };
+    of(&assemble(&mut vec![text], &shipped::base)?)
+}
+
+/// The one document of a text, if it says that it is a profile.
+pub fn document(text: &str, file: usize) -> Result<Node, Vec<Problem>> {
+    let marked = |mut problem: Problem| {
+        problem.file = file;
+        vec![problem]
+    };
     let documents = yaml::read(text).map_err(|error| {
         let (what, hint) = in_words(&error.what);
-        vec![Problem::new(error.at, "", what, hint)]
+        marked(Problem::new(error.at, "", what, hint))
     })?;
-    let document = only(&documents).map_err(|problem| vec![problem])?;
+    let document = only(&documents).map_err(marked)?.clone().in_file(file);
+    // A base that is something else would be hidden by what the profile says itself.
+    if file > 0 {
+        let notes = Notes::default();
+        let header = Field::root(&document, &notes).any_fields();
+        let ours = header.is_none_or(|header| {
+            is_ours(&header, "apiVersion", API_VERSION) && is_ours(&header, "kind", KIND)
+        });
+        let problems = notes.into_problems();
+        if !ours || !problems.is_empty() {
+            return Err(problems);
+        }
+    }
+    Ok(document)
+}
+
+/// The profile of a document.
+pub fn of(document: &Node) -> Result<Profile, Vec<Problem>> {
     let notes = Notes::default();
     let profile = profile(&Field::root(document, &notes));
     match (profile, notes.into_problems()) {
@@ -66,6 +100,7 @@ fn only(documents: &[Node]) -> Result<&Node, Problem> {
         line: 1,
         start: 1,
         end: 2,
+        ..Span::default()
     };
     match documents {
         [] => Err(nothing(start)),
@@ -117,11 +152,20 @@ fn profile(root: &Field) -> Option<Profile> {
         target: release::target(&fields),
         release: release::release(&fields),
         policies: policy::policies(&fields, &routes),
+        manifests: manifests(&fields),
         tests: test::tests(&fields, &routes),
         gateway,
         backends,
         routes,
     })
+}
+
+/// Files and folders of objects.
+fn manifests(root: &Fields) -> Vec<String> {
+    let items = root.get("manifests").map(|field| field.items());
+    let items = items.unwrap_or_default();
+    let path = |item: &Field| filled(item).map(str::to_string);
+    items.iter().filter_map(path).collect()
 }
 
 /// Whether a field says that this is a profile; one that is missing is noted and taken for ours.

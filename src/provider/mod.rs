@@ -5,6 +5,7 @@ pub mod anthropic;
 pub mod azureopenai;
 pub mod bedrock;
 pub mod check;
+pub mod client;
 pub mod compatible;
 pub mod gemini;
 pub mod mock;

@@ -5,8 +5,17 @@ use super::{CLOUD, Form, Setting, Ways};
 pub const PROJECT: &str = "project";
 pub const REGION: &str = "region";
 
-/// What prints a token where no variable holds one.
-pub const TOKEN_COMMAND: [&str; 3] = ["gcloud", "auth", "print-access-token"];
+/// What prints a token where no variable holds one: of the account, else of the application default
+/// credentials.
+pub const TOKEN_COMMANDS: [&[&str]; 2] = [
+    &["gcloud", "auth", "print-access-token"],
+    &[
+        "gcloud",
+        "auth",
+        "application-default",
+        "print-access-token",
+    ],
+];
 
 pub const WAYS: Ways = Ways {
     name: "vertexai",

@@ -3,6 +3,7 @@
 pub mod bundle;
 pub mod debug;
 pub mod document;
+pub mod exports;
 pub mod human;
 pub mod live;
 pub mod log;

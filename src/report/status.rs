@@ -42,6 +42,8 @@ impl Screen<'_> {
         ];
         let mut rows = self.head(look);
         rows.extend(self.survey.parts.iter().map(|part| part_row(part, look)));
+        let expiries = self.record.expiries.iter();
+        rows.extend(expiries.map(|(owner, at)| key_row(owner, *at, look)));
         let mut objects: Vec<&ObjectState> = self.survey.objects.iter().collect();
         objects.sort_by_key(|object| place(&object.kind));
         rows.extend(
@@ -235,6 +237,19 @@ fn part_row(part: &Part, look: Look) -> Vec<String> {
     ]
 }
 
+/// A key that ends, or has ended.
+fn key_row(owner: &str, at: u64, look: Look) -> Vec<String> {
+    let span = |seconds| text::duration(Duration::from_secs(seconds));
+    let (mark, detail) = match at.checked_sub(now()).filter(|left| *left > 0) {
+        Some(left) => (look.good(), format!("ends in {}", span(left))),
+        None => {
+            let ago = now().saturating_sub(at);
+            (look.bad(), format!("ended {} ago", span(ago)))
+        }
+    };
+    vec![mark, "key".into(), owner.to_string(), detail]
+}
+
 fn noun(kind: &str) -> &str {
     match kind {
         "AgentgatewayBackend" => "backend",
@@ -267,6 +282,11 @@ fn plainly(condition: &Condition) -> String {
         "" => words(condition),
         said => format!("{said} ({})", words(condition)),
     }
+}
+
+/// Whether no key has ended.
+pub fn is_fresh(record: &Record) -> bool {
+    record.expiries.values().all(|at| *at > now())
 }
 
 /// Whether everything that is shown is as it should be.

@@ -1,6 +1,11 @@
 //! Keys: where one comes from, and a type that can hold it and not be printed.
 
+mod aws;
+pub mod dotenv;
+mod expiry;
 pub mod hidden;
+pub mod keychain;
+pub mod prompt;
 pub mod source;
 pub mod vault;
 
@@ -9,24 +14,47 @@ use std::sync::Arc;
 /// A key, a password, a token. It has no Display, no Debug and no Serialize: nothing can print it by
 /// accident (architecture, decision 7).
 #[derive(Clone)]
-pub struct Secret(Arc<str>);
+pub struct Secret {
+    text: Arc<str>,
+    /// Seconds since 1970 at which it ends, where that is known.
+    expires: Option<u64>,
+}
 
 impl Secret {
     /// Without the blanks and line ends around it, which files and commands leave there and an API
     /// key's Secret must not have (facts 5). `None` where nothing is left.
     pub fn new(text: &str) -> Option<Secret> {
         let text = text.trim();
-        (!text.is_empty()).then(|| Secret(text.into()))
+        (!text.is_empty()).then(|| Secret {
+            text: text.into(),
+            expires: expiry::of_token(text),
+        })
+    }
+
+    /// The same, known to end at this second since 1970.
+    pub fn until(self, at: u64) -> Secret {
+        Secret {
+            expires: Some(at),
+            ..self
+        }
+    }
+
+    /// Seconds since 1970 at which it ends, where that is known.
+    pub fn expires(&self) -> Option<u64> {
+        self.expires
     }
 
     /// The text itself, for the one place that sends it.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// Another secret made from this one, such as a password's hash.
     pub fn derive(&self, make: impl FnOnce(&str) -> String) -> Secret {
-        Secret(make(&self.0).into())
+        Secret {
+            text: make(&self.text).into(),
+            expires: self.expires,
+        }
     }
 
     /// A text of somebody else's in which this key may stand, without it.

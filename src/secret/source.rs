@@ -1,6 +1,6 @@
 //! Where a key comes from.
 
-use super::Secret;
+use super::{Secret, aws, dotenv, keychain, prompt};
 use crate::error::{Error, Exit, Result};
 use crate::exec::{Run, find};
 use crate::text;
@@ -16,12 +16,19 @@ const LARGEST: u64 = 64 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Source {
-    /// The first of these variables that is set.
+    /// The first of these variables that is set: in the environment, else in the `.env` of the folder
+    /// in which the command runs.
     Env(Vec<String>),
     /// A file, all of it; `~/` is the home folder.
     File(String),
     /// What a program writes to its stdout, run without a shell.
     Command(Vec<String>),
+    /// An entry of the system's keychain.
+    Keychain(String),
+    /// What a person types on a terminal, unseen; this is what is asked for.
+    Prompt(String),
+    /// A part of the key of AWS's profile, from AWS's own files; no profile of ours says so.
+    Aws(String),
 }
 
 impl Source {
@@ -37,6 +44,22 @@ impl Source {
             Source::Command(words) => {
                 format!("command {}", words.first().map_or("", String::as_str))
             }
+            Source::Keychain(name) => format!("keychain entry {name}"),
+            Source::Prompt(_) => "the terminal".to_string(),
+            Source::Aws(_) => format!("AWS profile {}", aws::profile()),
+        }
+    }
+
+    /// Where the key was really found, as it is told.
+    pub fn origin(&self) -> String {
+        let place = self.place();
+        let in_file = match self {
+            Source::Env(names) => !names.iter().any(|name| set(name)),
+            _ => false,
+        };
+        match in_file && dotenv::get(&place).is_some() {
+            true => format!("{place} of {}", dotenv::FILE),
+            false => place,
         }
     }
 
@@ -48,7 +71,7 @@ impl Source {
                 let found = names.iter().find(is_set);
                 found.cloned().unwrap_or_else(|| self.title())
             }
-            Source::File(_) | Source::Command(_) => self.title(),
+            _ => self.title(),
         }
     }
 
@@ -56,14 +79,20 @@ impl Source {
     pub fn variables(&self) -> &[String] {
         match self {
             Source::Env(names) => names,
-            Source::File(_) | Source::Command(_) => &[],
+            _ => &[],
         }
     }
 
     /// What tries a source anew without showing the key; nothing for a variable.
     pub fn trial(&self) -> Option<String> {
         match self {
-            Source::Env(_) => None,
+            Source::Env(_) | Source::Prompt(_) => None,
+            Source::Aws(_) => Some("aws sts get-caller-identity".to_string()),
+            Source::Keychain(name) => {
+                let words = keychain::words(name);
+                let words: Vec<String> = words.iter().map(|word| text::shell(word)).collect();
+                Some(format!("{} | wc -c", words.join(" ")))
+            }
             Source::File(path) => Some(format!("ls -l {}", text::shell(path))),
             Source::Command(words) => {
                 let words: Vec<String> = words.iter().map(|word| text::shell(word)).collect();
@@ -78,6 +107,9 @@ impl Source {
         match self {
             Source::Env(names) => from_env(names),
             Source::File(path) => from_file(path),
+            Source::Keychain(name) => keychain::read(name).await,
+            Source::Prompt(title) => prompt::read(title).await,
+            Source::Aws(entry) => aws::read(entry).await,
             Source::Command(words) => from_command(words).await.map_err(|error| Error {
                 next: match error.next.starts_with("type ") {
                     true => error.next,
@@ -90,9 +122,15 @@ impl Source {
     }
 }
 
+fn set(name: &str) -> bool {
+    std::env::var(name).is_ok_and(|value| !value.trim().is_empty())
+}
+
 fn from_env(names: &[String]) -> Result<Secret> {
     let value = |name: &String| Secret::new(&std::env::var(name).ok()?);
-    names.iter().find_map(value).ok_or_else(|| {
+    let found = names.iter().find_map(value);
+    let found = found.or_else(|| names.iter().find_map(|name| dotenv::get(name)));
+    found.ok_or_else(|| {
         let first = names.first().map_or("", String::as_str);
         let which = match names {
             [_] | [] => format!("{first} is not set"),

@@ -21,6 +21,21 @@ impl Vault {
         self.0.get(name)
     }
 
+    /// When each owner's keys end, by the earliest of them.
+    pub fn expiries(&self) -> BTreeMap<String, u64> {
+        let mut all = BTreeMap::new();
+        for (name, secret) in &self.0 {
+            let owner = name
+                .rsplit_once('.')
+                .map_or(name.as_str(), |(owner, _)| owner);
+            if let Some(at) = secret.expires() {
+                let earliest = all.entry(owner.to_string()).or_insert(at);
+                *earliest = at.min(*earliest);
+            }
+        }
+        all
+    }
+
     /// Everything of another vault too.
     pub fn extend(&mut self, other: Vault) {
         self.0.extend(other.0);

@@ -168,12 +168,19 @@ impl Embedded {
 
     async fn wire(&self, service: &HostService, context: &Context<'_>) -> Result<Outcome> {
         let mut change = Change::Unchanged;
-        if service.mock {
+        if service.mock || service.demo {
             change = mock::ensure(&self.paths, service, context).await?;
         }
         let url = format!("http://127.0.0.1:{}{}", service.port, service.health_path);
         let (title, start) = (&service.title, service.start.as_str());
-        match web::get(&url, None, Duration::from_secs(5)).await {
+        let asked = match service.grpc {
+            // It would hang up on HTTP/1.1; its gRPC is proved by the routes behind it.
+            true => port::answers(service.port)
+                .await
+                .map(|()| (200, String::new())),
+            false => web::get(&url, None, Duration::from_secs(5)).await,
+        };
+        match asked {
             Ok((200, _)) => {}
             Ok(_) if service.any_answer => {}
             Ok((status, _)) => {

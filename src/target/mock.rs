@@ -9,25 +9,34 @@ use crate::plan::thing::Thing;
 
 pub const ROLE: &str = "mock";
 
-/// Starts it unless it runs on that port.
+/// The built-in processor's role.
+pub const PROCESSOR: &str = "processor";
+
+/// Starts what a service of ours is, unless it runs on that port.
 pub async fn ensure(
     paths: &EnvironmentPaths,
     service: &HostService,
     context: &Context<'_>,
 ) -> Result<Change> {
-    let mock = Background::new(paths, ROLE);
+    let (role, args) = match service.demo {
+        true => (PROCESSOR, vec!["processor", "--listen"]),
+        false => (ROLE, vec!["mock", "--keyless", "--listen"]),
+    };
+    let process = Background::new(paths, role);
     let address = format!("127.0.0.1:{}", service.port);
-    match mock.alive() {
+    match process.alive() {
         Some(identity) if identity.ready == address => return Ok(Change::Unchanged),
         Some(_) => {
-            mock.stop().await?;
+            process.stop().await?;
         }
         None => {}
     }
     context.journal.begin(&Thing::Process {
-        role: ROLE.to_string(),
+        role: role.to_string(),
     })?;
-    let args = ["mock", "--keyless", "--listen", &address];
-    mock.start(&args.map(str::to_string)).await?;
+    let args = args.into_iter().chain([address.as_str()]);
+    process
+        .start(&args.map(str::to_string).collect::<Vec<_>>())
+        .await?;
     Ok(Change::Created)
 }

@@ -274,6 +274,7 @@ mod tests {
 
     fn route() -> PlannedRoute {
         PlannedRoute {
+            messages: false,
             name: "ollama".into(),
             path: "/ollama".into(),
             serves: Served::Chat {

@@ -172,7 +172,12 @@ fn at(marker: &Marker) -> Span {
 }
 
 fn span(line: usize, start: usize, end: usize) -> Span {
-    Span { line, start, end }
+    Span {
+        line,
+        start,
+        end,
+        file: 0,
+    }
 }
 
 fn scalar_span(yaml: &MarkedYaml) -> Span {

@@ -1,9 +1,13 @@
 //! Real SDKs, as applications use them, against the mock and through the gateway.
 
+#[path = "../support/home.rs"]
+mod home;
 mod place;
 mod world;
 
-use place::{Gw, check};
+use home::Home;
+
+use place::{Gw, check, check_with};
 use serde_json::Value;
 use world::KEY;
 
@@ -303,6 +307,35 @@ async fn mcp_clients_talk_through_the_gateway() {
     }
     let given = [&*url("mcp-http", "mcp"), "http", ""];
     check("mcp_checks.py", &given, &["modern"]).await;
+}
+
+/// What `gw env` says is what the SDKs read when nobody tells them anything.
+#[tokio::test]
+#[ignore = "needs python3 with PyPI and node with the npm registry"]
+async fn openais_sdks_take_their_variables_from_gw_env() {
+    let home = Home::new();
+    let profile = home.write(
+        "sdk.yaml",
+        "apiVersion: gatewright.dev/v1alpha1\nkind: Profile\nname: sdk\nbackends:\n\
+         - {name: chat, provider: mock}\nroutes:\n- {name: chat, backend: chat}\n- {name: keyed, backend: chat}\n\
+         policies:\n- {name: callers, routes: [keyed], apiKeys: {keys: {ann: {generate: true}}}}\n",
+    );
+    let up = home.gw(&["up", "--profile", &profile]);
+    assert_eq!(up.code, 0, "{up:?}");
+    for route in ["chat", "keyed"] {
+        let (answer, _) = home.json(&["env", "--route", route]);
+        let variables = answer["variables"].as_array().unwrap().iter();
+        let variables: Vec<(String, String)> = variables
+            .map(|variable| {
+                let text = |key: &str| variable[key].as_str().map(str::to_string);
+                let file = || std::fs::read_to_string(variable["file"].as_str()?).ok();
+                (text("name").unwrap(), text("value").or_else(file).unwrap())
+            })
+            .collect();
+        for script in ["env_checks.py", "env.mjs"] {
+            check_with(script, &variables, &["openai_chat"]).await;
+        }
+    }
 }
 
 async fn reqwest(url: &str) -> Value {

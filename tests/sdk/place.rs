@@ -80,6 +80,15 @@ fn node() -> &'static Path {
 
 /// Runs a script with its arguments and the names of checks; each must hold.
 pub async fn check(script: &str, given: &[&str], checks: &[&str]) {
+    run(script, given, &[], checks).await;
+}
+
+/// The same with variables instead of arguments.
+pub async fn check_with(script: &str, variables: &[(String, String)], checks: &[&str]) {
+    run(script, &[], variables, checks).await;
+}
+
+async fn run(script: &str, given: &[&str], variables: &[(String, String)], checks: &[&str]) {
     let mut command = match script.strip_suffix(".py") {
         Some(_) => {
             let mut command = AsyncCommand::new(python().join("bin/python"));
@@ -104,6 +113,7 @@ pub async fn check(script: &str, given: &[&str], checks: &[&str]) {
     }
     let command = command
         .env("PYTHONDONTWRITEBYTECODE", "1")
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .args(given)
         .args(checks)
         .stdin(Stdio::null())

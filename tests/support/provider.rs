@@ -12,6 +12,7 @@ pub struct Provider {
     seen: Arc<Mutex<Vec<String>>>,
 }
 
+#[allow(dead_code, reason = "each test program uses a part of it")]
 impl Provider {
     pub fn start(key: &str) -> Provider {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

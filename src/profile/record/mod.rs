@@ -7,6 +7,7 @@ mod policy;
 use self::backend::backend;
 use self::policy::policy;
 use super::duration::written;
+use super::extend::Text;
 use super::wire::{API_VERSION, KIND, read};
 use super::{Gateway, Headers, Image, Profile, Release, Route, Target, TargetKind, Test, problem};
 use crate::error::Result;
@@ -27,6 +28,7 @@ pub fn to_wire(profile: &Profile) -> Value {
         backends,
         routes,
         policies,
+        manifests,
         tests,
     } = profile;
     let target = self::target(target);
@@ -42,6 +44,10 @@ pub fn to_wire(profile: &Profile) -> Value {
         ("backends", Some(backends.iter().map(backend).collect())),
         ("routes", Some(routes.iter().map(route).collect())),
         ("policies", Some(policies.iter().map(policy).collect())),
+        (
+            "manifests",
+            (!manifests.is_empty()).then(|| json!(manifests)),
+        ),
         ("tests", Some(tests.iter().map(test).collect())),
     ])
 }
@@ -49,7 +55,14 @@ pub fn to_wire(profile: &Profile) -> Value {
 /// A profile that was recorded; `origin` says where, if it should not be readable.
 pub fn from_wire(value: &Value, origin: &str) -> Result<Profile> {
     let text = yaml::write(value);
-    read(&text).map_err(|problems| problem::error(&problems, origin, &text, problem::CORRECT))
+    read(&text).map_err(|problems| {
+        let text = Text {
+            origin: origin.to_string(),
+            text,
+            folder: None,
+        };
+        problem::error(&problems, &[text], problem::CORRECT)
+    })
 }
 
 pub(super) fn object<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {

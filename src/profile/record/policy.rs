@@ -159,5 +159,7 @@ fn processor(server: &Processor) -> Value {
             ("port", Some(json!(port))),
         ]),
         Processor::Host { host, port } => json!({"host": host, "port": port}),
+        Processor::Machine { port: Some(port) } => json!({"host": "localhost", "port": port}),
+        Processor::Machine { port: None } => json!({"demo": true}),
     }
 }

@@ -141,6 +141,11 @@ pub enum Processor {
         host: String,
         port: u16,
     },
+    /// A server on this machine, which a cluster reaches in its own way; without a port the built-in
+    /// one, which is started.
+    Machine {
+        port: Option<u16>,
+    },
 }
 
 /// The names of all rules, as fields of a policy.

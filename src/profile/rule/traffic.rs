@@ -1,6 +1,7 @@
 //! Rules about traffic: limits, origins, retries, external processing.
 
 use super::{Cors, Counted, Limit, Processor, Retry, Rule, Unit};
+use crate::profile::address::MACHINE;
 use crate::profile::duration;
 use crate::profile::field::Field;
 use crate::profile::origin::{is_origin, origin};
@@ -147,8 +148,17 @@ pub fn retry(field: &Field) -> Option<Retry> {
 }
 
 pub fn processor(field: &Field) -> Option<Processor> {
-    const EXAMPLE: &str = "`{service: NAME, port: 9002}` or `{host: NAME, port: 9002}`";
-    let fields = field.fields(&["service", "namespace", "host", "port"])?;
+    const EXAMPLE: &str =
+        "`{service: NAME, port: 9002}`, `{host: NAME, port: 9002}` or `{demo: true}`";
+    let fields = field.fields(&["service", "namespace", "host", "port", "demo"])?;
+    let demo = fields.get("demo").and_then(|field| field.boolean());
+    if demo == Some(true) {
+        let beside = ["service", "namespace", "host", "port"];
+        if let Some(other) = beside.iter().find_map(|name| fields.get(name)) {
+            other.wrong("has no meaning beside `demo`", "keep one of them");
+        }
+        return Some(Processor::Machine { port: None });
+    }
     let port = fields
         .need("port", EXAMPLE)?
         .number("a port", 1, u16::MAX)?;
@@ -167,9 +177,12 @@ pub fn processor(field: &Field) -> Option<Processor> {
                     "a name or an IPv4 address",
                 );
             }
-            Some(Processor::Host {
-                host: text.to_string(),
-                port,
+            Some(match MACHINE.contains(&text) {
+                true => Processor::Machine { port: Some(port) },
+                false => Processor::Host {
+                    host: text.to_string(),
+                    port,
+                },
             })
         }
         _ => {

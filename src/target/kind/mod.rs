@@ -13,6 +13,7 @@ use crate::error::{Error, Exit, Result};
 use crate::host::docker::{self, KindCluster};
 use crate::host::kubeconfig;
 use crate::host::paths::{EnvironmentPaths, Paths};
+use crate::host::port;
 use crate::host::process::Background;
 use crate::plan::object::Place;
 use crate::plan::outcome::{Change, Context, Outcome, Undone};
@@ -142,8 +143,15 @@ impl Kind {
     }
 
     async fn perform_host(&self, service: &HostService, context: &Context<'_>) -> Result<Outcome> {
-        if service.mock {
+        if service.mock || service.demo {
             mock::ensure(&self.paths, service, context).await?;
+        }
+        if service.grpc
+            && let Err(why) = port::answers(service.port).await
+        {
+            let what = format!("{} does not answer", service.title);
+            let error = Error::new(what, service.start.clone());
+            return Err(error.fact(format!("127.0.0.1:{}: {why}", service.port)));
         }
         let network = docker::kind_network(&docker::connect().await?).await?;
         let base = self.base().await?;

@@ -80,6 +80,7 @@ fn top() -> impl Strategy<Value = Profile> {
             backends: Vec::new(),
             routes: Vec::new(),
             policies: Vec::new(),
+            manifests: vec![format!("/m/{port}.yaml")],
             tests: Vec::new(),
         },
     )
@@ -90,6 +91,8 @@ fn source() -> impl Strategy<Value = Source> {
         "[A-Z][A-Z0-9_]{0,8}".prop_map(|name| Source::env(&name)),
         TEXT.prop_map(Source::File),
         vec("[a-z]{1,5}", 1..3).prop_map(Source::Command),
+        "[a-z]{1,8}".prop_map(Source::Keychain),
+        "[a-z]{1,8}".prop_map(Source::Prompt),
     ]
 }
 
