@@ -3,10 +3,12 @@
 mod addition;
 mod day;
 mod env;
+mod mock;
 mod ship;
 
 pub use addition::{Backend, Route};
 pub use env::{Env, ShellName};
+pub use mock::Mock;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use day::{Debug, Down, Explain, Lock, Logs, Status, Undo, Upgrade};
@@ -152,7 +154,7 @@ pub enum Command {
     )]
     Serve(Serve),
     /// Run the mock provider: OpenAI, Anthropic, Gemini, Azure, Vertex, Bedrock and MCP, offline
-    #[command(after_help = MOCK)]
+    #[command(after_help = mock::EXAMPLES)]
     Mock(Mock),
     /// Print the variables by which the usual SDKs use the gateway
     #[command(after_help = env::EXAMPLES)]
@@ -203,37 +205,6 @@ pub enum Command {
         #[arg(long)]
         listen: SocketAddrV4,
     },
-}
-
-const MOCK: &str = "\
-Examples:
-  gw mock                             no key is asked for
-  gw mock --listen 127.0.0.1:0        a free port, said on stdout
-  gw mock --keys keys.txt             these keys alone, one a line; * for any
-  GW_MOCK_KEYS=key-1 gw mock          the same, from the environment
-  curl http://127.0.0.1:18434/mock/requests    what it was sent, without keys
-
-Base URLs of clients:
-  OpenAI http://ADDR/v1, Anthropic http://ADDR, Gemini http://ADDR (/v1beta),
-  Azure http://ADDR, Bedrock http://ADDR, MCP http://ADDR/mcp and http://ADDR/sse
-
-Faults, by a word in what the user says last or by the header x-mock-fault:
-  FAIL500, FAIL429, any FAIL4xx or FAIL5xx    status=500
-  SLOW     10 s before the answer             delay=250ms
-  DRIP     200 ms between a stream's pieces   drip=1s
-  CUT      the answer breaks off half way     cut";
-
-#[derive(Debug, Clone, Args)]
-pub struct Mock {
-    /// Where to listen
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:18434")]
-    pub listen: SocketAddrV4,
-    /// File of the keys to take, one a line; without it GW_MOCK_KEYS, else no key is asked for
-    #[arg(long, value_name = "FILE")]
-    pub keys: Option<PathBuf>,
-    /// Ask for no key, whatever GW_MOCK_KEYS says
-    #[arg(long, conflicts_with = "keys")]
-    pub keyless: bool,
 }
 
 /// Ports for tools of operation, on loopback; a taken one is no failure, another is taken.

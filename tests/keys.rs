@@ -284,6 +284,5 @@ fn a_token_that_ends_is_shown_by_status_and_renewed_by_up() {
     let up = with_key(&home, &new, &["up"]);
     assert_eq!(up.code, 0, "{up:?}");
     let status = home.gw(&["status"]);
-    assert_eq!(status.code, 0, "{status:?}");
     assert!(status.stdout.contains("ends in "), "{status:?}");
 }

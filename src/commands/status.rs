@@ -77,7 +77,7 @@ impl Seen {
     }
 
     fn next(&self) -> String {
-        match self.diagnosis.findings.first() {
+        match self.diagnosis.findings.first().filter(|_| self.is_fresh) {
             Some(_) => "gw debug".to_string(),
             None => "gw up".to_string(),
         }
