@@ -291,6 +291,10 @@ pub async fn apply(
         timeout: 300,
         force: false,
         locked: false,
+        from: crate::cli::From {
+            offline: false,
+            bundle: None,
+        },
     };
     let result = super::up::run(session, &up).await;
     if matches!(&result, Err(error) if error.exit == Exit::Usage) {
