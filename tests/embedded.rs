@@ -124,7 +124,7 @@ fn every_day_two_command_works_from_any_folder_and_down_leaves_nothing() {
     let status = there(&["status"]);
     assert_eq!(status.code, 0, "{status:?}");
     assert!(
-        status.stdout.contains("route    mock") && status.stdout.contains("Accepted, ResolvedRefs"),
+        status.stdout.contains("route    mock") && status.stdout.contains("/mock to mock"),
         "{status:?}"
     );
     let test = there(&["test"]);
