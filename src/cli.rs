@@ -3,6 +3,7 @@
 mod addition;
 mod day;
 mod env;
+mod guide;
 mod mock;
 mod ship;
 
@@ -12,12 +13,14 @@ pub use mock::Mock;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use day::{Debug, Down, Explain, Lock, Logs, Status, Undo, Upgrade};
+pub use guide::Guide;
 pub use ship::{Bundle, BundleCreate, BundleVerb, Completions, From, Man};
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
+  gw                     looks, proposes, asks one question, goes
   gw up                  a gateway on this machine, proved with a real request
   gw up --target kind    the same on a kind cluster, with agentgateway
   gw test                prove every route again
@@ -31,10 +34,11 @@ Exit codes:
 
 /// The local AI gateway: one command sets it up, real requests prove it.
 #[derive(Debug, Parser)]
-#[command(name = "gw", version, about, after_help = EXAMPLES, arg_required_else_help = true)]
+#[command(name = "gw", version, about, after_help = EXAMPLES)]
 pub struct Cli {
+    /// Without one, the guide
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
     #[command(flatten)]
     pub global: Global,
 }
@@ -95,6 +99,11 @@ pub enum TargetName {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Look, propose, ask one question and go: what `gw` alone does
+    #[command(
+        after_help = "Examples:\n  gw\n  gw guide --yes                          go with the proposal, for scripts\n  gw guide --yes --target kind --backends ollama,openai\n  gw guide --save gateway.yaml            keep the choices as a profile"
+    )]
+    Guide(Guide),
     /// Make a profile true and prove every route with a real request
     #[command(
         after_help = "Examples:\n  gw up\n  gw up --profile ollama --port 8081\n  gw up --target kind --node-image kindest/node:v1.34.0\n  gw up --profile my.yaml --env demo"
@@ -318,7 +327,7 @@ pub struct Plan {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  gw profile list\n  gw profile show default > my.yaml\n  gw profile validate my.yaml\n  gw profile schema > profile.schema.json"
+    after_help = "Examples:\n  gw profile list\n  gw profile show default > my.yaml\n  gw profile show > my.yaml           what this environment was made from\n  gw profile validate my.yaml\n  gw profile schema > profile.schema.json"
 )]
 pub struct Profile {
     #[command(subcommand)]
@@ -329,8 +338,8 @@ pub struct Profile {
 pub enum ProfileVerb {
     /// The shipped profiles, each with for whom it is
     List,
-    /// A profile's text
-    Show { profile: String },
+    /// A profile's text; without a name, that of this environment
+    Show { profile: Option<String> },
     /// Every problem of a profile, each with its place
     Validate { profile: String },
     /// The JSON Schema of profiles, for editors

@@ -93,6 +93,31 @@ pub fn excerpt(text: &str, width: usize) -> String {
     format!("{cut}…")
 }
 
+/// A text in lines of at most `width` columns, broken between words where there are any.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(1);
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let used = lines.last().map_or(0, |line| line.chars().count());
+        let blank = usize::from(used > 0);
+        if used > 0 && used + blank + word.chars().count() > width {
+            lines.push(String::new());
+        }
+        for part in word.chars().collect::<Vec<_>>().chunks(width) {
+            let part: String = part.iter().collect();
+            match lines.last_mut() {
+                Some(line) if line.is_empty() => line.push_str(&part),
+                Some(line) if line.chars().count() + 1 + part.chars().count() <= width => {
+                    line.push(' ');
+                    line.push_str(&part);
+                }
+                _ => lines.push(part),
+            }
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,5 +153,12 @@ mod tests {
             vec!["long".into(), String::new()],
         ];
         assert_eq!(table(&rows), ["\u{1b}[32m✓\u{1b}[0m     b", "long"]);
+    }
+
+    #[test]
+    fn lines_break_between_words_and_only_a_long_word_is_cut() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("abcdefgh i", 4), ["abcd", "efgh", "i"]);
+        assert_eq!(wrap("", 4), [""]);
     }
 }

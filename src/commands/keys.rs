@@ -387,6 +387,28 @@ fn again(parts: &[Part]) -> String {
     }
 }
 
+/// A key that somebody typed, shown to its provider: what came of it, and the key under its owner.
+pub async fn typed(
+    owner: &str,
+    provider: Provider,
+    secret: Secret,
+    settings: &BTreeMap<String, String>,
+) -> (KeyState, Vault) {
+    let llm = Llm::of(provider);
+    let variables = provider.ways().variables.first();
+    let usual = Source::Env(variables.iter().map(ToString::to_string).collect());
+    let wanted = Wanted {
+        owner: owner.to_string(),
+        parts: vec![part(AUTHORIZATION, usual)],
+        instead: Vec::new(),
+        llm: Some(&llm),
+    };
+    let mut vault = Vault::default();
+    vault.put(owner, AUTHORIZATION, secret);
+    let state = asked(&wanted, &wanted.parts, settings, &vault).await;
+    (state, vault)
+}
+
 /// What our own environment says that providers can't be without and is no secret.
 pub fn settings() -> BTreeMap<String, String> {
     let settings = Provider::ALL.into_iter().flat_map(|p| p.ways().settings);

@@ -10,6 +10,7 @@ mod down;
 mod env;
 mod explain;
 mod gather;
+mod guide;
 mod keys;
 mod lock;
 mod logs;
@@ -31,7 +32,7 @@ mod versions;
 mod watch;
 mod wish;
 
-use crate::cli::{BundleVerb, Cli, Command};
+use crate::cli::{BundleVerb, Cli, Command, Guide, Up};
 use crate::error::{Error, Exit, Result};
 use crate::report::document::Document;
 use crate::report::human;
@@ -57,10 +58,14 @@ pub fn run(cli: Cli) -> u8 {
 
 async fn perform(cli: Cli) -> u8 {
     let Cli { command, global } = cli;
+    let Some(command) = command else {
+        return Exit::Usage.code();
+    };
     let session = Session::new(global, command.flags(), command.is_offline());
     let (name, again) = (command.name(), command.again());
     let work = async {
         match command {
+            Command::Guide(options) => guide::run(&session, &options).await,
             Command::Up(options) => up::run(&session, &options).await,
             Command::Down(options) => down::run(&session, &options).await,
             Command::Detect(options) => detect::run(&session, &options).await,
@@ -111,7 +116,7 @@ async fn perform(cli: Cli) -> u8 {
 impl Command {
     fn flags(&self) -> Vec<(&'static str, String)> {
         match self {
-            Command::Up(up) => up.wish.flags(),
+            Command::Up(Up { wish, .. }) | Command::Guide(Guide { wish, .. }) => wish.flags(),
             Command::Plan(plan) => plan.wish.flags(),
             _ => Vec::new(),
         }
@@ -119,7 +124,7 @@ impl Command {
 
     fn is_offline(&self) -> bool {
         match self {
-            Command::Up(up) => up.from.offline,
+            Command::Up(Up { from, .. }) | Command::Guide(Guide { from, .. }) => from.offline,
             Command::Down(down) => down.offline,
             _ => false,
         }
@@ -145,6 +150,7 @@ impl Command {
 
     fn name(&self) -> &'static str {
         match self {
+            Command::Guide(_) => "guide",
             Command::Up(_) => "up",
             Command::Down(_) => "down",
             Command::Detect(_) => "detect",
@@ -176,21 +182,11 @@ impl Command {
 
 /// Ends when a signal asks for the end. The state on disk is good at any moment.
 async fn interrupted(command: &str, next: String) -> Error {
-    use tokio::signal::unix::{SignalKind, signal};
-    // These end their own way: they let running answers come to their end.
-    if ["gateway", "serve", "mock"].contains(&command) {
+    // These end their own way: they let running answers come to their end, or have made nothing yet.
+    if ["gateway", "serve", "mock", "guide"].contains(&command) {
         return std::future::pending().await;
     }
-    let (Ok(mut int), Ok(mut term)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
-        return std::future::pending().await;
-    };
-    let number = tokio::select! {
-        _ = int.recv() => libc::SIGINT,
-        _ = term.recv() => libc::SIGTERM,
-    };
+    let number = ending_signal().await;
     let exit = Exit::Signal(u8::try_from(number).unwrap_or(0));
     // These only look: there is nothing to go on with.
     if ["logs", "status", "debug", "versions"].contains(&command) {
@@ -202,6 +198,21 @@ async fn interrupted(command: &str, next: String) -> Error {
     };
     let error = Error::new("interrupted", next).fact(fact);
     error.exit(exit)
+}
+
+/// Waits for a signal that asks for the end.
+async fn ending_signal() -> i32 {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut int), Ok(mut term)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = int.recv() => libc::SIGINT,
+        _ = term.recv() => libc::SIGTERM,
+    }
 }
 
 impl Session {

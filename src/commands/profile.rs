@@ -14,7 +14,13 @@ use serde_json::{Value, json};
 pub fn run(session: &Session, options: &Profile) -> Outcome {
     match &options.verb {
         ProfileVerb::List => list(session),
-        ProfileVerb::Show { profile } => session.write(&find(profile, std::io::stdin())?.text),
+        ProfileVerb::Show { profile } => {
+            let named = match profile {
+                Some(name) => name.clone(),
+                None => session.record()?.source,
+            };
+            session.write(&find(&named, std::io::stdin())?.text);
+        }
         ProfileVerb::Schema => session.write(&text_of_schema()),
         ProfileVerb::Validate { profile } => {
             let profile = load(profile, std::io::stdin())?;

@@ -38,6 +38,17 @@ pub async fn run(session: &Session, options: &Up) -> Outcome {
     let _lock = Lock::take(&paths.lock(), "up", |text| session.sink.note(text)).await?;
     let wish = bundled(session, options).await?;
     let wanted = session.plan(&wish).await?;
+    make_true(session, options, &wanted, start).await
+}
+
+/// Applies what is wanted and proves it, under the environment's lock.
+pub async fn make_true(
+    session: &Session,
+    options: &Up,
+    wanted: &Wanted,
+    start: Instant,
+) -> Outcome {
+    let paths = session.environment();
     let plan = &wanted.plan;
     let _cluster_lock = match plan.cluster() {
         Some(cluster) => {
@@ -53,6 +64,7 @@ pub async fn run(session: &Session, options: &Up) -> Outcome {
     alone_in_its_cluster(session, plan)?;
     match &before {
         Some(before) => same_place(before, plan)?,
+        None if wanted.reason.is_empty() => {}
         None => session
             .sink
             .note(format!("target {}: {}", plan.target.name(), wanted.reason)),
@@ -66,7 +78,7 @@ pub async fn run(session: &Session, options: &Up) -> Outcome {
     if let Some(before) = before {
         (record.wires, record.upgraded) = (before.wires, before.upgraded);
     }
-    record.source = keep_source(session, &wanted)?;
+    record.source = keep_source(session, wanted)?;
     record.port_flag = wanted.port_flag;
     record.expiries = wanted.vault.expiries();
     record.save(&paths)?;
@@ -100,7 +112,7 @@ pub async fn run(session: &Session, options: &Up) -> Outcome {
 }
 
 /// With a bundle, everything comes from it: the profile too where none is named and none was applied.
-async fn bundled(session: &Session, options: &Up) -> Result<Wish> {
+pub async fn bundled(session: &Session, options: &Up) -> Result<Wish> {
     let mut wish = options.wish.clone();
     let Some(file) = &options.from.bundle else {
         return Ok(wish);

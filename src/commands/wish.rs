@@ -31,6 +31,7 @@ const PROCESSOR_PORT: u16 = 18435;
 /// A plan, why it is for this target, and what it was made from.
 pub struct Wanted {
     pub plan: Plan,
+    /// Empty where it has been told already.
     pub reason: String,
     pub source: Source,
     pub port_flag: Option<u16>,
@@ -156,7 +157,7 @@ impl Session {
 }
 
 impl Wish {
-    fn override_profile(&self, profile: &mut Profile) {
+    pub fn override_profile(&self, profile: &mut Profile) {
         if self.cluster.is_some() {
             profile.target.cluster.clone_from(&self.cluster);
         }
@@ -167,16 +168,23 @@ impl Wish {
 }
 
 impl TargetName {
-    fn kind(self) -> TargetKind {
+    pub fn kind(self) -> TargetKind {
         match self {
             TargetName::Kind => TargetKind::Kind,
             TargetName::Embedded => TargetKind::Embedded,
         }
     }
+
+    pub fn of(kind: TargetKind) -> TargetName {
+        match kind {
+            TargetKind::Kind => TargetName::Kind,
+            TargetKind::Embedded => TargetName::Embedded,
+        }
+    }
 }
 
 /// Where an environment is.
-fn place(record: &Record) -> Option<Place> {
+pub fn place(record: &Record) -> Option<Place> {
     Some(match record.target()? {
         TargetKind::Kind => Place::Kind {
             cluster: record.cluster.clone(),

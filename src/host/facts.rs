@@ -127,6 +127,8 @@ pub struct Model {
     /// Bytes on disk, where told.
     pub size: Option<u64>,
     pub loaded: bool,
+    /// Whether it only embeds and can't chat, as far as its family and name tell.
+    pub embeds: bool,
 }
 
 /// That a provider's key is at hand, and where; never the key.
@@ -147,6 +149,8 @@ pub struct Port {
     pub owner: Option<String>,
     /// Whether that is a gateway of ours.
     pub ours: bool,
+    /// The next free one, where it is taken.
+    pub next: Option<u16>,
 }
 
 /// Whether an API server's address could be this machine's: then asking it is harmless, and what

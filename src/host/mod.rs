@@ -1,7 +1,7 @@
 //! What this machine is and has: the only room that probes. Also where our own files and our own
 //! background processes live on it.
 
-mod at_hand;
+pub mod at_hand;
 pub mod compatible;
 mod context;
 pub mod docker;
@@ -18,4 +18,5 @@ pub mod paths;
 pub mod port;
 pub mod process;
 pub mod registry;
+pub mod terminal;
 pub mod web;

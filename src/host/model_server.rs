@@ -61,6 +61,7 @@ async fn ollama(deadline: Duration) -> Option<Service> {
         Some(Model {
             size: model.get("size").and_then(Value::as_u64),
             loaded: loaded.contains(&name),
+            embeds: super::ollama::embeds(model),
             name,
         })
     });
@@ -80,6 +81,7 @@ async fn compatible(provider: Provider, deadline: Duration) -> Option<Service> {
     // A server that keeps its models to itself could be anybody's.
     let names = compatible::names(&serde_json::from_str(&body).ok()?).filter(|_| status == 200)?;
     let model = |name: String| Model {
+        embeds: name.contains("embed"),
         name,
         ..Model::default()
     };

@@ -33,10 +33,13 @@ fn models(tags: &Value) -> Option<Vec<String>> {
     Some(models.into_iter().filter_map(name).collect())
 }
 
-/// By family: `bert`, `nomic-bert` (github.com/ollama/ollama docs/api.md, list local models).
-fn embeds(model: &Value) -> bool {
+/// By family, `bert` or `nomic-bert` (github.com/ollama/ollama docs/api.md, list local models), or by
+/// name: some embed with the family of a model that chats.
+pub(super) fn embeds(model: &Value) -> bool {
     let family = model.pointer("/details/family").and_then(Value::as_str);
+    let name = model.get("name").and_then(Value::as_str);
     family.is_some_and(|family| family.contains("bert"))
+        || name.is_some_and(|name| name.contains("embed"))
 }
 
 #[cfg(test)]

@@ -61,6 +61,16 @@ pub fn find(source: &str, stdin: impl Read) -> Result<Source> {
 }
 
 impl Source {
+    /// A text that stands in no file.
+    pub fn written(origin: &str, text: &str) -> Source {
+        Source {
+            origin: origin.to_string(),
+            text: text.to_string(),
+            next: CORRECT.to_string(),
+            folder: None,
+        }
+    }
+
     /// The profile with all that it extends, or everything that is wrong with it as one failure.
     pub fn profile(&self) -> Result<Profile> {
         let mut texts = vec![Text {

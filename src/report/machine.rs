@@ -7,10 +7,13 @@ use crate::target::place::{Candidate, Locality};
 use crate::text::{self, list, table};
 use std::time::Duration;
 
-/// Columns that a line may fill, and those of what stands in its middle.
+/// Columns that a line may fill where nobody says how many there are, and those of what stands in
+/// its middle.
 const WIDTH: usize = 79;
 const WHAT_WIDTH: usize = 28;
 const PLACE_WIDTH: usize = 24;
+/// Contexts that were not asked and are shown one by one.
+const UNASKED: usize = 3;
 
 /// The facts, then the places where a gateway could run, best first.
 pub fn machine(
@@ -19,13 +22,7 @@ pub fn machine(
     took: Option<Duration>,
     look: Look,
 ) -> String {
-    let found = match took {
-        Some(took) => format!("Found in {}", text::duration(took)),
-        None => "Found".to_string(),
-    };
-    let mut lines = vec![look.bold(&found)];
-    let rows = rows(facts, look);
-    lines.extend(table(&rows).into_iter().map(|line| format!("  {line}")));
+    let mut lines = found(facts, took, WIDTH, look);
     lines.push(String::new());
     lines.push(look.bold("Where a gateway could run, best first"));
     let chosen = proposal(candidates);
@@ -37,7 +34,18 @@ pub fn machine(
     lines.join("\n") + "\n"
 }
 
-fn rows(facts: &Facts, look: Look) -> Vec<Vec<String>> {
+/// The facts alone, in lines of at most `width` columns.
+pub fn found(facts: &Facts, took: Option<Duration>, width: usize, look: Look) -> Vec<String> {
+    let title = match took {
+        Some(took) => format!("Found in {}", text::duration(took)),
+        None => "Found".to_string(),
+    };
+    let rows = table(&rows(facts, width, look));
+    let lines = rows.into_iter().map(|line| format!("  {line}"));
+    std::iter::once(look.bold(&title)).chain(lines).collect()
+}
+
+fn rows(facts: &Facts, width: usize, look: Look) -> Vec<Vec<String>> {
     let mut rows: Vec<[String; 3]> = Vec::new();
     let mut row = |name: &str, what: String, note: String| {
         rows.push([name.to_string(), what, note]);
@@ -66,12 +74,20 @@ fn rows(facts: &Facts, look: Look) -> Vec<Vec<String>> {
             reason.clone().unwrap_or_default(),
         ),
     }
-    for context in &facts.contexts {
+    let unasked = |context: &&Context| context.answer.is_none() && !context.current;
+    let hidden = facts.contexts.iter().filter(unasked).skip(UNASKED);
+    let hidden: Vec<&str> = hidden.map(|context| context.name.as_str()).collect();
+    let shown = facts.contexts.iter();
+    for context in shown.filter(|context| !hidden.contains(&context.name.as_str())) {
         let (what, note) = cluster(context);
         row("Kubernetes", what, note);
         if let Some(installed) = installed(context) {
             row("", installed, String::new());
         }
+    }
+    if !hidden.is_empty() {
+        let more = format!("{} more", text::count(hidden.len(), "context"));
+        row("", more, "not asked".to_string());
     }
     for service in &facts.services {
         let name = join(&service.product, service.version.as_deref());
@@ -100,39 +116,54 @@ fn rows(facts: &Facts, look: Look) -> Vec<Vec<String>> {
             String::new(),
         );
     }
-    let state = match &facts.port.owner {
-        None => "free".to_string(),
-        Some(owner) => format!("taken by {owner}"),
+    let number = facts.port.number;
+    let mut nodes = facts.docker.containers.iter();
+    let node = nodes.find(|node| node.running && node.published.contains(&number));
+    let state = match (&facts.port.owner, node) {
+        (None, _) => "free".to_string(),
+        (Some(_), Some(node)) => format!("taken by {} cluster {}", node.product, node.cluster),
+        (Some(owner), None) => format!("taken by {owner}"),
     };
     row(&format!("Port {}", facts.port.number), state, String::new());
     if facts.wsl {
         row(
             "Windows",
-            "this is Linux inside Windows (WSL)".to_string(),
+            "this is Linux inside Windows (WSL), which reaches localhost too".to_string(),
             String::new(),
         );
     }
-    fitted(rows, look)
+    fitted(rows, width, look)
 }
 
 /// Cut to the width of a terminal: long names of contexts first, then what is said beside them.
-fn fitted(rows: Vec<[String; 3]>, look: Look) -> Vec<Vec<String>> {
-    let cut = |row: &[String; 3]| text::excerpt(&row[1], WHAT_WIDTH);
+fn fitted(rows: Vec<[String; 3]>, width: usize, look: Look) -> Vec<Vec<String>> {
+    let cut = |row: &[String; 3]| text::excerpt(&row[1], WHAT_WIDTH.max(width / 3));
     let widest = |cells: Vec<usize>| cells.into_iter().max().unwrap_or(0);
     let first = widest(rows.iter().map(|row| row[0].chars().count()).collect());
     let noted = rows.iter().filter(|row| !row[2].is_empty());
     let second = widest(noted.map(|row| cut(row).chars().count()).collect());
-    let left = WIDTH.saturating_sub(2 + first + 2);
-    rows.iter()
-        .map(|row| match row[2].is_empty() {
-            true => vec![row[0].clone(), text::excerpt(&row[1], left)],
-            false => {
-                let note = text::excerpt(&row[2], left.saturating_sub(second + 2));
-                let what = format!("{:second$}  {}", cut(row), look.dim(&note));
-                vec![row[0].clone(), what]
+    let left = width.saturating_sub(2 + first + 2);
+    let lines = |row: &[String; 3]| match row[2].is_empty() {
+        true => text::wrap(&row[1], left),
+        false => {
+            let note = text::excerpt(&row[2], left.saturating_sub(second + 2));
+            vec![format!("{:second$}  {}", cut(row), look.dim(&note))]
+        }
+    };
+    let named = |row: &[String; 3]| {
+        let lines = lines(row).into_iter().enumerate();
+        let name = |index| {
+            if index == 0 {
+                row[0].clone()
+            } else {
+                String::new()
             }
-        })
-        .collect()
+        };
+        lines
+            .map(|(index, line)| vec![name(index), line])
+            .collect::<Vec<_>>()
+    };
+    rows.iter().flat_map(named).collect()
 }
 
 fn join(name: &str, version: Option<&str>) -> String {
@@ -170,7 +201,10 @@ fn installed(context: &Context) -> Option<String> {
 /// The first models by name, the rest by number.
 fn models(service: &Service) -> String {
     const SHOWN: usize = 3;
-    let size = |bytes: u64| format!(" ({:.1} GB)", bytes as f64 / 1e9);
+    let size = |bytes: u64| match bytes {
+        small @ ..100_000_000 => format!(" ({:.1} MB)", small as f64 / 1e6),
+        large => format!(" ({:.1} GB)", large as f64 / 1e9),
+    };
     let mut names: Vec<String> = service
         .models
         .iter()

@@ -7,6 +7,7 @@ pub mod kind;
 pub mod locality;
 pub mod mock;
 pub mod place;
+pub mod propose;
 
 use crate::error::{Error, Result};
 use crate::host::paths::EnvironmentPaths;

@@ -1,0 +1,64 @@
+//! The profile of a proposal as text: the same bytes for the same machine.
+
+use super::offer::Offer;
+use crate::profile::TargetKind;
+use crate::profile::wire::{API_VERSION, KIND};
+use crate::text::list;
+use crate::yaml;
+use serde_json::{Map, Value, json};
+
+/// Name of the profile that a machine gives.
+pub const NAME: &str = "found";
+/// The port of a gateway when nobody says otherwise.
+pub const USUAL_PORT: u16 = 8080;
+
+/// A profile with these backends, each under why it is there.
+pub fn document(offers: &[Offer], target: Option<(TargetKind, Option<&str>)>, port: u16) -> String {
+    let titles: Vec<&str> = offers.iter().map(|o| o.provider.ways().title).collect();
+    let mut head = Map::new();
+    head.insert("apiVersion".into(), json!(API_VERSION));
+    head.insert("kind".into(), json!(KIND));
+    head.insert("name".into(), json!(NAME));
+    let description = format!("For this machine, with {}.", list(&titles));
+    head.insert("description".into(), json!(description));
+    if let Some((kind, cluster)) = target {
+        let mut target = json!({"kind": kind.name()});
+        if let Some(cluster) = cluster {
+            target["cluster"] = json!(cluster);
+        }
+        head.insert("target".into(), target);
+    }
+    if port != USUAL_PORT {
+        head.insert("gateway".into(), json!({"port": port}));
+    }
+    let mut text = String::from("# What `gw` found on a machine, as a profile of its own.\n");
+    text.push_str(&yaml::write(&Value::Object(head)));
+    text.push_str("backends:\n");
+    for offer in offers {
+        text.push_str(&comment(offer));
+        text.push_str(&yaml::write(&json!([backend(offer)])));
+    }
+    text.push_str("policies:\n");
+    text.push_str("# No web page but the gateway's own may send requests through your browser.\n");
+    text.push_str("- name: same-site\n  csrf: {}\n");
+    text
+}
+
+fn backend(offer: &Offer) -> Value {
+    let mut backend = Map::new();
+    backend.insert("name".into(), json!(offer.name));
+    backend.insert("provider".into(), json!(offer.provider.ways().name));
+    backend.extend(offer.fields.clone());
+    Value::Object(backend)
+}
+
+/// What a provider said may have several lines.
+fn comment(offer: &Offer) -> String {
+    let title = offer.provider.ways().title;
+    let reason = offer
+        .reason
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    format!("# {title}: {reason}.\n")
+}
