@@ -5,7 +5,9 @@ mod day;
 mod env;
 mod guide;
 mod mock;
+mod process;
 mod ship;
+mod wish;
 
 pub use addition::{Backend, Route};
 pub use env::{Env, ShellName};
@@ -14,9 +16,11 @@ pub use mock::Mock;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use day::{Debug, Down, Explain, Lock, Logs, Status, Undo, Upgrade};
 pub use guide::Guide;
+pub use process::Forward;
 pub use ship::{Bundle, BundleCreate, BundleVerb, Completions, From, Man};
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
+pub use wish::Wish;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -91,8 +95,12 @@ pub enum Progress {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TargetName {
+    /// OrbStack's own Kubernetes
+    Orbstack,
     /// A kind cluster on this machine's Docker
     Kind,
+    /// A cluster that is there already, by a context of the kubeconfig
+    Context,
     /// No cluster: a gateway in this program
     Embedded,
 }
@@ -106,7 +114,7 @@ pub enum Command {
     Guide(Guide),
     /// Make a profile true and prove every route with a real request
     #[command(
-        after_help = "Examples:\n  gw up\n  gw up --profile ollama --port 8081\n  gw up --target kind --node-image kindest/node:v1.34.0\n  gw up --profile my.yaml --env demo"
+        after_help = "Examples:\n  gw up\n  gw up --profile ollama --port 8081\n  gw up --target kind --node-image kindest/node:v1.34.0\n  gw up --context k3d-dev            on a cluster that is there already\n  gw up --profile my.yaml --env demo"
     )]
     Up(Up),
     /// Take back what `up` made; what is not ours stays
@@ -208,6 +216,9 @@ pub enum Command {
         #[arg(long)]
         raw: bool,
     },
+    /// The port-forward's process
+    #[command(hide = true)]
+    Forward(Forward),
     /// A processor for demonstrations of extProc
     #[command(hide = true)]
     Processor {
@@ -245,26 +256,6 @@ pub struct Doors {
     pub config_port: u16,
 }
 
-/// What is to be made true: shared by `up` and `plan`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct Wish {
-    /// Shipped profile, file, or - for standard input; without it the last one, else default
-    #[arg(short, long, env = "GW_PROFILE", value_name = "PROFILE")]
-    pub profile: Option<String>,
-    /// Where to run; without it the last target, else our kind cluster if it exists, else embedded
-    #[arg(short, long, env = "GW_TARGET", value_name = "TARGET")]
-    pub target: Option<TargetName>,
-    /// Port on this machine; without it the last one given, else the profile's
-    #[arg(long, env = "GW_PORT", value_parser = clap::value_parser!(u16).range(1..))]
-    pub port: Option<u16>,
-    /// Name of the kind cluster; without it the last one, else the profile's
-    #[arg(long, env = "GW_CLUSTER", value_name = "NAME", value_parser = environment)]
-    pub cluster: Option<String>,
-    /// Image of a new kind node [default: the profile's, the pinned one of this kind]
-    #[arg(long, env = "GW_NODE_IMAGE", value_name = "IMAGE")]
-    pub node_image: Option<String>,
-}
-
 #[derive(Debug, Clone, Args)]
 pub struct Up {
     #[command(flatten)]
@@ -280,6 +271,12 @@ pub struct Up {
     pub locked: bool,
     #[command(flatten)]
     pub from: From,
+    /// Use what others have installed already as it is: charts, the Gateway API
+    #[arg(long)]
+    pub adopt: bool,
+    /// Answer yes where a cluster is meant that is not proved to be on this machine
+    #[arg(short, long)]
+    pub yes: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -344,24 +341,6 @@ pub enum ProfileVerb {
     Validate { profile: String },
     /// The JSON Schema of profiles, for editors
     Schema,
-}
-
-impl Wish {
-    /// The flags as they would be typed again; a suggested command's own go before.
-    pub fn flags(&self) -> Vec<(&'static str, String)> {
-        let target = self.target.and_then(|target| target.to_possible_value());
-        let flags = [
-            ("--profile", self.profile.clone()),
-            ("--target", target.map(|value| value.get_name().to_string())),
-            ("--cluster", self.cluster.clone()),
-            ("--node-image", self.node_image.clone()),
-            ("--port", self.port.map(|port| port.to_string())),
-        ];
-        flags
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value?)))
-            .collect()
-    }
 }
 
 /// Names of environments and clusters become file, label and container names.

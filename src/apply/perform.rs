@@ -3,6 +3,7 @@
 use super::ledger::Ledger;
 use super::phases::Phases;
 use super::undo::undo_one;
+use crate::cluster::forward::ROLE as FORWARD;
 use crate::error::Result;
 use crate::event::Sink;
 use crate::plan::outcome::{Change, Context, Journal, Outcome, Undone, Wire};
@@ -167,6 +168,15 @@ pub fn nothing_to_change(done: &[Done]) -> Option<String> {
 /// witnesses of a run that was killed.
 pub async fn prune(plan: &Plan, target: &dyn Target, run: &Run<'_>) -> Result<()> {
     let mut wanted: Vec<Thing> = plan.objects().map(Thing::of).collect();
+    if plan
+        .steps
+        .iter()
+        .any(|step| matches!(step.action, Action::Forward { .. }))
+    {
+        wanted.push(Thing::Process {
+            role: FORWARD.to_string(),
+        });
+    }
     let services: Vec<&HostService> = plan.steps.iter().filter_map(host_service).collect();
     for service in &services {
         wanted.push(Thing::Process {

@@ -1,5 +1,6 @@
 //! What is applied in an environment: written by `up` before and after, read by every other command.
 
+use crate::cluster::access::{Access, Theirs};
 use crate::error::{Error, Result};
 use crate::host::paths::{EnvironmentPaths, Paths};
 use crate::plan::outcome::Wire;
@@ -36,8 +37,21 @@ pub struct Record {
     pub target: String,
     /// Name of the kind cluster; empty on other targets.
     pub cluster: String,
+    /// The way to a cluster that was there already.
+    #[serde(default)]
+    pub access: Option<Theirs>,
+    /// Whether the place was proved to be on this machine.
+    #[serde(default = "yes")]
+    pub local: bool,
+    /// What of others is used as it is: which one, by the step that it does.
+    #[serde(default)]
+    pub adopted: BTreeMap<String, String>,
     pub gateway: String,
+    /// Where the objects are.
     pub namespace: String,
+    /// Where the charts are; empty where that is the same.
+    #[serde(default)]
+    pub system: String,
     pub port: u16,
     /// Where callers send requests; empty until the gateway has answered.
     pub base_url: String,
@@ -78,6 +92,10 @@ pub struct RecordedRoute {
 /// What stands for a provider where tools are served.
 const TOOLS: &str = "mcp";
 
+fn yes() -> bool {
+    true
+}
+
 fn patience() -> u64 {
     180
 }
@@ -97,8 +115,12 @@ impl Record {
                 .cluster()
                 .map(|cluster| cluster.name.clone())
                 .unwrap_or_default(),
+            access: None,
+            local: true,
+            adopted: BTreeMap::new(),
             gateway: plan.gateway.clone(),
             namespace: plan.namespace.clone(),
+            system: plan.system.clone(),
             port: plan.port,
             base_url: String::new(),
             routes: plan.routes.iter().map(recorded).collect(),
@@ -124,6 +146,46 @@ impl Record {
 
     pub fn target(&self) -> Option<TargetKind> {
         TargetKind::named(&self.target)
+    }
+
+    pub fn is_on_cluster(&self) -> bool {
+        self.target()
+            .is_some_and(|target| target != TargetKind::Embedded)
+    }
+
+    /// The context that leads to its cluster: of one cluster, whoever made it, it is the same.
+    pub fn cluster_context(&self) -> Option<String> {
+        match (&self.access, self.cluster.as_str()) {
+            (Some(access), _) => Some(access.context.clone()),
+            (None, "") => None,
+            (None, cluster) => Some(format!("kind-{cluster}")),
+        }
+    }
+
+    /// The way to its cluster.
+    pub fn way(&self, paths: &EnvironmentPaths) -> Access {
+        match &self.access {
+            Some(theirs) => Access::Theirs(theirs.clone()),
+            None => Access::Own(paths.kubeconfig()),
+        }
+    }
+
+    /// Where the charts are.
+    pub fn system(&self) -> &str {
+        match self.system.as_str() {
+            "" => &self.namespace,
+            system => system,
+        }
+    }
+
+    /// As people name the place: `kind/gatewright`, `context/k3d-dev`, `embedded`.
+    pub fn place(&self) -> String {
+        let context = self.access.as_ref().map(|access| access.context.as_str());
+        match (self.target(), context) {
+            (Some(TargetKind::Context), Some(name)) => format!("{}/{name}", self.target),
+            _ if self.cluster.is_empty() => self.target.clone(),
+            _ => format!("{}/{}", self.target, self.cluster),
+        }
     }
 
     /// The routes as their proof needs them.

@@ -108,6 +108,23 @@ pub async fn undo_with_cluster(
     Ok(fates)
 }
 
+/// For a cluster that is gone: our processes end, and what was in the cluster is left out of the
+/// ledger, whatever has become of it.
+pub async fn forget(target: &dyn Target, run: &Run<'_>, task: &Task) -> Result<Vec<Fate>> {
+    let mut fates = Vec::new();
+    for thing in run.ledger.things().into_iter().rev() {
+        let undone = match &thing {
+            Thing::Process { .. } | Thing::Context { .. } => {
+                undo_one(&thing, target, run, Some(task)).await?
+            }
+            _ => Undone::Kept("forgotten as it is".to_string()),
+        };
+        run.ledger.removed(&thing)?;
+        fates.push(Fate { thing, undone });
+    }
+    Ok(fates)
+}
+
 fn is_outside(thing: &Thing) -> bool {
     matches!(
         thing,

@@ -66,7 +66,7 @@ pub struct Explain {
 
 #[derive(Debug, Clone, Args)]
 pub struct Logs {
-    /// Number of lines; whose log (proxy, controller, relay, mock); or a route. Without it all, merged
+    /// Number of lines; whose log (proxy, controller, forward, relay, mock); or a route. Without it all, merged
     #[arg(value_name = "COUNT|SOURCE|ROUTE", num_args = 0..=3)]
     pub what: Vec<String>,
     /// Go on with what is written from now on
@@ -91,6 +91,9 @@ pub struct Down {
     /// Fetch nothing: what is missing is an error that says how to get it
     #[arg(long, env = "GW_OFFLINE")]
     pub offline: bool,
+    /// End our processes and forget the rest: for a cluster that is gone
+    #[arg(long, conflicts_with = "keep_cluster")]
+    pub forget: bool,
     /// How long any one wait may take, in seconds
     #[arg(long, default_value_t = 120, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: u64,

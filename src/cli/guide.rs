@@ -40,6 +40,8 @@ impl Up {
             timeout: 300,
             force: false,
             locked: false,
+            adopt: false,
+            yes: false,
             from,
         }
     }

@@ -16,12 +16,12 @@ const REQUEST: Duration = Duration::from_secs(2);
 /// The way into a cluster is no object that could be watched.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Waits until the gateway answers a request at `base`, whatever it answers.
+/// Waits until the gateway answers a request at one of `bases`, whatever it answers.
 pub async fn wait(
     client: &Client,
     namespace: &str,
     gateway: &str,
-    base: &str,
+    bases: &[String],
     patience: Duration,
     waiting: &(dyn Fn(String) + Send + Sync),
 ) -> Result<Outcome> {
@@ -33,7 +33,7 @@ pub async fn wait(
             .fold(error, Error::fact));
     }
     let mut last = String::new();
-    loop {
+    for base in bases.iter().cycle() {
         match web::get(base, None, REQUEST).await {
             Ok(_) => {
                 return Ok(Outcome::new(
@@ -58,6 +58,7 @@ pub async fn wait(
         }
         tokio::time::sleep(PAUSE).await;
     }
+    Err(Error::new("the gateway has no address", "gw status"))
 }
 
 /// Waits until the controller has put an image into the proxy's deployment: until then the pod of

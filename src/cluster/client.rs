@@ -1,30 +1,8 @@
-//! A connection to one cluster, from our own kubeconfig.
+//! What calls to an API server answer, in words.
 
 use crate::error::{Error, Result};
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
-use std::path::PathBuf;
+use kube::Client;
 use std::time::{Duration, Instant};
-
-/// A client for the only context of a kubeconfig file. Reads time out: a dead API server must not
-/// hold a command up. Watches set their own limits.
-pub async fn connect(kubeconfig: PathBuf) -> Result<Client> {
-    let unusable = |e: &(dyn std::error::Error + 'static)| {
-        Error::new(
-            format!("{} can't be used", kubeconfig.display()),
-            "gw up --target kind",
-        )
-        .because(e)
-    };
-    let file = Kubeconfig::read_from(&kubeconfig).map_err(|e| unusable(&e))?;
-    let options = KubeConfigOptions::default();
-    let mut config = Config::from_custom_kubeconfig(file, &options)
-        .await
-        .map_err(|e| unusable(&e))?;
-    config.connect_timeout = Some(Duration::from_secs(5));
-    config.read_timeout = Some(Duration::from_secs(60));
-    Client::try_from(config).map_err(|e| unusable(&e))
-}
 
 /// A failed call to the API server, as facts.
 pub fn refused(what: impl Into<String>, error: &kube::Error, next: impl Into<String>) -> Error {
@@ -43,11 +21,12 @@ pub fn is_absent(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == 404)
 }
 
-/// The API server's version, as soon as it tells.
+/// The API server's version, as soon as it tells; `next` is what to do where it never does.
 pub async fn version(
     client: &Client,
     patience: Duration,
     waiting: &(dyn Fn(String) + Send + Sync),
+    next: &str,
 ) -> Result<String> {
     let start = Instant::now();
     loop {
@@ -58,11 +37,7 @@ pub async fn version(
                     "the API server does not answer after {}",
                     crate::text::duration(patience)
                 );
-                return Err(refused(
-                    what,
-                    &e,
-                    "docker ps --filter label=io.x-k8s.kind.cluster",
-                ));
+                return Err(refused(what, &e, next));
             }
             Err(_) => {
                 waiting("the API server does not answer yet".to_string());

@@ -18,6 +18,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
 const VERSION_ANNOTATION: &str = "gateway.networking.k8s.io/bundle-version";
+const CHANNEL_ANNOTATION: &str = "gateway.networking.k8s.io/channel";
 const GATEWAYS: &str = "gateways.gateway.networking.k8s.io";
 /// Without these no Gateway and no HTTPRoute can be.
 const REQUIRED: [&str; 3] = ["gatewayclasses", "gateways", "httproutes"];
@@ -36,6 +37,39 @@ pub async fn installed(client: &Client) -> Result<Option<String>> {
             .cloned()
             .unwrap_or_default()
     }))
+}
+
+/// The bundle that a cluster has.
+pub struct Bundle {
+    pub version: String,
+    pub channel: String,
+    /// Whether an environment of ours installed it.
+    pub ours: bool,
+}
+
+/// The bundle with whose it is.
+pub async fn bundle_there(client: &Client) -> Result<Option<Bundle>> {
+    let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let found = crds.get_metadata_opt(GATEWAYS).await;
+    let found =
+        found.map_err(|e| refused("the Gateway API CRDs can't be read", &e, "gw status"))?;
+    Ok(found.map(|crd| {
+        let annotation = |name| crd.annotations().get(name).cloned().unwrap_or_default();
+        let manager = crd.labels().get(MANAGED_BY_LABEL);
+        Bundle {
+            version: annotation(VERSION_ANNOTATION),
+            channel: annotation(CHANNEL_ANNOTATION),
+            ours: manager.is_some_and(|manager| manager == MANAGER),
+        }
+    }))
+}
+
+/// Refuses a version that v2.2 does not accept.
+pub fn check_range(version: &str) -> Result<()> {
+    match is_in_range(version) {
+        true => Ok(()),
+        false => Err(out_of_range(version)),
+    }
 }
 
 /// Whether a bundle version is one that v2.2 accepts.

@@ -1,5 +1,6 @@
 //! Charts through the `helm` program (architecture, decision 1); what is there is read without it.
 
+use super::access::Access;
 use super::client::{is_absent, refused};
 use super::crds::first_user;
 use super::object::api;
@@ -17,7 +18,6 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, DynamicObject, ListParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
-use std::path::Path;
 use std::time::Duration;
 
 const HELM_DEADLINE: Duration = Duration::from_secs(180);
@@ -29,19 +29,23 @@ const MARK: &str = "gatewright environment ";
 #[derive(Clone)]
 pub struct Helm {
     pub client: Client,
-    pub kubeconfig: String,
+    pub access: Access,
     pub environment: String,
-    supply: Supply,
+    pub supply: Supply,
 }
 
 impl Helm {
-    pub fn new(client: Client, kubeconfig: &Path, environment: &str, supply: &Supply) -> Self {
-        Helm {
-            client,
-            kubeconfig: kubeconfig.to_string_lossy().into_owned(),
-            environment: environment.to_string(),
-            supply: supply.clone(),
-        }
+    /// One run of `helm` on this cluster.
+    async fn run(&self, args: &[&str], waiting: &(dyn Fn(String) + Send + Sync)) -> Result<Run> {
+        let (flags, kubeconfig) = self.access.helm();
+        let flags = flags.iter().map(String::as_str);
+        let args: Vec<&str> = args.iter().copied().chain(flags).collect();
+        let run = Run::new(self.supply.program(Tool::Helm, waiting).await?, &args)
+            .deadline(HELM_DEADLINE);
+        Ok(match kubeconfig {
+            Some(files) => run.env("KUBECONFIG", &files),
+            None => run,
+        })
     }
 
     /// Installs or upgrades a release; leaves it where version and values are already these.
@@ -57,6 +61,11 @@ impl Helm {
             Some(release) => {
                 if !is_marked(release) && !known {
                     return Err(foreign(release, chart));
+                }
+                if let Some(other) = neighbour(release, &self.environment)
+                    && !known
+                {
+                    return Err(shared(release, chart, other));
                 }
                 context.journal.begin(&thing(chart))?;
                 self.clear_interrupted(release, chart).await?;
@@ -106,7 +115,6 @@ impl Helm {
 
     async fn upgrade(&self, chart: &Chart, context: &Context<'_>) -> Result<()> {
         let waiting = |said: String| (context.waiting)(format!("{}: {said}", chart.name));
-        let helm = self.supply.program(Tool::Helm, &waiting).await?;
         let source = self.supply.chart(chart)?;
         let mark = format!("{MARK}{}", self.environment);
         let mut args = vec![
@@ -116,8 +124,6 @@ impl Helm {
             &source,
             "--namespace",
             &chart.namespace,
-            "--kubeconfig",
-            &self.kubeconfig,
             "--description",
             &mark,
             // Without it helm keeps the values of the release that is there.
@@ -130,9 +136,8 @@ impl Helm {
             args.extend(["--version", &chart.version]);
         }
         (context.waiting)(format!("{}: helm upgrade --install {source}", chart.name));
-        let run = Run::new(helm, &args)
-            .stdin(chart.values.to_string())
-            .deadline(HELM_DEADLINE);
+        let run = self.run(&args, &waiting).await?;
+        let run = run.stdin(chart.values.to_string());
         let waiting = |said: String| (context.waiting)(format!("{}: {said}", chart.name));
         let done = patiently(&waiting, || run.output()).await;
         done.map(|_| ()).map_err(|error| Error {
@@ -161,19 +166,8 @@ impl Helm {
         if let Some(user) = self.user(name).await? {
             return Ok(Undone::Kept(format!("{user} uses it")));
         }
-        let helm = self.supply.program(Tool::Helm, context.waiting).await?;
-        let args = [
-            "uninstall",
-            name,
-            "--namespace",
-            namespace,
-            "--kubeconfig",
-            &self.kubeconfig,
-        ];
-        Run::new(helm, &args)
-            .deadline(HELM_DEADLINE)
-            .output()
-            .await?;
+        let args = ["uninstall", name, "--namespace", namespace];
+        self.run(&args, context.waiting).await?.output().await?;
         self.remove_classes(name).await?;
         Ok(Undone::Removed)
     }
@@ -253,7 +247,7 @@ fn thing(chart: &Chart) -> Thing {
 
 /// A release that we installed to the end carries our mark; one that failed or was interrupted
 /// carries Helm's own words instead.
-fn is_marked(release: &Installed) -> bool {
+pub fn is_marked(release: &Installed) -> bool {
     release.description.starts_with(MARK)
 }
 
@@ -263,18 +257,30 @@ fn is_as_planned(release: &Installed, chart: &Chart) -> bool {
     release.status == "deployed" && version && release.values == chart.values
 }
 
+/// The other environment that installed a release.
+fn neighbour<'a>(release: &'a Installed, environment: &str) -> Option<&'a str> {
+    let name = release.description.strip_prefix(MARK)?;
+    (name != environment).then_some(name)
+}
+
+/// Two environments share one release of a chart, so both must want the same of it.
+fn shared(release: &Installed, chart: &Chart, other: &str) -> Error {
+    let what = format!("chart {} is there for environment `{other}`", chart.name);
+    let error = Error::new(what, format!("gw plan --env {other}"));
+    different(error, release, chart)
+        .fact("two environments in one cluster share its charts: both must want the same of them")
+}
+
+fn different(error: Error, release: &Installed, chart: &Chart) -> Error {
+    error
+        .fact(format!(
+            "there: version {}, status {}",
+            release.version, release.status
+        ))
+        .fact(format!("planned: version {}", chart.version))
+}
+
 fn foreign(release: &Installed, chart: &Chart) -> Error {
-    let next = format!("helm -n {} get values {}", chart.namespace, chart.name);
-    Error::new(
-        format!("chart {} is there and is not ours", chart.name),
-        next,
-    )
-    .fact(format!(
-        "there: version {}, status {}, values {}",
-        release.version, release.status, release.values
-    ))
-    .fact(format!(
-        "planned: version {}, values {}",
-        chart.version, chart.values
-    ))
+    let what = format!("chart {} is there and is not ours", chart.name);
+    different(Error::new(what, "gw up --adopt"), release, chart)
 }

@@ -1,9 +1,12 @@
 //! The Kubernetes half that cluster targets share: objects, charts, readiness, the way to this machine.
 
+pub mod access;
 pub mod answers;
 pub mod client;
 pub mod crds;
+pub mod forward;
 pub mod helm;
+pub mod inspect;
 pub mod log;
 pub mod object;
 pub mod pod;

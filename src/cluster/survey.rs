@@ -32,11 +32,17 @@ const KINDS: [(&str, &str); 8] = [
     ("gateway.networking.k8s.io/v1", "HTTPRoute"),
 ];
 
-pub async fn survey(client: &Client, namespace: &str, environment: &str) -> Result<Survey> {
+/// What is in `namespace`, and of the charts in `system`.
+pub async fn survey(
+    client: &Client,
+    namespace: &str,
+    system: &str,
+    environment: &str,
+) -> Result<Survey> {
     let version = client.apiserver_version().await;
     let version = version.map_err(|e| refused("the cluster does not answer", &e, "gw up"))?;
     let gateway_api = crds::installed(client).await?;
-    let charts = try_join_all(CHARTS.map(|name| installed(client, namespace, name))).await?;
+    let charts = try_join_all(CHARTS.map(|name| installed(client, system, name))).await?;
     let mut parts: Vec<Part> = Vec::new();
     parts.push(Part {
         sort: "crds",
@@ -55,7 +61,10 @@ pub async fn survey(client: &Client, namespace: &str, environment: &str) -> Resu
         version: release.version,
         state: release.status,
     }));
-    parts.extend(images(client, namespace).await?);
+    parts.extend(images(client, system).await?);
+    if system != namespace {
+        parts.extend(images(client, namespace).await?);
+    }
     let lists = join_all(
         KINDS.map(|(version, kind)| objects(client, version, kind, namespace, environment)),
     )

@@ -18,11 +18,21 @@ use tokio::net::TcpStream;
 
 /// Names by which engines let containers reach the machine (facts 11); which of them resolves and
 /// answers is not known before it is tried.
-const ALIASES: [&str; 2] = ["host.docker.internal", "host.orb.internal"];
+pub const ENGINES: &[&str] = &["host.docker.internal", "host.orb.internal"];
+/// Those, and the names that k3d and minikube put into their clusters' DNS. Hints only: each is
+/// proved before it is used.
+pub const PRODUCTS: &[&str] = &[
+    "host.docker.internal",
+    "host.orb.internal",
+    "host.k3d.internal",
+    "host.minikube.internal",
+];
 
 pub struct Wiring<'a> {
     pub witness: Witness<'a>,
-    pub network: Network,
+    /// The network of the nodes' containers, where nodes are containers of this machine.
+    pub network: Option<Network>,
+    pub aliases: &'static [&'static str],
     pub paths: &'a EnvironmentPaths,
 }
 
@@ -52,30 +62,35 @@ impl Wiring<'_> {
     }
 
     fn may_hold(&self, wire: &Wire, service: &HostService) -> bool {
-        let same_network = wire
-            .address
-            .is_none_or(|address| address == self.network.gateway);
+        let same_network = wire.address.is_none_or(|address| {
+            let network = self.network.as_ref();
+            network.is_some_and(|network| network.gateway == address)
+        });
         let relay = self.relay(service).alive();
-        let same_relay = relay.is_some_and(|identity| identity.args == self.relay_args(service));
+        let wanted = self.network.as_ref().map(|on| relay_args(on, service));
+        let same_relay = relay.is_some_and(|identity| Some(identity.args) == wanted);
         same_network && (!wire.relay || same_relay)
     }
 
     async fn find(&self, service: &HostService, context: &Context<'_>) -> Result<Wire> {
-        let direct = SocketAddrV4::new(self.network.gateway, service.port);
-        let mut candidates: Vec<Candidate> = ALIASES
+        let mut candidates: Vec<Candidate> = self
+            .aliases
             .iter()
             .map(|name| candidate(name, service.port))
             .collect();
-        let listens_there = answers_here(direct).await;
-        let here = is_ours(direct);
-        if listens_there || !here {
-            candidates.push(candidate(&direct.ip().to_string(), service.port));
-        }
         let mut relay = None;
-        if here && !listens_there {
-            let address = self.start_relay(service, context).await?;
-            relay = Some(candidate(&address.ip().to_string(), address.port()));
-            candidates.extend(relay.clone());
+        if let Some(network) = &self.network {
+            let direct = SocketAddrV4::new(network.gateway, service.port);
+            let listens_there = answers_here(direct).await;
+            let here = is_ours(direct);
+            if listens_there || !here {
+                candidates.push(candidate(&direct.ip().to_string(), service.port));
+            }
+            if here && !listens_there {
+                let address = self.start_relay(network, service, context).await?;
+                relay = Some(candidate(&address.ip().to_string(), address.port()));
+                candidates.extend(relay.clone());
+            }
         }
         (context.waiting)(format!(
             "asking for {} from inside the cluster",
@@ -107,11 +122,12 @@ impl Wiring<'_> {
     /// own it would keep the person from letting the service listen there itself.
     async fn start_relay(
         &self,
+        network: &Network,
         service: &HostService,
         context: &Context<'_>,
     ) -> Result<SocketAddrV4> {
         let relay = self.relay(service);
-        let args = self.relay_args(service);
+        let args = relay_args(network, service);
         let ready = match relay.alive().filter(|identity| identity.args == args) {
             Some(identity) if !identity.ready.is_empty() => identity.ready,
             _ => {
@@ -126,20 +142,6 @@ impl Wiring<'_> {
                 "gw logs relay",
             )
         })
-    }
-
-    fn relay_args(&self, service: &HostService) -> Vec<String> {
-        let listen = SocketAddrV4::new(self.network.gateway, 0).to_string();
-        let to = format!("127.0.0.1:{}", service.port);
-        let subnet = &self.network.subnet;
-        let args = ["relay", "--listen", &listen, "--to", &to, "--allow", subnet];
-        let whole = service.whole.then_some("--whole");
-        let raw = service.grpc.then_some("--raw");
-        args.into_iter()
-            .chain(whole)
-            .chain(raw)
-            .map(str::to_string)
-            .collect()
     }
 
     async fn stop_relay(&self, service: &HostService, context: &Context<'_>) -> Result<()> {
@@ -169,6 +171,17 @@ impl Wiring<'_> {
         }
         Ok(change)
     }
+}
+
+fn relay_args(network: &Network, service: &HostService) -> Vec<String> {
+    let listen = SocketAddrV4::new(network.gateway, 0).to_string();
+    let to = format!("127.0.0.1:{}", service.port);
+    let subnet = &network.subnet;
+    let args = ["relay", "--listen", &listen, "--to", &to, "--allow", subnet];
+    let whole = service.whole.then_some("--whole");
+    let raw = service.grpc.then_some("--raw");
+    let args = args.into_iter().chain(whole).chain(raw);
+    args.map(str::to_string).collect()
 }
 
 fn process(service: &HostService) -> Thing {

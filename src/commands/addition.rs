@@ -83,8 +83,8 @@ impl Ground {
         let (mut found, elsewhere) = find_services(profile, &Vault::default()).await;
         let mut services = Services {
             elsewhere,
-            mock_port: session.mock_port(),
-            processor_port: session.processor_port(),
+            mock_port: session.mock_port().port,
+            processor_port: session.processor_port().port,
             settings: super::keys::settings(),
             ..Services::default()
         };
@@ -178,7 +178,7 @@ impl Ground {
                 (Some(host), ..) => at(host.to_string(), None),
                 (None, Some(wire), _) => (*wire).clone(),
                 (None, None, TargetKind::Embedded) => at("127.0.0.1".to_string(), None),
-                (None, None, TargetKind::Kind) => {
+                (None, None, TargetKind::OrbStack | TargetKind::Kind | TargetKind::Context) => {
                     notes.push(format!(
                         "{}'s host is the usual one, not proved from a pod: --apply proves it, --host says another",
                         service.title
@@ -291,6 +291,8 @@ pub async fn apply(
         timeout: 300,
         force: false,
         locked: false,
+        adopt: false,
+        yes: false,
         from: crate::cli::From {
             offline: false,
             bundle: None,

@@ -10,13 +10,12 @@ use crate::apply::undo::{Fate, undo};
 use crate::cli::Down;
 use crate::error::{Error, Result};
 use crate::host::docker;
-use crate::plan::outcome::Undone;
+use crate::plan::outcome::{Journal, Undone};
 use crate::plan::thing::Thing;
 use crate::report::document::Document;
 use crate::secret::vault::Vault;
 use crate::text;
 use std::fs;
-use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -36,7 +35,9 @@ pub async fn run(session: &Session, options: &Down) -> Outcome {
     };
     let cluster = created_cluster(&ledger);
     let keep_cluster = match &cluster {
-        Some(name) if !options.keep_cluster && !is_shared(session, name) => {
+        Some(name)
+            if !options.keep_cluster && !options.forget && !is_shared(session, &record, name) =>
+        {
             if is_there(name).await {
                 confirm(session, options, name).await?;
             }
@@ -62,12 +63,15 @@ pub async fn run(session: &Session, options: &Down) -> Outcome {
         _ => None,
     };
     let task = session.sink.begin("down");
-    let fates = if with_cluster {
+    let fates = if options.forget {
+        crate::apply::undo::forget(target.as_ref(), &run, &task).await?
+    } else if with_cluster {
         crate::apply::undo::undo_with_cluster(target.as_ref(), &run, &task).await?
     } else {
         undo(target.as_ref(), &run, keep, &task).await?
     };
     task.done(summary(&fates));
+    hand_over(session, &record, &ledger, &fates)?;
     let left: Vec<Thing> = ledger.things();
     if left.is_empty() {
         forget(&paths)?;
@@ -75,6 +79,40 @@ pub async fn run(session: &Session, options: &Down) -> Outcome {
     drop(lock);
     answer(session, &fates);
     Ok(None)
+}
+
+/// What stays for the sake of another environment in the same cluster becomes that one's: its own
+/// `down` takes it away.
+fn hand_over(session: &Session, record: &Record, ledger: &Ledger, fates: &[Fate]) -> Result<()> {
+    let Some(heir) = session.neighbour(record) else {
+        return Ok(());
+    };
+    let is_common = |thing: &Thing| match thing {
+        Thing::Chart { .. } | Thing::GatewayApi => true,
+        Thing::Object { kind, .. } => kind == "Namespace",
+        Thing::Cluster { .. } | Thing::Context { .. } | Thing::Process { .. } => false,
+    };
+    let kept = fates
+        .iter()
+        .filter(|fate| matches!(fate.undone, Undone::Kept(_)));
+    let common: Vec<&Thing> = kept
+        .map(|fate| &fate.thing)
+        .filter(|t| is_common(t))
+        .collect();
+    if common.is_empty() {
+        return Ok(());
+    }
+    let heirs = Ledger::open(&session.paths.environment(&heir).ledger())?;
+    // Oldest first, as it was made.
+    for thing in common.iter().rev() {
+        heirs.begin(thing)?;
+        ledger.removed(thing)?;
+    }
+    session.sink.note(format!(
+        "{} that environment `{heir}` needs too: its own `gw down` takes them away",
+        text::count(common.len(), "thing")
+    ));
+    Ok(())
 }
 
 fn nothing(session: &Session) -> Outcome {
@@ -104,8 +142,8 @@ async fn is_there(cluster: &str) -> bool {
 }
 
 /// Whether another environment of this machine lives in the cluster.
-fn is_shared(session: &Session, cluster: &str) -> bool {
-    let user = session.neighbour(cluster);
+fn is_shared(session: &Session, record: &Record, cluster: &str) -> bool {
+    let user = session.neighbour(record);
     if let Some(user) = &user {
         session.sink.note(format!(
             "kind cluster {cluster} stays: environment `{user}` uses it"
@@ -120,25 +158,15 @@ async fn confirm(session: &Session, options: &Down, cluster: &str) -> Result<()>
         return Ok(());
     }
     let keep = "gw created it; `gw down --keep-cluster` takes back only what is in it";
-    if !std::io::stdin().is_terminal() || !session.err.terminal {
-        let what = format!("`gw down` would delete kind cluster {cluster}");
-        return Err(Error::usage(what, "gw down --yes").fact(keep));
-    }
-    session.talk(&format!(
-        "Delete kind cluster {cluster}, which gw created, with everything in it? [y/N] "
-    ));
-    // Aside, so that Ctrl-C works while nobody answers.
-    let reading = tokio::task::spawn_blocking(|| {
-        let mut answer = String::new();
-        std::io::stdin().read_line(&mut answer).map(|_| answer)
-    });
-    let answer = reading
-        .await
-        .ok()
-        .and_then(std::result::Result::ok)
-        .unwrap_or_default();
-    if ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) {
-        return Ok(());
+    let question =
+        format!("Delete kind cluster {cluster}, which gw created, with everything in it? [y/N] ");
+    match session.ask(&question).await {
+        Some(true) => return Ok(()),
+        Some(false) => {}
+        None => {
+            let what = format!("`gw down` would delete kind cluster {cluster}");
+            return Err(Error::usage(what, "gw down --yes").fact(keep));
+        }
     }
     let what = format!("kind cluster {cluster} and everything in it are left as they are");
     Err(Error::new(what, "gw down --keep-cluster").fact(keep))

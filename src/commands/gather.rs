@@ -51,6 +51,7 @@ async fn create(session: &Session, options: &BundleCreate) -> Result<Manifest> {
         Error::usage(what, next).fact(format!("there are {}", crate::text::list(&names)))
     })?;
     let wish = Wish {
+        context: None,
         profile: options.profile.clone(),
         target: Some(TargetName::Kind),
         port: None,

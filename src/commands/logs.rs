@@ -4,7 +4,7 @@ use super::Outcome;
 use super::session::Session;
 use crate::apply::record::Record;
 use crate::cli::Logs;
-use crate::cluster::{client, log};
+use crate::cluster::log;
 use crate::diagnose::log::{Line, parse, stamped};
 use crate::diagnose::redact;
 use crate::error::{Error, Result};
@@ -55,7 +55,10 @@ pub async fn run(session: &Session, options: &Logs) -> Outcome {
     }
     let mut sources: Vec<String> = Vec::new();
     print(session, &lines, &mut sources);
-    while options.follow {
+    if !options.follow {
+        return Ok(None);
+    }
+    loop {
         tokio::time::sleep(PAUSE).await;
         let Ok(now) = read(session, &record, &wanted).await else {
             continue;
@@ -69,7 +72,6 @@ pub async fn run(session: &Session, options: &Logs) -> Outcome {
         let new: Vec<Line> = new.into_iter().filter(|line| wanted.takes(line)).collect();
         print(session, &new, &mut sources);
     }
-    Ok(None)
 }
 
 fn identity(line: &Line) -> String {
@@ -148,7 +150,7 @@ fn wanted(record: &Record, options: &Logs) -> Result<Wanted> {
 }
 
 fn name(wanted: &mut Wanted, record: &Record, word: &str) -> Result<()> {
-    let on_cluster = record.target != "embedded";
+    let on_cluster = record.is_on_cluster();
     let bare = word.trim_start_matches('/');
     let route = record
         .routes
@@ -158,7 +160,7 @@ fn name(wanted: &mut Wanted, record: &Record, word: &str) -> Result<()> {
         "controller" if on_cluster => wanted.source = Some("controller".to_string()),
         "gateway" | "proxy" if on_cluster => wanted.source = Some("proxy".to_string()),
         "gateway" | "proxy" => wanted.source = Some("gateway".to_string()),
-        "relay" | "processor" => wanted.source = Some(word.to_string()),
+        "relay" | "processor" | "forward" => wanted.source = Some(word.to_string()),
         other if other.starts_with("relay-") => wanted.source = Some(word.to_string()),
         "mock" if route.is_none() || record.routes.len() > 1 => {
             wanted.source = Some("mock".to_string())
@@ -167,7 +169,7 @@ fn name(wanted: &mut Wanted, record: &Record, word: &str) -> Result<()> {
             Some(route) => wanted.route = Some((route.name.clone(), route.path.clone())),
             None => {
                 let known = if on_cluster {
-                    "proxy, controller, relay, mock"
+                    "proxy, controller, forward, relay, mock"
                 } else {
                     "gateway, mock"
                 };
@@ -187,7 +189,7 @@ fn name(wanted: &mut Wanted, record: &Record, word: &str) -> Result<()> {
 /// Every log that is wanted, merged in time order. A log that can't be read is no reason to show none of
 /// the others, unless it is the one that was named.
 async fn read(session: &Session, record: &Record, wanted: &Wanted) -> Result<Vec<Line>> {
-    let on_cluster = record.target != "embedded";
+    let on_cluster = record.is_on_cluster();
     let is_wanted = |source: &str| {
         wanted.source.as_ref().is_none_or(|named| {
             named == source || (named == "relay" && source.starts_with("relay"))
@@ -199,16 +201,16 @@ async fn read(session: &Session, record: &Record, wanted: &Wanted) -> Result<Vec
         && CLUSTER.iter().any(|source| is_wanted(source))
         && wanted.source.as_deref() != Some("relay")
     {
-        match client::connect(session.environment().kubeconfig()).await {
+        match session.access(record).client().await {
             Ok(client) => {
-                for (source, name) in [
-                    ("controller", "agentgateway"),
-                    ("proxy", record.gateway.as_str()),
+                for (source, space, name) in [
+                    ("controller", record.system(), "agentgateway"),
+                    ("proxy", record.namespace.as_str(), record.gateway.as_str()),
                 ] {
                     if !is_wanted(source) {
                         continue;
                     }
-                    match log::all(&client, &record.namespace, name, DEPTH).await {
+                    match log::all(&client, space, name, DEPTH).await {
                         Ok(lines) => {
                             logs.push(lines.iter().map(|line| stamped(source, line)).collect())
                         }

@@ -1,6 +1,7 @@
 //! One file a verb: load, call, report.
 
 mod addition;
+mod ask;
 mod backend;
 mod bundle;
 mod completions;
@@ -14,6 +15,7 @@ mod guide;
 mod keys;
 mod lock;
 mod logs;
+mod made;
 mod mock;
 mod plan;
 mod profile;
@@ -95,6 +97,7 @@ async fn perform(cli: Cli) -> u8 {
                 whole,
                 raw,
             } => service::relay(listen, to, &allow, (whole, raw)).await,
+            Command::Forward(options) => service::forward(options).await,
             Command::Mock(options) => mock::run(&options).await,
             Command::Processor { listen } => service::processor(listen).await,
         }
@@ -174,6 +177,7 @@ impl Command {
             Command::Man(_) => "man",
             Command::Gateway { .. } => "gateway",
             Command::Relay { .. } => "relay",
+            Command::Forward(_) => "forward",
             Command::Mock(_) => "mock",
             Command::Processor { .. } => "processor",
         }

@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use super::session::Session;
+use super::up::recorded;
 use super::wish::Wanted;
 use crate::cli::Plan;
 use crate::diagnose::redact;
@@ -73,18 +74,20 @@ pub async fn run(session: &Session, options: &Plan) -> Outcome {
     if options.diff {
         return difference(session).await;
     }
-    let Wanted { plan, reason, .. } = session.plan(&options.wish).await?;
+    let Wanted { plan, choice, .. } = session.plan(&options.wish).await?;
+    let record = recorded(&plan, &choice);
+    let target = session.target(&record);
     if session.is_json() {
         session.write(
             &Document::new("plan", &plan.environment)
-                .set("reason", reason)
-                .plan(&plan)
+                .set("reason", choice.reason)
+                .plan(&plan, target.as_ref())
                 .text(),
         );
     } else if options.yaml {
         session.write(&shown(&plan));
     } else {
-        session.write(&human::plan(&plan, session.out));
+        session.write(&human::plan(&plan, target.as_ref(), session.out));
         session.write(&format!("\n{}", shown(&plan)));
     }
     Ok(None)

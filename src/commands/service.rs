@@ -2,7 +2,9 @@
 //! writes its log to stderr.
 
 use super::Outcome;
-use crate::cli::Doors;
+use crate::cli::{self, Doors};
+use crate::cluster::access::{Access, Theirs};
+use crate::cluster::forward::Forward;
 use crate::cluster::relay::Relay;
 use crate::error::{Error, Result};
 use crate::gateway::processor::serve_processor;
@@ -62,6 +64,23 @@ pub async fn relay(
         .map_err(|e| Error::new("the relay has no address", "gw up").because(&e))?;
     ready(&address.to_string())?;
     relay.serve(listener, log).await;
+    Ok(None)
+}
+
+pub async fn forward(options: cli::Forward) -> Outcome {
+    let forward = Forward {
+        access: Access::Theirs(Theirs {
+            kubeconfig: options.kubeconfig,
+            context: options.context,
+            server: options.server,
+        }),
+        namespace: options.namespace,
+        gateway: options.gateway,
+        port: options.listen.port(),
+    };
+    let listener = Forward::bind(options.listen).await?;
+    ready(&options.listen.to_string())?;
+    forward.serve(listener, log).await;
     Ok(None)
 }
 

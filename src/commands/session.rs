@@ -3,6 +3,7 @@
 use crate::apply::ledger::Ledger;
 use crate::apply::record::{Record, names};
 use crate::cli::{Global, Output, Progress};
+use crate::cluster::access::{Access, Theirs};
 use crate::error::Result;
 use crate::event::Sink;
 use crate::host::paths::{EnvironmentPaths, Paths};
@@ -11,8 +12,11 @@ use crate::report::progress;
 use crate::report::style::{Look, Surroundings};
 use crate::supply::Supply;
 use crate::target::Target;
+use crate::target::context::Existing;
 use crate::target::embedded::Embedded;
+use crate::target::inside::Inside;
 use crate::target::kind::Kind;
+use crate::target::orbstack::OrbStack;
 use crate::text;
 use crate::yaml;
 use std::io::{IsTerminal, Write};
@@ -66,8 +70,9 @@ impl Session {
         }
     }
 
-    /// Another environment of this machine that is in a cluster.
-    pub fn neighbour(&self, cluster: &str) -> Option<String> {
+    /// Another environment of this machine that is in the cluster of one.
+    pub fn neighbour(&self, of: &Record) -> Option<String> {
+        let cluster = of.cluster_context()?;
         let others = names(&self.paths)
             .into_iter()
             .filter(|name| *name != self.global.env);
@@ -75,7 +80,8 @@ impl Session {
             let paths = self.paths.environment(name);
             let record = Record::load(&paths).ok().flatten();
             let there = !Ledger::peek(&paths.ledger()).is_empty();
-            there && record.is_some_and(|record| record.cluster == cluster)
+            there
+                && record.is_some_and(|record| record.cluster_context().as_ref() == Some(&cluster))
         };
         others.into_iter().find(is_in)
     }
@@ -132,22 +138,39 @@ impl Session {
 
     /// The target on which an environment is.
     pub fn target(&self, record: &Record) -> Box<dyn Target> {
-        match record.target() {
-            Some(TargetKind::Kind) => {
-                let env = &record.environment;
-                Box::new(Kind::new(
-                    &self.paths,
-                    env,
-                    &record.cluster,
-                    &record.gateway,
-                    &record.namespace,
-                    &self.supply,
-                ))
-            }
-            Some(TargetKind::Embedded) | None => {
+        let inside = || {
+            let access = self.access(record);
+            let inside = Inside::new(
+                &self.paths,
+                access,
+                &record.environment,
+                &record.gateway,
+                &self.supply,
+            );
+            inside.at(&record.namespace, record.system())
+        };
+        let existing = |theirs: &Theirs| Existing {
+            inside: inside(),
+            theirs: theirs.clone(),
+            local: record.local,
+        };
+        match (record.target(), &record.access) {
+            (Some(TargetKind::Kind), _) => Box::new(Kind::new(&record.cluster, inside())),
+            (Some(TargetKind::Context), Some(theirs)) => Box::new(existing(theirs)),
+            (Some(TargetKind::OrbStack), Some(theirs)) => Box::new(OrbStack {
+                cluster: existing(theirs),
+                port: record.port,
+            }),
+            // A record of a cluster without the way to it is none of ours.
+            (Some(_) | None, _) => {
                 Box::new(Embedded::new(&self.paths, &record.environment, record.port))
             }
         }
+    }
+
+    /// The way to an environment's cluster.
+    pub fn access(&self, record: &Record) -> Access {
+        record.way(&self.paths.environment(&record.environment))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::report::status::{self, Proof};
 use crate::secret::vault::Vault;
 use crate::target::Target;
 use crate::verify::check::{Check, Finding, Verdict};
-use crate::verify::gateway::Answers;
+use crate::verify::gateway::{Answers, ID};
 use serde_json::json;
 use std::time::Duration;
 
@@ -94,6 +94,8 @@ fn document(session: &Session, record: &Record, seen: &Seen) -> Document {
         .set("lastProofAt", seen.proof.as_ref().map(|proof| proof.at))
         .survey(&seen.survey);
     let kept = seen.proof.iter().flat_map(|proof| proof.findings.clone());
+    // What was asked just now stands there already.
+    let kept = kept.filter(|finding| finding.id != ID);
     let findings: Vec<Finding> = std::iter::once(seen.answers.clone()).chain(kept).collect();
     let diagnosis = seen.diagnosis.findings.iter().map(|finding| {
         let next = session.complete(&crate::report::debug::next(finding));

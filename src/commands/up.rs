@@ -1,5 +1,7 @@
 //! `gw up`: plan, apply, prove.
 
+use super::ask;
+use super::made::{self, Made, kept, make_keys, show_keys, to_show};
 use super::prove::has_failed;
 use super::session::Session;
 use super::wish::Wanted;
@@ -9,20 +11,20 @@ use crate::apply::lock::Lock;
 use crate::apply::perform::{Done, Run, check_support, nothing_to_change, perform, prune};
 use crate::apply::record::{Record, now};
 use crate::cli::{Up, Wish};
+use crate::cluster::access::Theirs;
 use crate::diagnose::applied::Applied;
 use crate::error::{Error, Exit, Result};
-use crate::host::made_key;
+use crate::host::paths::EnvironmentPaths;
 use crate::host::port::next_free;
 use crate::plan::Plan;
 use crate::plan::outcome::Wire;
-use crate::plan::policy::owner;
 use crate::profile::shipped;
 use crate::report::document::Document;
 use crate::report::{human, progress};
-use crate::secret::Secret;
 use crate::secret::vault::Vault;
 use crate::supply::bundle::open;
 use crate::target::Target;
+use crate::target::choose::Choice;
 use crate::verify::check::{Finding, Verdict};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -33,9 +35,35 @@ use std::time::{Duration, Instant};
 const SETTLE: Duration = Duration::from_secs(10);
 
 pub async fn run(session: &Session, options: &Up) -> Outcome {
-    let start = Instant::now();
     let paths = session.environment();
     let _lock = Lock::take(&paths.lock(), "up", |text| session.sink.note(text)).await?;
+    let result = apply(session, options).await;
+    if result.is_err() {
+        leave_no_trace(&paths);
+    }
+    result
+}
+
+/// A run that made nothing leaves no environment behind: a later command would find one.
+fn leave_no_trace(paths: &EnvironmentPaths) {
+    let files = [
+        paths.lock(),
+        paths.record(),
+        paths.ledger(),
+        paths.profile(),
+    ];
+    let is_known = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.is_ok_and(|entry| files.contains(&entry.path()))
+    };
+    let only_these = std::fs::read_dir(paths.folder()).is_ok_and(|mut all| all.all(is_known));
+    if only_these && Ledger::peek(&paths.ledger()).is_empty() {
+        // What can't be removed is no reason to hide why the run failed.
+        let _ = std::fs::remove_dir_all(paths.folder());
+    }
+}
+
+async fn apply(session: &Session, options: &Up) -> Outcome {
+    let start = Instant::now();
     let wish = bundled(session, options).await?;
     let wanted = session.plan(&wish).await?;
     make_true(session, options, &wanted, start).await
@@ -48,11 +76,23 @@ pub async fn make_true(
     wanted: &Wanted,
     start: Instant,
 ) -> Outcome {
+    let result = made_true(session, options, wanted, start).await;
+    if result.is_err() {
+        leave_no_trace(&session.environment());
+    }
+    result
+}
+
+async fn made_true(session: &Session, options: &Up, wanted: &Wanted, start: Instant) -> Outcome {
     let paths = session.environment();
     let plan = &wanted.plan;
-    let _cluster_lock = match plan.cluster() {
+    let cluster = plan
+        .cluster()
+        .map(|cluster| format!("kind-{}", cluster.name));
+    let context = Some(&plan.context).filter(|context| !context.is_empty());
+    let _cluster_lock = match cluster.as_ref().or(context) {
         Some(cluster) => {
-            let lock = session.paths.cluster_lock(&cluster.name);
+            let lock = session.paths.cluster_lock(cluster);
             Some(Lock::take(&lock, "up", |text| session.sink.note(text)).await?)
         }
         None => None,
@@ -64,17 +104,30 @@ pub async fn make_true(
     alone_in_its_cluster(session, plan)?;
     match &before {
         Some(before) => same_place(before, plan)?,
-        None if wanted.reason.is_empty() => {}
+        None if wanted.choice.reason.is_empty() => {}
         None => session
             .sink
-            .note(format!("target {}: {}", plan.target.name(), wanted.reason)),
+            .note(format!("target {}: {}", plan.place(), wanted.choice.reason)),
     }
     for note in &plan.notes {
         session.sink.note(note.clone());
     }
-    let mut record = Record::new(plan);
+    let mut record = recorded(plan, &wanted.choice);
+    ask::permission(session, options, &wanted.choice, before.as_ref()).await?;
     let target = session.target(&record);
     check_support(plan, target.as_ref())?;
+    let ledger = Ledger::open(&paths.ledger())?;
+    let others = target.others(plan, &ledger).await?;
+    record.adopted = before
+        .as_ref()
+        .map(|b| b.adopted.clone())
+        .unwrap_or_default();
+    ask::adoption(session, options, &others, &mut record).await?;
+    let mut plan = wanted.plan.clone();
+    plan.adopt(&others);
+    let plan = &plan;
+    record.system.clone_from(&plan.system);
+    let target = session.target(&record);
     if let Some(before) = before {
         (record.wires, record.upgraded) = (before.wires, before.upgraded);
     }
@@ -90,12 +143,20 @@ pub async fn make_true(
         session,
         plan,
         target: target.as_ref(),
-        ledger: Ledger::open(&paths.ledger())?,
+        ledger,
         patience: Duration::from_secs(options.timeout),
         force: options.force,
         vault: &vault,
     };
-    let (done, findings) = work.apply_and_prove(&mut record).await?;
+    let (done, findings) = match work.apply_and_prove(&mut record).await {
+        Ok(proved) => proved,
+        Err(error) => {
+            show_keys(session, &made);
+            return Err(made
+                .iter()
+                .fold(error, |error, key| error.fact(kept(session, key))));
+        }
+    };
     record.applied_at = now();
     record.save(&paths)?;
     session.keep_proof(&findings)?;
@@ -106,6 +167,7 @@ pub async fn make_true(
         &done,
         &findings,
         start.elapsed(),
+        &made,
     );
     show_keys(session, &made);
     Ok(has_failed(&findings).then_some(Exit::NotProved))
@@ -130,36 +192,13 @@ pub async fn bundled(session: &Session, options: &Up) -> Result<Wish> {
     Ok(wish)
 }
 
-/// A key for callers that was made in this run: policy, name, and the key.
-type Made = (String, String, Secret);
-
-fn make_keys(
-    session: &Session,
-    to_make: &[(String, String)],
-    vault: &mut Vault,
-) -> Result<Vec<Made>> {
-    let mut made = Vec::new();
-    for (policy, name) in to_make {
-        let secret = made_key::make(&session.environment(), policy, name)?;
-        vault.put(&owner(policy), name, secret.clone());
-        made.push((policy.clone(), name.clone(), secret));
-    }
-    Ok(made)
-}
-
-/// The one moment at which a key is shown; in JSON it never is.
-fn show_keys(session: &Session, made: &[Made]) {
-    if session.is_json() {
-        return;
-    }
-    for (policy, name, secret) in made {
-        let file = session.environment().made_key(policy, name);
-        session.write(&format!(
-            "\nKey of {name}, shown only now and kept in {}:\n  {}\n",
-            file.display(),
-            secret.expose()
-        ));
-    }
+/// What an environment of this plan is, with the way to its place, as later commands have to find it.
+pub fn recorded(plan: &Plan, choice: &Choice) -> Record {
+    let mut record = Record::new(plan);
+    record.local = choice.locality.is_local();
+    let context = choice.place.context();
+    record.access = context.map(|context| Theirs::find(context, &choice.server));
+    record
 }
 
 struct Work<'a> {
@@ -178,7 +217,7 @@ impl Work<'_> {
     async fn apply_and_prove(&self, record: &mut Record) -> Result<(Vec<Done>, Vec<Finding>)> {
         let trusted = record.wires.clone();
         let (done, findings) = self.once(record).await?;
-        let on_cluster = self.plan.cluster().is_some();
+        let on_cluster = self.plan.is_on_cluster();
         let lost = |finding: &Finding| finding.verdict == Verdict::Fail && finding.route.is_some();
         if on_cluster && findings.iter().any(lost) && !trusted.is_empty() && record.wires == trusted
         {
@@ -236,7 +275,7 @@ fn alone_in_its_cluster(session: &Session, plan: &Plan) -> Result<()> {
     let Some(cluster) = plan.cluster() else {
         return Ok(());
     };
-    match session.neighbour(&cluster.name) {
+    match session.neighbour(&Record::new(plan)) {
         None => Ok(()),
         Some(other) => {
             let free = next_free(plan.port).unwrap_or(plan.port);
@@ -256,9 +295,16 @@ fn alone_in_its_cluster(session: &Session, plan: &Plan) -> Result<()> {
 /// An environment does not move: what it made elsewhere would be forgotten there.
 fn same_place(before: &Record, plan: &Plan) -> Result<()> {
     let now = Record::new(plan);
+    let context = |record: &Record| {
+        let access = record.access.as_ref();
+        access
+            .map(|access| access.context.clone())
+            .unwrap_or_default()
+    };
     let parts = [
         ("target", &before.target, &now.target),
         ("cluster", &before.cluster, &now.cluster),
+        ("context", &context(before), &plan.context),
         ("gateway", &before.gateway, &now.gateway),
         ("namespace", &before.namespace, &now.namespace),
     ];
@@ -281,6 +327,7 @@ fn answer(
     done: &[Done],
     findings: &[Finding],
     elapsed: Duration,
+    made: &[Made],
 ) {
     if session.is_json() {
         let document = Document::new("up", &record.environment)
@@ -290,6 +337,10 @@ fn answer(
             .set("seconds", elapsed.as_secs_f64())
             .changes(done)
             .findings(findings);
+        let document = match made.is_empty() {
+            true => document,
+            false => document.set("keys", made::places(session, made)),
+        };
         return session.write(&document.text());
     }
     let failed = has_failed(findings);
@@ -305,7 +356,9 @@ fn answer(
             if !failed {
                 session.write(&format!(
                     "\n{}",
-                    human::ready(&record.base_url, findings, elapsed)
+                    human::ready(&record.base_url, findings, elapsed, |path| {
+                        to_show(session, record, path)
+                    })
                 ));
             }
         }

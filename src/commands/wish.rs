@@ -7,6 +7,7 @@ use crate::apply::record::Record;
 use crate::cli::{TargetName, Wish};
 use crate::error::{Error, Result};
 use crate::host::facts::Facts;
+use crate::host::port::Claim;
 use crate::host::process::Background;
 use crate::host::{compatible, look, ollama, port, web};
 use crate::plan::Plan;
@@ -18,9 +19,9 @@ use crate::profile::{Profile, Serves, TargetKind};
 use crate::provider::check::AUTHORIZATION;
 use crate::provider::{Home, Provider};
 use crate::secret::vault::Vault;
-use crate::target::choose::{Asked, choose};
+use crate::target::choose::{Asked, Choice, Needs, choose};
 use crate::target::mock;
-use crate::target::place::Place;
+use crate::target::place::{Place, Product};
 use futures::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -31,14 +32,17 @@ const PROCESSOR_PORT: u16 = 18435;
 /// A plan, why it is for this target, and what it was made from.
 pub struct Wanted {
     pub plan: Plan,
-    /// Empty where it has been told already.
-    pub reason: String,
+    /// Its reason is empty where it has been told already.
+    pub choice: Choice,
     pub source: Source,
     pub port_flag: Option<u16>,
     /// The keys that the plan refers to.
     pub vault: Vault,
     /// Keys for callers that have still to be made: policy and name.
     pub to_make: Vec<(String, String)>,
+    /// The ports of our own services, for nobody else while this lives.
+    #[allow(dead_code, reason = "held, not read")]
+    pub ports: [Claim; 2],
 }
 
 impl Session {
@@ -69,8 +73,10 @@ impl Session {
         }
         let asked = Asked {
             target: wish.target.map(TargetName::kind),
+            context: wish.context.clone(),
             last: record.as_ref().and_then(place),
             profile: profile.target.kind,
+            profile_context: profile.target.context.clone(),
             own: profile
                 .target
                 .cluster
@@ -86,21 +92,26 @@ impl Session {
             Ok::<_, Error>((keys, services, answering))
         };
         let looking = async {
-            match asked.is_decided() {
-                true => Facts::default(),
-                false => look::places().await,
+            match asked.needs() {
+                Needs::Nothing => Facts::default(),
+                Needs::Context(name) => look::context(name).await,
+                Needs::Everything => look::places().await,
             }
         };
         let (facts, with_keys) = tokio::join!(looking, with_keys);
         let (keys, (found, elsewhere), answering) = with_keys?;
-        let choice = choose(&asked, &facts);
+        let choice = choose(&asked, &facts)?;
+        if let Some(context) = choice.place.context() {
+            profile.target.context = Some(context.to_string());
+        }
         let target = choice.place.kind();
+        let (mock_port, processor_port) = (self.mock_port(), self.processor_port());
         let services = Services {
             found,
             elsewhere,
             answering,
-            mock_port: self.mock_port(),
-            processor_port: self.processor_port(),
+            mock_port: mock_port.port,
+            processor_port: processor_port.port,
             settings,
             manifests: manifest::objects(&profile)?,
             keys: keys.states,
@@ -111,11 +122,12 @@ impl Session {
         }
         Ok(Wanted {
             plan,
-            reason: choice.reason,
+            choice,
             source,
             port_flag,
             vault: keys.vault,
             to_make: keys.to_make,
+            ports: [mock_port, processor_port],
         })
     }
 
@@ -136,22 +148,21 @@ impl Session {
     }
 
     /// The port that the mock has already, or one for it.
-    pub(super) fn mock_port(&self) -> u16 {
+    pub(super) fn mock_port(&self) -> Claim {
         self.own_port(mock::ROLE, Provider::Mock.ways().default_port)
     }
 
     /// The same of the built-in processor.
-    pub(super) fn processor_port(&self) -> u16 {
+    pub(super) fn processor_port(&self) -> Claim {
         self.own_port(mock::PROCESSOR, PROCESSOR_PORT)
     }
 
-    fn own_port(&self, role: &str, usual: u16) -> u16 {
+    fn own_port(&self, role: &str, usual: u16) -> Claim {
         let alive = Background::new(&self.environment(), role).alive();
         let has = alive.and_then(|identity| identity.ready.rsplit(':').next()?.parse().ok());
         match has {
-            Some(port) => port,
-            None if port::is_free(usual) => usual,
-            None => port::next_free(usual).unwrap_or(usual),
+            Some(port) => Claim::held(port),
+            None => port::claim(self.paths.runtime(), usual),
         }
     }
 }
@@ -170,6 +181,8 @@ impl Wish {
 impl TargetName {
     pub fn kind(self) -> TargetKind {
         match self {
+            TargetName::Orbstack => TargetKind::OrbStack,
+            TargetName::Context => TargetKind::Context,
             TargetName::Kind => TargetKind::Kind,
             TargetName::Embedded => TargetKind::Embedded,
         }
@@ -177,7 +190,9 @@ impl TargetName {
 
     pub fn of(kind: TargetKind) -> TargetName {
         match kind {
+            TargetKind::OrbStack => TargetName::Orbstack,
             TargetKind::Kind => TargetName::Kind,
+            TargetKind::Context => TargetName::Context,
             TargetKind::Embedded => TargetName::Embedded,
         }
     }
@@ -188,6 +203,13 @@ pub fn place(record: &Record) -> Option<Place> {
     Some(match record.target()? {
         TargetKind::Kind => Place::Kind {
             cluster: record.cluster.clone(),
+        },
+        TargetKind::OrbStack => Place::OrbStack {
+            context: record.access.as_ref()?.context.clone(),
+        },
+        TargetKind::Context => Place::Context {
+            name: record.access.as_ref()?.context.clone(),
+            product: Product::Unknown,
         },
         TargetKind::Embedded => Place::Embedded,
     })

@@ -118,7 +118,7 @@ fn runs_at_all(snapshot: &Snapshot) -> Vec<Found> {
                 .cause("its Deployment was deleted, while Helm still has the release")
                 .saw(
                     "Deployments",
-                    format!("no {CONTROLLER} in namespace {}", snapshot.namespace),
+                    format!("no {CONTROLLER} in namespace {}", snapshot.system),
                 ),
         ];
     };
@@ -126,7 +126,7 @@ fn runs_at_all(snapshot: &Snapshot) -> Vec<Found> {
         return Vec::new();
     }
     let change = Change::Scale {
-        namespace: snapshot.namespace.clone(),
+        namespace: snapshot.system.clone(),
         deployment: CONTROLLER.to_string(),
         from: 0,
         to: 1,
@@ -191,7 +191,7 @@ fn crash(snapshot: &Snapshot) -> Vec<Found> {
         (Some(last), _) => crate::text::excerpt(last, 160),
         (None, _) => format!("it ended with exit code {code}"),
     };
-    let next = snapshot.kubectl(&format!("-n {} logs {pod} --previous", snapshot.namespace));
+    let next = snapshot.kubectl(&format!("-n {} logs {pod} --previous", snapshot.system));
     let found = Found::new(
         "the controller does not crash",
         "controller",
@@ -218,7 +218,7 @@ fn pending(snapshot: &Snapshot) -> Vec<Found> {
     };
     let next = snapshot.kubectl(&format!(
         "-n {} describe deployment {CONTROLLER}",
-        snapshot.namespace
+        snapshot.system
     ));
     vec![
         Found::new(
@@ -292,7 +292,7 @@ fn same_name(snapshot: &Snapshot) -> Vec<Found> {
         return Vec::new();
     }
     let next = "helm upgrade --install agentgateway oci://ghcr.io/kgateway-dev/charts/agentgateway --set fullnameOverride=agentgateway-controller";
-    let next = format!("{next} --namespace {}", snapshot.namespace);
+    let next = format!("{next} --namespace {}", snapshot.system);
     vec![
         Found::new(
             "no Gateway is named like the controller",
@@ -305,7 +305,7 @@ fn same_name(snapshot: &Snapshot) -> Vec<Found> {
             "Gateways",
             format!(
                 "{CONTROLLER} in namespace {}, where the controller is",
-                snapshot.namespace
+                snapshot.system
             ),
         ),
     ]

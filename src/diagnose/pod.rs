@@ -36,7 +36,7 @@ pub fn of<'a>(snapshot: &'a Snapshot, pods: &Pods<'_>) -> Vec<&'a Value> {
         .kind("Pod")
         .filter(|pod| {
             pod["metadata"]["labels"][label] == *deployment
-                && namespace(pod) == snapshot.namespace
+                && namespace(pod) == snapshot.space_of(pods.deployment)
                 && pod["metadata"]["deletionTimestamp"].is_null()
         })
         .collect()

@@ -89,7 +89,7 @@ pub fn scope_of(snapshot: &Snapshot, kind: &str, name: &str) -> Scope {
 }
 
 /// Routes that name our gateway, or that are ours.
-fn concerned<'a>(snapshot: &'a Snapshot) -> impl Iterator<Item = &'a Value> {
+fn concerned(snapshot: &Snapshot) -> impl Iterator<Item = &Value> {
     snapshot.kind("HTTPRoute").filter(|route| {
         let names = items(route, "/spec/parentRefs").any(|parent| {
             let there = parent["namespace"].as_str().unwrap_or(namespace(route));

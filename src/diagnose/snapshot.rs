@@ -18,6 +18,10 @@ pub struct Snapshot {
     pub cluster: String,
     pub gateway: String,
     pub namespace: String,
+    /// Where the charts are.
+    pub system: String,
+    /// The context that leads to the cluster; empty where there is none.
+    pub context: String,
     pub base_url: String,
     pub port: u16,
     pub routes: Vec<Route>,
@@ -162,9 +166,17 @@ impl Snapshot {
         self.objects.iter().filter(move |o| o["kind"] == *kind)
     }
 
-    /// An object of our namespace.
+    /// An object of our namespace; what is named like a controller is where the charts are.
     pub fn object(&self, kind: &str, name: &str) -> Option<&Value> {
-        self.in_namespace(kind, &self.namespace, name)
+        self.in_namespace(kind, self.space_of(name), name)
+    }
+
+    /// The namespace in which something of this name is.
+    pub fn space_of(&self, name: &str) -> &str {
+        match name {
+            "agentgateway" | "kgateway" => &self.system,
+            _ => &self.namespace,
+        }
     }
 
     pub fn in_namespace(&self, kind: &str, namespace: &str, name: &str) -> Option<&Value> {
@@ -231,9 +243,9 @@ impl Snapshot {
 
     /// A command for the cluster of this environment, whatever cluster the person works on.
     pub fn kubectl(&self, rest: &str) -> String {
-        match self.cluster.as_str() {
+        match self.context.as_str() {
             "" => format!("kubectl {rest}"),
-            cluster => format!("kubectl --context kind-{cluster} {rest}"),
+            context => format!("kubectl --context {} {rest}", crate::text::shell(context)),
         }
     }
 

@@ -38,6 +38,15 @@ pub async fn all(deadline: Duration) -> Vec<Context> {
     join_all(contexts.collect::<Vec<_>>()).await
 }
 
+/// One context, asked in any case; `None` where there is none of that name.
+pub async fn named(name: &str, deadline: Duration) -> Option<Context> {
+    let reading = tokio::task::spawn_blocking(Kubeconfig::read).await;
+    let file = reading.ok()?.ok()?;
+    let server = server(&file, name)?;
+    let current = file.current_context.as_deref() == Some(name);
+    Some(one(file, name.to_string(), server, current, Some(deadline)).await)
+}
+
 async fn one(
     file: Kubeconfig,
     name: String,

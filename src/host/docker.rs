@@ -162,11 +162,33 @@ pub async fn start_kind_cluster(docker: &Docker, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Gateway and subnet of the network that kind uses. Never assumed: both are chosen by Docker.
+/// The network of the node whose API server is published at a port of this machine; `None` where
+/// no container of this engine has it.
+pub async fn network_behind(docker: &Docker, port: u16) -> Result<Option<Network>> {
+    let containers = within(docker.list_containers(None)).await?;
+    let has =
+        |container: &&ContainerSummary| published(container).iter().any(|p| p.host_port == port);
+    let Some(container) = containers.iter().find(has) else {
+        return Ok(None);
+    };
+    let networks = container.network_settings.as_ref();
+    let networks = networks.and_then(|settings| settings.networks.as_ref());
+    match networks.and_then(|networks| networks.keys().min()) {
+        Some(name) => network(docker, name).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Gateway and subnet of the network that kind uses.
 pub async fn kind_network(docker: &Docker) -> Result<Network> {
     let name =
         std::env::var("KIND_EXPERIMENTAL_DOCKER_NETWORK").unwrap_or_else(|_| "kind".to_string());
-    let inspect = within(docker.inspect_network(&name, None::<InspectNetworkOptions>)).await?;
+    network(docker, &name).await
+}
+
+/// Never assumed: gateway and subnet are chosen by Docker.
+async fn network(docker: &Docker, name: &str) -> Result<Network> {
+    let inspect = within(docker.inspect_network(name, None::<InspectNetworkOptions>)).await?;
     let configs = inspect
         .ipam
         .and_then(|ipam| ipam.config)

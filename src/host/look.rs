@@ -58,6 +58,17 @@ pub async fn places() -> Facts {
     }
 }
 
+/// One context that a person has named: it is asked whatever it leads to, with its own way to log in.
+pub async fn context(name: &str) -> Facts {
+    const PATIENCE: Duration = Duration::from_secs(15);
+    let (docker, context) = tokio::join!(engine::look(), context::named(name, PATIENCE));
+    Facts {
+        docker,
+        contexts: context.into_iter().collect(),
+        ..Facts::default()
+    }
+}
+
 /// Work on files goes aside, so that a slow disk holds no other probe up.
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     tokio::task::spawn_blocking(work).await.ok()

@@ -39,14 +39,25 @@ impl Paths {
         &self.cache
     }
 
+    /// Where programs of this user meet: sockets with long names, claims of ports.
+    pub fn runtime(&self) -> &Path {
+        &self.runtime
+    }
+
     /// The folder of all environments.
     pub fn environments(&self) -> PathBuf {
         self.state.join("environments")
     }
 
-    /// Held by the environment that works on a kind cluster of this name.
-    pub fn cluster_lock(&self, cluster: &str) -> PathBuf {
-        self.state.join("clusters").join(format!("{cluster}.lock"))
+    /// Held by the environment that works on the cluster of this context. A context's name may have
+    /// any characters.
+    pub fn cluster_lock(&self, context: &str) -> PathBuf {
+        let plain = |c: char| match c.is_ascii_alphanumeric() || c == '-' {
+            true => c,
+            false => '_',
+        };
+        let name: String = context.chars().map(plain).collect();
+        self.state.join("clusters").join(format!("{name}.lock"))
     }
 
     pub fn environment(&self, name: &str) -> EnvironmentPaths {

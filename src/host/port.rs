@@ -1,7 +1,10 @@
 //! Ports of this machine: free or taken, and by whom.
 
 use crate::error::{Error, Exit};
+use std::fs::{File, OpenOptions};
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
 
 /// Whether a listener could be opened on 127.0.0.1 right now.
 pub fn is_free(port: u16) -> bool {
@@ -11,6 +14,52 @@ pub fn is_free(port: u16) -> bool {
 /// The first free port above `port`.
 pub fn next_free(port: u16) -> Option<u16> {
     (port.saturating_add(1)..=port.saturating_add(200)).find(|candidate| is_free(*candidate))
+}
+
+/// A free port that no other `gw` is about to take: between choosing one and listening on it there is
+/// time for another to choose the same. Held until dropped, however the process ends.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    pub port: u16,
+    #[allow(dead_code, reason = "the open file is the lock")]
+    file: Option<Arc<File>>,
+}
+
+impl Claim {
+    /// A port that a process of ours listens on already.
+    pub fn held(port: u16) -> Self {
+        Claim { port, file: None }
+    }
+}
+
+/// Claims `wanted`, or the next port above it that is free. `folder` is where all of this user's
+/// programs meet; where it can't be written the port is taken without a claim.
+pub fn claim(folder: &Path, wanted: u16) -> Claim {
+    let mut candidates = wanted..=wanted.saturating_add(200);
+    let free = |port: u16| {
+        if !is_free(port) {
+            return None;
+        }
+        let path = folder.join(format!("gatewright-port-{port}.lock"));
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path);
+        match file.map(|file| (file.try_lock(), file)) {
+            Ok((Ok(()), file)) => Some(Claim {
+                port,
+                file: Some(Arc::new(file)),
+            }),
+            Ok((Err(_), _)) => None,
+            Err(_) => Some(Claim { port, file: None }),
+        }
+    };
+    let fallback = Claim {
+        port: wanted,
+        file: None,
+    };
+    candidates.find_map(free).unwrap_or(fallback)
 }
 
 /// Who listens on a port, as far as this user may know: `nginx (pid 4711)`.
@@ -171,6 +220,17 @@ mod tests {
         assert!(!is_free(port));
         let pid = format!("(pid {})", std::process::id());
         assert!(owner(port).is_some_and(|owner| owner.ends_with(&pid)));
+    }
+
+    #[test]
+    fn two_that_choose_at_once_choose_different_ports() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = claim(folder.path(), 42000);
+        let second = claim(folder.path(), 42000);
+        assert_ne!(first.port, second.port);
+        let port = first.port;
+        drop(first);
+        assert_eq!(claim(folder.path(), port).port, port);
     }
 
     #[test]

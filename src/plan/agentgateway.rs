@@ -206,11 +206,12 @@ pub struct ServiceOverlay {
     pub spec: ServiceSpec,
 }
 
-/// Pins the nodePort: ports are merged by `port` (facts 15.8).
+/// A nodePort is pinned by naming it: ports are merged by `port` (facts 15.8).
 #[derive(Debug, Clone, Serialize)]
 pub struct ServiceSpec {
     #[serde(rename = "type")]
     pub kind: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<ServicePort>,
 }
 

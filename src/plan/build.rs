@@ -19,6 +19,24 @@ pub const DEFAULT_CLUSTER: &str = "gatewright";
 const PROCESS: &str = "process.gateway";
 const GATEWAY_API: &str = "crds.gateway-api";
 const ANSWERS: &str = "gateway.answers";
+const EXISTING: &str = "cluster.context";
+const FORWARD: &str = "process.forward";
+
+/// A cluster that is ours holds one environment. One that others use may hold several: each but the
+/// default one has a namespace of its own, so that their objects never meet.
+fn namespace(profile: &Profile, target: TargetKind, environment: &str) -> String {
+    match target {
+        TargetKind::OrbStack | TargetKind::Context if environment != "default" => {
+            format!("gatewright-{environment}")
+        }
+        _ => profile.release.namespace.clone(),
+    }
+}
+
+/// The context that leads to a cluster which is there already.
+fn context(profile: &Profile) -> String {
+    profile.target.context.clone().unwrap_or_default()
+}
 
 /// The kind cluster of an environment whose profile names none: each has its own, so that two jobs of
 /// one host don't meet. With the longest name its node's is 57 characters, of the 63 of a host name.
@@ -37,8 +55,9 @@ pub fn build(
     services: &Services,
 ) -> Result<Plan> {
     let selection = select(profile, services)?;
+    let namespace = namespace(profile, target, environment);
     let place = Place {
-        namespace: &profile.release.namespace,
+        namespace: &namespace,
         environment,
     };
     let builder = Builder {
@@ -58,7 +77,8 @@ pub fn build(
         return Err(selection.notes.into_iter().fold(error, Error::fact));
     }
     let mut steps = match target {
-        TargetKind::Kind => builder.cluster_steps(),
+        TargetKind::Kind => builder.cluster_steps(builder.own_cluster()),
+        TargetKind::OrbStack | TargetKind::Context => builder.cluster_steps(builder.existing()),
         TargetKind::Embedded => vec![step(PROCESS, Phase::Gateway, &[], Action::Process)],
     };
     steps.extend(builder.gateway_steps());
@@ -91,8 +111,13 @@ pub fn build(
         environment: environment.to_string(),
         profile: profile.name.clone(),
         target,
+        context: match target {
+            TargetKind::OrbStack | TargetKind::Context => context(profile),
+            TargetKind::Kind | TargetKind::Embedded => String::new(),
+        },
         gateway: profile.gateway.name.clone(),
-        namespace: profile.release.namespace.clone(),
+        namespace: namespace.clone(),
+        system: profile.release.namespace.clone(),
         port: profile.gateway.port,
         steps,
         routes: routes
@@ -127,22 +152,40 @@ impl Builder<'_> {
             .collect()
     }
 
-    /// Cluster, namespace, CRDs before controllers (facts 1.6: without the CRDs a controller restarts).
-    fn cluster_steps(&self) -> Vec<Step> {
+    fn own_cluster(&self) -> Step {
         let target = &self.profile.target;
         let own = default_cluster(self.place.environment);
         let name = target.cluster.as_deref().unwrap_or(&own);
-        let id = format!("cluster.{name}");
         let cluster = Cluster {
             name: name.to_string(),
             node_image: target.node_image.clone(),
             host_port: self.profile.gateway.port,
         };
-        let namespace = object(Phase::Charts, &[&id], self.place.namespace());
+        let id = format!("cluster.{name}");
+        step(&id, Phase::Cluster, &[], Action::Cluster(cluster))
+    }
+
+    fn existing(&self) -> Step {
+        let context = context(self.profile);
+        step(EXISTING, Phase::Cluster, &[], Action::Existing { context })
+    }
+
+    /// Cluster, namespaces, CRDs before controllers (facts 1.6: without the CRDs a controller restarts).
+    fn cluster_steps(&self, cluster: Step) -> Vec<Step> {
+        let id = cluster.id.clone();
+        let system = Place {
+            namespace: &self.profile.release.namespace,
+            ..self.place
+        };
+        let namespace = object(Phase::Charts, &[&id], system.namespace());
         let mut steps = vec![
-            step(&id, Phase::Cluster, &[], Action::Cluster(cluster)),
+            cluster,
             step(GATEWAY_API, Phase::GatewayApi, &[&id], Action::GatewayApi),
         ];
+        if self.place.namespace != system.namespace {
+            let own = object(Phase::Gateway, &[&id], self.place.namespace());
+            steps.push(own);
+        }
         for chart in charts(&self.profile.release) {
             let id = format!("chart.{}", chart.name);
             let crds = format!("{id}-crds");
@@ -164,13 +207,12 @@ impl Builder<'_> {
         let mut steps = Vec::new();
         let base = match self.target {
             TargetKind::Embedded => PROCESS.to_string(),
-            TargetKind::Kind => {
-                let value = place.parameters(gateway, profile.release.proxy_image.as_ref());
-                let parameters = object(
-                    Phase::Gateway,
-                    &["chart.agentgateway-crds", GATEWAY_API],
-                    value,
-                );
+            TargetKind::OrbStack | TargetKind::Kind | TargetKind::Context => {
+                let image = profile.release.proxy_image.as_ref();
+                let value = place.parameters(gateway, image, self.target);
+                let namespace = format!("object.Namespace.{}", place.namespace);
+                let needs = ["chart.agentgateway-crds", GATEWAY_API, &namespace];
+                let parameters = object(Phase::Gateway, &needs, value);
                 let id = parameters.id.clone();
                 steps.push(parameters);
                 id
@@ -178,13 +220,21 @@ impl Builder<'_> {
         };
         let on_cluster = self.target != TargetKind::Embedded;
         let value = object(Phase::Gateway, &[&base], place.gateway(gateway, on_cluster));
+        let mut way = value.id.clone();
+        steps.push(value);
+        if self.target == TargetKind::Context {
+            let port = gateway.port;
+            let forward = step(FORWARD, Phase::Gateway, &[&way], Action::Forward { port });
+            steps.push(forward);
+            way = FORWARD.to_string();
+        }
+        let image = profile.release.proxy_image.clone();
         steps.push(step(
             ANSWERS,
             Phase::Gateway,
-            &[&value.id],
-            Action::Answers(profile.release.proxy_image.clone()),
+            &[&way],
+            Action::Answers(image),
         ));
-        steps.insert(steps.len() - 1, value);
         steps
     }
 
@@ -293,7 +343,9 @@ impl Builder<'_> {
     /// The way to a service of this machine.
     fn host_step(&self, service: HostService) -> Step {
         let alias = match self.target {
-            TargetKind::Kind => self.place.host_alias(&service.name, service.port).to_vec(),
+            TargetKind::OrbStack | TargetKind::Kind | TargetKind::Context => {
+                self.place.host_alias(&service.name, service.port).to_vec()
+            }
             TargetKind::Embedded => Vec::new(),
         };
         let service = HostService {

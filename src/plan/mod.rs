@@ -5,6 +5,7 @@ pub mod backend;
 pub mod build;
 pub mod chart;
 pub mod choose;
+pub mod found;
 pub mod object;
 pub mod outcome;
 pub mod own;
@@ -45,8 +46,13 @@ pub struct Plan {
     pub environment: String,
     pub profile: String,
     pub target: TargetKind,
+    /// Context of a cluster that is there already; empty elsewhere.
+    pub context: String,
     pub gateway: String,
+    /// Where the objects are.
     pub namespace: String,
+    /// Where the charts are; on a cluster that others share it is another than that of the objects.
+    pub system: String,
     /// Port on 127.0.0.1 that is asked for.
     pub port: u16,
     pub steps: Vec<Step>,
@@ -97,6 +103,16 @@ impl Phase {
 pub enum Action {
     /// A kind cluster exists, with the gateway's port mapped to 127.0.0.1.
     Cluster(Cluster),
+    /// A cluster that is there already answers, in a version that v2.2 supports.
+    Existing {
+        context: String,
+    },
+    /// Done by others already, and left to them; in words.
+    Adopted(String),
+    /// A port of 127.0.0.1 leads to the gateway's pod.
+    Forward {
+        port: u16,
+    },
     /// The embedded gateway runs.
     Process,
     /// The Gateway API CRDs exist in a version that v2.2 accepts.
@@ -233,12 +249,19 @@ impl Plan {
 
     /// As targets are named in reports: `kind/gatewright`, `embedded`.
     pub fn place(&self) -> String {
-        match self.cluster() {
-            Some(cluster) => format!("{}/{}", self.target.name(), cluster.name),
-            None => self.target.name().to_string(),
+        let name = self.target.name();
+        match (self.target, self.cluster()) {
+            (TargetKind::Context, _) => format!("{name}/{}", self.context),
+            (_, Some(cluster)) => format!("{name}/{}", cluster.name),
+            (_, None) => name.to_string(),
         }
     }
 
+    pub fn is_on_cluster(&self) -> bool {
+        self.target != TargetKind::Embedded
+    }
+
+    /// The kind cluster that is ours.
     pub fn cluster(&self) -> Option<&Cluster> {
         self.steps.iter().find_map(|step| match &step.action {
             Action::Cluster(cluster) => Some(cluster),

@@ -8,7 +8,7 @@ use super::placeholder;
 use super::{
     ENVIRONMENT_LABEL, MANAGED_BY_LABEL, MANAGER, NODE_PORT, WITNESS_HOSTNAME, WITNESS_LISTENER,
 };
-use crate::profile::{Gateway, Headers, Image, Route};
+use crate::profile::{Gateway, Headers, Image, Route, TargetKind};
 use gateway_api::apis::standard::gateways::{
     GatewayInfrastructure, GatewayInfrastructureParametersRef, GatewayListeners, GatewaySpec,
 };
@@ -67,20 +67,24 @@ impl Place<'_> {
         })
     }
 
-    /// Makes the Gateway's Service a NodePort and, where asked, sets the proxy's image (facts 8, 15.8).
-    pub fn parameters(self, gateway: &Gateway, image: Option<&Image>) -> Value {
+    /// Gives the Gateway's Service the type that the target needs and, where asked, sets the proxy's
+    /// image (facts 8, 15.8). The rendered default, a LoadBalancer, would open the gateway to others
+    /// wherever a cluster has one.
+    pub fn parameters(self, gateway: &Gateway, image: Option<&Image>, target: TargetKind) -> Value {
         let port = ServicePort {
             name: format!("listener-{}", gateway.port),
             port: gateway.port,
             node_port: NODE_PORT,
         };
+        let (kind, ports) = match target {
+            TargetKind::Kind => ("NodePort", vec![port]),
+            TargetKind::OrbStack => ("LoadBalancer", Vec::new()),
+            TargetKind::Context | TargetKind::Embedded => ("ClusterIP", Vec::new()),
+        };
         let spec = ParametersSpec {
             image: image.map(image_values),
             service: ServiceOverlay {
-                spec: ServiceSpec {
-                    kind: "NodePort",
-                    ports: vec![port],
-                },
+                spec: ServiceSpec { kind, ports },
             },
         };
         self.object(API_VERSION, "AgentgatewayParameters", &gateway.name, spec)

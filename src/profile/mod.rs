@@ -63,20 +63,35 @@ pub struct Target {
     pub cluster: Option<String>,
     /// Image of the kind node, with digest where one is known.
     pub node_image: Option<String>,
+    /// Context of the kubeconfig that leads to a cluster which is there already.
+    pub context: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TargetKind {
+    /// OrbStack's own Kubernetes.
+    OrbStack,
+    /// A kind cluster of our own.
     Kind,
+    /// A cluster that is there already.
+    Context,
+    /// No cluster.
     Embedded,
 }
 
 impl TargetKind {
-    pub const ALL: [TargetKind; 2] = [TargetKind::Kind, TargetKind::Embedded];
+    pub const ALL: [TargetKind; 4] = [
+        TargetKind::OrbStack,
+        TargetKind::Kind,
+        TargetKind::Context,
+        TargetKind::Embedded,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
+            TargetKind::OrbStack => "orbstack",
             TargetKind::Kind => "kind",
+            TargetKind::Context => "context",
             TargetKind::Embedded => "embedded",
         }
     }

@@ -19,7 +19,8 @@ const LONGEST_CLUSTER: usize = 49;
 /// Where the profile wants to run.
 pub fn target(root: &Fields) -> Target {
     let field = root.get("target");
-    let Some(fields) = field.and_then(|f| f.fields(&["kind", "cluster", "nodeImage"])) else {
+    let Some(fields) = field.and_then(|f| f.fields(&["kind", "cluster", "nodeImage", "context"]))
+    else {
         return Target::default();
     };
     let kinds = TargetKind::ALL.map(TargetKind::name);
@@ -28,6 +29,7 @@ pub fn target(root: &Fields) -> Target {
         kind: kind.and_then(|f| f.one_of("a kind of target", &kinds, TargetKind::named)),
         cluster: fields.get("cluster").map(|f| name(&f, LONGEST_CLUSTER)),
         node_image: optional(&fields, "nodeImage"),
+        context: optional(&fields, "context"),
     }
 }
 

@@ -8,9 +8,10 @@ use crate::apply::perform::Done;
 use crate::apply::record::API_VERSION;
 use crate::apply::undo::Fate;
 use crate::error::{Error, Exit};
-use crate::plan::Plan;
 use crate::plan::outcome::{Change, Undone};
 use crate::plan::survey::Survey;
+use crate::plan::{Plan, Step};
+use crate::target::{Support, Target};
 use crate::verify::check::{Finding, Verdict};
 use serde_json::{Map, Value, json};
 
@@ -79,12 +80,17 @@ impl Document {
         self.set("changes", changes)
     }
 
-    pub fn plan(self, plan: &Plan) -> Self {
-        let steps: Vec<Value> = plan
-            .steps
-            .iter()
-            .map(|step| json!({"id": step.id, "phase": step.phase.name()}))
-            .collect();
+    /// The plan, with what the target says of each step before anything changes.
+    pub fn plan(self, plan: &Plan, target: &dyn Target) -> Self {
+        let step = |step: &Step| {
+            let (support, why) = match target.support(step) {
+                Support::Native => ("native", None),
+                Support::Skip(why) => ("skip", Some(why)),
+                Support::Refuse(error) => ("refuse", Some(error.what)),
+            };
+            json!({"id": step.id, "phase": step.phase.name(), "support": support, "why": why})
+        };
+        let steps: Vec<Value> = plan.steps.iter().map(step).collect();
         let objects: Vec<Value> = plan.objects().cloned().collect();
         let notes: Vec<Value> = plan.notes.iter().map(|note| json!(note)).collect();
         self.set("target", plan.place())

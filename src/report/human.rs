@@ -3,6 +3,7 @@
 use super::style::Look;
 use crate::error::Error;
 use crate::plan::{Action, Phase, Plan};
+use crate::target::{Support, Target};
 use crate::text;
 use crate::verify::check::{Finding, RouteProof, Verdict};
 use console::measure_text_width;
@@ -136,7 +137,14 @@ pub fn failure(finding: &Finding, look: Look) -> Vec<String> {
 }
 
 /// The end of a good `up`: the address and one command to copy.
-pub fn ready(base: &str, findings: &[Finding], elapsed: Duration) -> String {
+///
+/// `shown` is what a caller of a route has to show, by its path, as options of curl.
+pub fn ready(
+    base: &str,
+    findings: &[Finding],
+    elapsed: Duration,
+    shown: impl Fn(&str) -> Option<String>,
+) -> String {
     let proved: Vec<&RouteProof> = findings
         .iter()
         .filter(|finding| finding.verdict == Verdict::Pass)
@@ -150,6 +158,9 @@ pub fn ready(base: &str, findings: &[Finding], elapsed: Duration) -> String {
     if let Some(route) = proved.iter().find(|route| route.tools.is_none()) {
         lines.push(String::new());
         lines.push(format!("curl {base}{}/v1/chat/completions \\", route.path));
+        if let Some(options) = shown(&route.path) {
+            lines.push(format!("  {options} \\"));
+        }
         lines.push("  -H 'content-type: application/json' \\".to_string());
         lines.push("  -d '{\"messages\":[{\"role\":\"user\",\"content\":\"ping\"}]}'".to_string());
     }
@@ -175,12 +186,12 @@ pub fn proved_again(findings: &[Finding], look: Look) -> String {
     )
 }
 
-/// Steps by phase, for `gw plan`.
-pub fn plan(plan: &Plan, look: Look) -> String {
+/// Steps by phase, for `gw plan`; where the target does not do one, why.
+pub fn plan(plan: &Plan, target: &dyn Target, look: Look) -> String {
     let mut lines = vec![format!(
         "profile {} on target {}, environment {}",
         plan.profile,
-        plan.target.name(),
+        plan.place(),
         plan.environment
     )];
     lines.extend(plan.notes.iter().map(|note| format!("  {note}")));
@@ -190,7 +201,11 @@ pub fn plan(plan: &Plan, look: Look) -> String {
     phases.dedup();
     for phase in phases {
         for step in plan.steps.iter().filter(|step| step.phase == phase) {
-            let about = about(&step.action);
+            let about = match target.support(step) {
+                Support::Native => about(&step.action),
+                Support::Skip(why) => format!("left out: {why}"),
+                Support::Refuse(error) => format!("refused: {}", error.what),
+            };
             lines.push(
                 format!("{:12} {:42} {}", phase.name(), step.id, look.dim(&about))
                     .trim_end()
@@ -210,6 +225,11 @@ fn about(action: &Action) -> String {
                 .unwrap_or("the image pinned for this kind");
             format!("{image}, 127.0.0.1:{}", cluster.host_port)
         }
+        Action::Existing { context } => format!("context {context}, as it is"),
+        Action::Forward { port } => {
+            format!("127.0.0.1:{port} to the gateway's pod, a background process of this program")
+        }
+        Action::Adopted(whose) => whose.clone(),
         Action::Process => "background process of this program".to_string(),
         Action::GatewayApi => crate::plan::GATEWAY_API_VERSION.to_string(),
         Action::Chart(chart) => format!("{} {}", chart.source, chart.version),

@@ -61,10 +61,7 @@ impl Screen<'_> {
 
     fn head(&self, look: Look) -> Vec<Vec<String>> {
         let (record, survey, answers) = (self.record, self.survey, self.answers);
-        let target = match record.cluster.as_str() {
-            "" => record.target.clone(),
-            cluster => format!("{}/{cluster}", record.target),
-        };
+        let target = record.place();
         let state = if survey.alive {
             look.good()
         } else {

@@ -59,8 +59,13 @@ fn weight(place: &Place, own: &str) -> u32 {
     }
 }
 
-/// Where a context leads.
-pub fn of_context(facts: &Facts, context: &Context, own: &str) -> (u32, Candidate) {
+/// The cluster to which one context leads.
+pub fn judge(facts: &Facts, context: &Context, own: &str) -> Candidate {
+    of_context(facts, context, own).1
+}
+
+/// A candidate and its rank: less is better.
+fn of_context(facts: &Facts, context: &Context, own: &str) -> (u32, Candidate) {
     let product = product(context);
     let locality = locality(facts, context, product);
     let cluster = context.name.strip_prefix("kind-");
@@ -81,7 +86,7 @@ pub fn of_context(facts: &Facts, context: &Context, own: &str) -> (u32, Candidat
     let obstacle = match (stopped, is_own) {
         (true, true) => None,
         (true, false) => Some("its container is stopped".to_string()),
-        (false, _) => obstacle(context).or_else(|| not_a_target(&place)),
+        (false, _) => obstacle(context),
     };
     let mut rank = weight(&place, own);
     // Among others of its sort, the one that kubectl uses comes first.
@@ -107,16 +112,6 @@ pub fn of_context(facts: &Facts, context: &Context, own: &str) -> (u32, Candidat
         obstacle,
     };
     (rank, candidate)
-}
-
-/// Places that are seen and understood, but that `up` has no target for.
-fn not_a_target(place: &Place) -> Option<String> {
-    match place {
-        Place::OrbStack { .. } | Place::Context { .. } => {
-            Some("this version of gw does not run there".to_string())
-        }
-        Place::Kind { .. } | Place::NewKind { .. } | Place::Embedded => None,
-    }
 }
 
 /// Whether a kind cluster's container is on this machine and stopped, as a reboot leaves it.

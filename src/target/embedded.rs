@@ -6,10 +6,11 @@ use crate::gateway::memory_of;
 use crate::host::paths::{EnvironmentPaths, Paths};
 use crate::host::process::{Background, Identity};
 use crate::host::{port, web};
-use crate::plan::outcome::{Change, Context, Outcome, Undone, Wire};
+use crate::plan::found::Found;
+use crate::plan::outcome::{Change, Context, Journal, Outcome, Undone, Wire};
 use crate::plan::survey::{Part, Survey, object_state};
 use crate::plan::thing::Thing;
-use crate::plan::{Action, HostService, Step};
+use crate::plan::{Action, HostService, Plan, Step};
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -226,9 +227,12 @@ impl Embedded {
             }
             Action::HostService(service) => self.wire(service, context).await,
             Action::Object(object) => self.apply(object, context).await,
-            Action::Cluster(_) | Action::GatewayApi | Action::Chart(_) => {
-                Ok(Outcome::new(Change::Unchanged, ""))
-            }
+            Action::Cluster(_)
+            | Action::Existing { .. }
+            | Action::Forward { .. }
+            | Action::Adopted(_)
+            | Action::GatewayApi
+            | Action::Chart(_) => Ok(Outcome::new(Change::Unchanged, "")),
         }
     }
 
@@ -340,13 +344,24 @@ impl Target for Embedded {
 
     fn support(&self, step: &Step) -> Support {
         match &step.action {
-            Action::Cluster(_) | Action::GatewayApi | Action::Chart(_) => {
-                Support::Skip("there is no cluster".to_string())
-            }
+            Action::Cluster(_)
+            | Action::Existing { .. }
+            | Action::Forward { .. }
+            | Action::Adopted(_)
+            | Action::GatewayApi
+            | Action::Chart(_) => Support::Skip("there is no cluster".to_string()),
             Action::Process | Action::Answers(_) | Action::HostService(_) | Action::Object(_) => {
                 Support::Native
             }
         }
+    }
+
+    fn others<'a>(
+        &'a self,
+        _plan: &'a Plan,
+        _journal: &'a dyn Journal,
+    ) -> BoxFuture<'a, Result<Vec<Found>>> {
+        async { Ok(Vec::new()) }.boxed()
     }
 
     fn perform<'a>(

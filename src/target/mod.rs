@@ -1,21 +1,25 @@
 //! A place that can make a plan true, and untrue again.
 
 pub mod choose;
+pub mod context;
 pub mod detect;
 pub mod embedded;
+pub mod inside;
 pub mod kind;
 pub mod locality;
 pub mod mock;
+pub mod orbstack;
 pub mod place;
 pub mod propose;
 
 use crate::error::{Error, Result};
 use crate::host::paths::EnvironmentPaths;
 use crate::host::process::{self, Identity};
-use crate::plan::Step;
-use crate::plan::outcome::{Context, Outcome, Undone};
+use crate::plan::found::Found;
+use crate::plan::outcome::{Context, Journal, Outcome, Undone};
 use crate::plan::survey::{Part, Survey};
 use crate::plan::thing::Thing;
+use crate::plan::{Plan, Step};
 use futures::future::BoxFuture;
 
 /// What a target says of a step before anything changes.
@@ -35,6 +39,13 @@ pub trait Target: Send + Sync {
 
     /// Whether a step can be made true here; without I/O.
     fn support(&self, step: &Step) -> Support;
+
+    /// What others have put there already of what the plan would; read before anything changes.
+    fn others<'a>(
+        &'a self,
+        plan: &'a Plan,
+        journal: &'a dyn Journal,
+    ) -> BoxFuture<'a, Result<Vec<Found>>>;
 
     /// Makes a step true; safe to repeat.
     fn perform<'a>(

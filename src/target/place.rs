@@ -74,13 +74,29 @@ impl Locality {
 }
 
 impl Place {
+    /// The context that leads there, if it is a cluster that is there already.
+    pub fn context(&self) -> Option<&str> {
+        match self {
+            Place::OrbStack { context } | Place::Context { name: context, .. } => Some(context),
+            Place::Kind { .. } | Place::NewKind { .. } | Place::Embedded => None,
+        }
+    }
+
     /// The sort of target that makes a plan true there.
     pub fn kind(&self) -> TargetKind {
         match self {
             Place::Kind { .. } | Place::NewKind { .. } => TargetKind::Kind,
-            Place::Embedded | Place::OrbStack { .. } | Place::Context { .. } => {
-                TargetKind::Embedded
-            }
+            Place::OrbStack { .. } => TargetKind::OrbStack,
+            Place::Context { .. } => TargetKind::Context,
+            Place::Embedded => TargetKind::Embedded,
+        }
+    }
+
+    /// The name of the kind cluster that it is.
+    pub fn cluster(&self) -> Option<&str> {
+        match self {
+            Place::Kind { cluster } | Place::NewKind { cluster } => Some(cluster),
+            Place::OrbStack { .. } | Place::Context { .. } | Place::Embedded => None,
         }
     }
 

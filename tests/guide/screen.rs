@@ -69,7 +69,7 @@ impl Case {
             },
             last_port: None,
         };
-        let proposal = propose(&known, &Answers::default());
+        let proposal = propose(&known, &Answers::default()).expect("a proposal");
         let profile = wire::read(&proposal.document).expect("a profile");
         let plan = build(&profile, proposal.place.kind(), "default", &services).expect("a plan");
         let found = machine::found(&self.facts, None, width, look).join("\n");

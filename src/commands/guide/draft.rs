@@ -9,7 +9,7 @@ use crate::plan::Plan;
 use crate::plan::build::build;
 use crate::profile::load::{Source, find};
 use crate::profile::{Profile, TargetKind};
-use crate::target::place::DEFAULT_CLUSTER;
+use crate::target::place::{DEFAULT_CLUSTER, Place};
 use crate::target::propose::document::USUAL_PORT;
 use crate::target::propose::{Answers, Proposal, propose};
 use crate::text;
@@ -37,11 +37,16 @@ impl Session {
     /// The proposal as a plan.
     pub async fn draft(&self, options: &Guide, seen: &Seen, answers: &Answers) -> Result<Draft> {
         known(options, seen)?;
-        let mut proposal = propose(&seen.known, answers);
+        let mut proposal = propose(&seen.known, answers)?;
         let kind = proposal.place.kind();
         let cluster = proposal.place.cluster();
         let wish = Wish {
             target: Some(TargetName::of(kind)),
+            context: proposal
+                .place
+                .context()
+                .filter(|_| kind == TargetKind::Context)
+                .map(str::to_string),
             cluster: cluster
                 .filter(|name| *name != DEFAULT_CLUSTER)
                 .map(str::to_string),
@@ -66,8 +71,8 @@ impl Session {
             });
         }
         let source = Source::written(ORIGIN, &proposal.document);
-        let plan = self.build(&source.profile()?, kind, &wish, seen)?;
-        let short = self.short(&plan, &wish, seen);
+        let plan = self.build(&source.profile()?, &proposal.place, &wish, seen)?;
+        let short = self.short(&plan, &proposal.place, &wish, seen);
         let saved = options.save.as_ref().map(|file| file.to_string_lossy());
         let profile = saved.map(|file| file.into_owned());
         let profile = profile.or(short.as_ref().map(|source| source.origin.clone()));
@@ -94,7 +99,8 @@ impl Session {
             typed: seen.typed.clone(),
             wanted: Wanted {
                 plan,
-                reason: proposal.why_there.clone(),
+                choice: proposal.choice.clone(),
+                ports: seen.ports.clone(),
                 source: short.unwrap_or(source),
                 port_flag: wish.port,
                 vault: seen.vault.clone(),
@@ -105,19 +111,20 @@ impl Session {
         })
     }
 
-    fn build(&self, profile: &Profile, kind: TargetKind, wish: &Wish, seen: &Seen) -> Result<Plan> {
+    fn build(&self, profile: &Profile, place: &Place, wish: &Wish, seen: &Seen) -> Result<Plan> {
         let mut profile = profile.clone();
         wish.override_profile(&mut profile);
+        profile.target.context = place.context().map(str::to_string);
         profile.gateway.port = wish.port.unwrap_or(profile.gateway.port);
-        build(&profile, kind, &self.global.env, &seen.services)
+        build(&profile, place.kind(), &self.global.env, &seen.services)
     }
 
     /// A shipped profile that comes to the very same steps here.
-    fn short(&self, plan: &Plan, wish: &Wish, seen: &Seen) -> Option<Source> {
+    fn short(&self, plan: &Plan, place: &Place, wish: &Wish, seen: &Seen) -> Option<Source> {
         let fits = |name: &&str| {
             let source = find(name, std::io::empty()).ok()?;
             let other = self
-                .build(&source.profile().ok()?, plan.target, wish, seen)
+                .build(&source.profile().ok()?, place, wish, seen)
                 .ok()?;
             (other.steps == plan.steps && other.routes == plan.routes).then_some(source)
         };

@@ -60,7 +60,7 @@ async fn go(session: &Session, options: &Guide, draft: Draft) -> Outcome {
     let mut wanted = draft.wanted;
     if !options.yes || !session.global.quiet {
         // The proposal has said it.
-        wanted.reason.clear();
+        wanted.choice.reason.clear();
         wanted.plan.notes.clear();
     }
     let outcome = make_true(session, &up, &wanted, start).await?;

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::host::at_hand;
 use crate::host::facts::Facts;
 use crate::host::look::look;
+use crate::host::port::Claim;
 use crate::plan::select::Services;
 use crate::profile::wire;
 use crate::secret::Secret;
@@ -24,6 +25,8 @@ use std::time::{Duration, Instant};
 pub struct Seen {
     pub known: Known,
     pub services: Services,
+    /// The ports of our own services, for nobody else while this lives.
+    pub ports: [Claim; 2],
     pub vault: Vault,
     /// Variables whose keys were typed.
     pub typed: Vec<&'static str>,
@@ -70,13 +73,14 @@ impl Session {
             Err(Error::new("the keys can't be checked", "gw up").because(&e))
         })?;
         task.unchanged("");
+        let (mock_port, processor_port) = (self.mock_port(), self.processor_port());
         let services = Services {
             found: services(&facts),
             elsewhere: elsewhere(&facts),
             answering: Default::default(),
             manifests: Vec::new(),
-            mock_port: self.mock_port(),
-            processor_port: self.processor_port(),
+            mock_port: mock_port.port,
+            processor_port: processor_port.port,
             settings,
             keys: keys.states,
         };
@@ -90,7 +94,9 @@ impl Session {
         let asked = Asked {
             target: wish.target.map(TargetName::kind),
             last: record.as_ref().and_then(place),
+            context: wish.context.clone(),
             profile: None,
+            profile_context: None,
             own: own.unwrap_or_else(|| DEFAULT_CLUSTER.to_string()),
         };
         Ok(Seen {
@@ -101,6 +107,7 @@ impl Session {
                 last_port: record.map(|record| record.port),
             },
             vault: keys.vault,
+            ports: [mock_port, processor_port],
             services,
             typed: Vec::new(),
         })

@@ -2,7 +2,7 @@
 
 use super::memory::{Entry, Memory, kept};
 use crate::apply::record::Record;
-use crate::cluster::client::{self, is_absent, refused};
+use crate::cluster::client::{is_absent, refused};
 use crate::cluster::object::api;
 use crate::cluster::ready::{Deadline, deployment_ready};
 use crate::diagnose::applied::Applied;
@@ -66,7 +66,7 @@ impl Work<'_> {
     }
 
     pub async fn client(&self) -> Result<Client> {
-        client::connect(self.paths.kubeconfig()).await
+        self.record.way(self.paths).client().await
     }
 
     fn planned(&self, thing: &Thing) -> Result<&Value> {

@@ -49,7 +49,7 @@ const NEAR: [(&str, &str); 7] = [
 
 pub async fn look(scene: &Scene<'_>) -> Inside {
     let mut inside = Inside::default();
-    let client = match client::connect(scene.paths.kubeconfig()).await {
+    let client = match scene.record.way(scene.paths).client().await {
         Ok(client) => client,
         Err(error) => {
             inside.place.silence = error.to_string();
@@ -69,22 +69,32 @@ pub async fn look(scene: &Scene<'_>) -> Inside {
     }
     inside.place.alive = true;
     let space = scene.record.namespace.as_str();
+    let system = scene.record.system();
     let wide = WIDE
         .iter()
         .map(|(version, kind)| list(&client, version, kind, "", scene.vault));
     let near = NEAR
         .iter()
         .map(|(version, kind)| list(&client, version, kind, space, scene.vault));
-    let releases = join_all(CHARTS.map(|chart| installed(&client, space, chart)));
+    // Charts of an environment that shares its cluster are in another namespace than its objects.
+    let apart = NEAR.iter().filter(|_| system != space);
+    let apart = apart.map(|(version, kind)| list(&client, version, kind, system, scene.vault));
+    let releases = join_all(CHARTS.map(|chart| installed(&client, system, chart)));
     let (objects, crds, releases, ahead, controller, proxy) = tokio::join!(
-        join_all(wide.chain(near)),
+        join_all(wide.chain(near).chain(apart)),
         crds(&client),
         releases,
         clock(&client),
-        log(&client, space, "controller", "agentgateway", scene.lines),
+        log(&client, system, "controller", "agentgateway", scene.lines),
         log(&client, space, "proxy", &scene.record.gateway, scene.lines),
     );
-    for (kind, result) in WIDE.iter().chain(&NEAR).map(|(_, kind)| *kind).zip(objects) {
+    for (kind, result) in WIDE
+        .iter()
+        .chain(&NEAR)
+        .chain(&NEAR)
+        .map(|(_, kind)| *kind)
+        .zip(objects)
+    {
         match result {
             Ok(found) => inside.objects.extend(found),
             Err(why) => inside.unread.push((kind.to_string(), why)),

@@ -45,6 +45,8 @@ pub async fn gather(scene: &Scene<'_>) -> Snapshot {
         cluster: record.cluster.clone(),
         gateway: record.gateway.clone(),
         namespace: record.namespace.clone(),
+        system: record.system().to_string(),
+        context: record.cluster_context().unwrap_or_default(),
         base_url: record.base_url.clone(),
         port: record.port,
         routes: scene.routes.iter().map(|(route, _)| shown(route)).collect(),

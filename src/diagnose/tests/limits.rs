@@ -100,7 +100,7 @@ fn port_443_wants_tls() {
 fn a_line_end_in_a_callers_key_is_found() {
     let keys = json!({"targetRefs": route(), "traffic": {"apiKeyAuthentication": {"secretRef": {"name": "callers"}}}});
     for (word, expected) in [("line end", true), ("empty", true), ("set", false)] {
-        let mut snapshot = with_policies(&[keys.clone()]);
+        let mut snapshot = with_policies(std::slice::from_ref(&keys));
         snapshot.objects.push(json!({"kind": "Secret", "metadata": {"name": "callers", "namespace": "kgateway-system"}, "data": {"a": word}}));
         assert_eq!(codes(&snapshot).contains(&"GW019"), expected, "{word}");
     }

@@ -65,6 +65,8 @@ pub fn healthy() -> Snapshot {
         cluster: "gatewright".into(),
         gateway: "ai-gateway".into(),
         namespace: "kgateway-system".into(),
+        system: "kgateway-system".into(),
+        context: "kind-gatewright".into(),
         base_url: "http://localhost:8080".into(),
         port: 8080,
         routes: vec![route, cloud],

@@ -76,11 +76,13 @@ fn target(target: &Target) -> Value {
         kind,
         cluster,
         node_image,
+        context,
     } = target;
     object([
         ("kind", kind.map(|kind| json!(TargetKind::name(kind)))),
         ("cluster", cluster.as_ref().map(|text| json!(text))),
         ("nodeImage", node_image.as_ref().map(|text| json!(text))),
+        ("context", context.as_ref().map(|text| json!(text))),
     ])
 }
 

@@ -37,8 +37,11 @@ impl Kind {
         }
     }
 
-    pub(super) async fn program(&self, context: &Context<'_>) -> Result<Program> {
-        let path = self.supply.program(Tool::Kind, context.waiting).await?;
+    pub(super) async fn program(
+        &self,
+        waiting: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<Program> {
+        let path = self.supply.program(Tool::Kind, waiting).await?;
         Program::at(path, &self.cluster, self.paths.kubeconfig()).await
     }
 
@@ -56,7 +59,7 @@ impl Kind {
             Maker::UsInterrupted => {
                 let waiting = "deleting a cluster whose creation was interrupted";
                 (context.waiting)(waiting.to_string());
-                self.program(context).await?.delete().await?;
+                self.program(context.waiting).await?.delete().await?;
                 return self.create(plan, context).await;
             }
             // Also one that was made anew by hand: what we kept of ours leads nowhere now.
@@ -80,18 +83,27 @@ impl Kind {
             return Err(Error::usage(what, format!("gw up --port {port}"))
                 .fact("a port mapping can only be made when a cluster is created"));
         }
-        let own = self.paths.kubeconfig();
-        if !own.exists() {
-            let text = self.program(context).await?.kubeconfig().await?;
-            kubeconfig::write_private(&own, &text).map_err(|e| {
-                Error::new(format!("{} can't be written", own.display()), "df -h").because(&e)
-            })?;
-        }
+        self.keep_kubeconfig(context.waiting).await?;
         self.add_context(context)?;
         let version = self.version(context).await?;
         self.load_images(context).await?;
         let detail = format!("kind {}, Kubernetes {version}", self.cluster);
         Ok(Outcome::new(change, detail))
+    }
+
+    /// A kubeconfig of our own for a cluster that somebody else has made.
+    pub(super) async fn keep_kubeconfig(
+        &self,
+        waiting: &(dyn Fn(String) + Send + Sync),
+    ) -> Result<()> {
+        let own = self.paths.kubeconfig();
+        if own.exists() {
+            return Ok(());
+        }
+        let text = self.program(waiting).await?.kubeconfig().await?;
+        kubeconfig::write_private(&own, &text).map_err(|e| {
+            Error::new(format!("{} can't be written", own.display()), "df -h").because(&e)
+        })
     }
 
     /// Starts a stopped node and waits until Docker shows its ports again: a stopped one has none.
@@ -117,7 +129,7 @@ impl Kind {
         if !port::is_free(plan.host_port) {
             return Err(port::taken(plan.host_port));
         }
-        let program = self.program(context).await?;
+        let program = self.program(context.waiting).await?;
         self.forget_cluster();
         context.journal.begin(&self.thing())?;
         let node = self.node_image(plan, context).await?;
@@ -157,7 +169,7 @@ impl Kind {
             let reason = "it is another cluster of that name than the one gw created";
             return Ok(Undone::Kept(reason.to_string()));
         }
-        self.program(context).await?.delete().await?;
+        self.program(context.waiting).await?.delete().await?;
         Ok(Undone::Removed)
     }
 }

@@ -44,7 +44,7 @@ impl Kind {
         if std::fs::read_to_string(&mark).is_ok_and(|text| text == done) {
             return Ok(());
         }
-        let program = self.program(context).await?;
+        let program = self.program(context.waiting).await?;
         for image in bundle.manifest.images.iter().filter(|image| !image.node) {
             (context.waiting)(format!("taking {} into the node", image.name));
             program.load(&bundle.archive(image)?).await?;

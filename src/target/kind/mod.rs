@@ -4,62 +4,38 @@ mod cluster;
 mod images;
 mod program;
 
-use super::{Support, Target, mock, process_parts};
-use crate::cluster::helm::Helm;
-use crate::cluster::wiring::Wiring;
-use crate::cluster::witness::Witness;
-use crate::cluster::{answers, client, crds, object, survey};
-use crate::error::{Error, Exit, Result};
+use super::inside::{HostWay, Inside, in_context, no_process, stop};
+use super::{Support, Target};
+use crate::cluster::wiring::ENGINES;
+use crate::error::{Error, Result};
 use crate::host::docker::{self, KindCluster};
 use crate::host::kubeconfig;
-use crate::host::paths::{EnvironmentPaths, Paths};
-use crate::host::port;
-use crate::host::process::Background;
-use crate::plan::object::Place;
-use crate::plan::outcome::{Change, Context, Outcome, Undone};
+use crate::host::paths::EnvironmentPaths;
+use crate::plan::found::Found;
+use crate::plan::outcome::{Change, Context, Journal, Outcome, Undone};
 use crate::plan::survey::Survey;
 use crate::plan::thing::Thing;
-use crate::plan::{Action, HostService, NODE_PORT, Step};
+use crate::plan::{Action, NODE_PORT, Plan, Step};
 use crate::supply::Supply;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use kube::Client;
-use std::time::Duration;
-use tokio::sync::OnceCell;
 
 pub struct Kind {
     pub cluster: String,
-    pub gateway: String,
-    pub namespace: String,
-    pub environment: String,
+    inside: Inside,
     paths: EnvironmentPaths,
     supply: Supply,
-    client: OnceCell<Client>,
 }
 
 impl Kind {
-    pub fn new(
-        paths: &Paths,
-        environment: &str,
-        cluster: &str,
-        gateway: &str,
-        namespace: &str,
-        supply: &Supply,
-    ) -> Self {
+    /// `inside` is the half that every cluster shares.
+    pub fn new(cluster: &str, inside: Inside) -> Self {
         Kind {
             cluster: cluster.to_string(),
-            gateway: gateway.to_string(),
-            namespace: namespace.to_string(),
-            environment: environment.to_string(),
-            paths: paths.environment(environment),
-            supply: supply.clone(),
-            client: OnceCell::new(),
+            paths: inside.paths.clone(),
+            supply: inside.supply.clone(),
+            inside,
         }
-    }
-
-    async fn client(&self) -> Result<Client> {
-        let connect = || client::connect(self.paths.kubeconfig());
-        self.client.get_or_try_init(connect).await.cloned()
     }
 
     async fn found(&self) -> Result<Option<KindCluster>> {
@@ -109,18 +85,6 @@ impl Kind {
         Ok(base_url(mapping.host_port))
     }
 
-    /// A command that a person is to type must reach this cluster, not the one they work on.
-    fn in_context(&self, mut error: Error) -> Error {
-        let context = format!("kind-{}", self.cluster);
-        for (program, flag) in [("kubectl ", "--context"), ("helm ", "--kube-context")] {
-            if let Some(rest) = error.next.strip_prefix(program) {
-                error.next = format!("{program}{flag} {context} {rest}");
-                break;
-            }
-        }
-        error
-    }
-
     fn add_context(&self, context: &Context<'_>) -> Result<()> {
         let user = kubeconfig::user_file();
         let thing = Thing::Context {
@@ -133,90 +97,31 @@ impl Kind {
 
     /// Waits for the API server, which a started node does not have at once.
     async fn version(&self, context: &Context<'_>) -> Result<String> {
-        let client = self.client().await?;
-        client::version(
-            &client,
-            context.patience.min(Duration::from_secs(120)),
-            context.waiting,
-        )
-        .await
-    }
-
-    async fn perform_host(&self, service: &HostService, context: &Context<'_>) -> Result<Outcome> {
-        if service.mock || service.demo {
-            mock::ensure(&self.paths, service, context).await?;
-        }
-        if service.grpc
-            && let Err(why) = port::answers(service.port).await
-        {
-            let what = format!("{} does not answer", service.title);
-            let error = Error::new(what, service.start.clone());
-            return Err(error.fact(format!("127.0.0.1:{}: {why}", service.port)));
-        }
-        let network = docker::kind_network(&docker::connect().await?).await?;
-        let base = self.base().await?;
-        let client = self.client().await?;
-        let wiring = Wiring {
-            witness: Witness {
-                client: &client,
-                place: Place {
-                    namespace: &self.namespace,
-                    environment: &self.environment,
-                },
-                gateway: &self.gateway,
-                base: &base,
-            },
-            network,
-            paths: &self.paths,
-        };
-        wiring.perform(service, context).await
-    }
-
-    async fn helm(&self) -> Result<Helm> {
-        Ok(Helm::new(
-            self.client().await?,
-            &self.paths.kubeconfig(),
-            &self.environment,
-            &self.supply,
-        ))
+        let next = "docker ps --filter label=io.x-k8s.kind.cluster";
+        self.inside.version(context, next).await
     }
 
     async fn perform_step(&self, step: &Step, context: &Context<'_>) -> Result<Outcome> {
         match &step.action {
             Action::Cluster(plan) => self.perform_cluster(plan, context).await,
-            Action::Process => Ok(Outcome::new(Change::Unchanged, "")),
-            Action::GatewayApi => {
-                crds::install(
-                    &self.client().await?,
-                    &self.environment,
-                    &self.supply,
-                    context,
-                )
-                .await
-            }
-            Action::Chart(chart) => self.helm().await?.apply(chart, context).await,
             Action::Answers(image) => {
-                let (client, base) = (self.client().await?, self.base().await?);
-                if let Some(image) = image {
-                    let gateway = &self.gateway;
-                    answers::taken_up(&client, &self.namespace, gateway, image, context.patience)
-                        .await?;
-                }
-                answers::wait(
-                    &client,
-                    &self.namespace,
-                    &self.gateway,
-                    &base,
-                    context.patience,
-                    context.waiting,
-                )
-                .await
+                let base = self.base().await?;
+                self.inside.answers(image.as_ref(), &[base], context).await
             }
-            Action::HostService(service) => self.perform_host(service, context).await,
-            Action::Object(object) => {
-                let object = context.fill(object)?;
-                let change = object::apply(&self.client().await?, &object, context).await?;
-                Ok(Outcome::new(change, ""))
+            Action::HostService(service) => {
+                let network = docker::kind_network(&docker::connect().await?).await?;
+                let way = HostWay {
+                    base: &self.base().await?,
+                    network: Some(network),
+                    aliases: ENGINES,
+                };
+                self.inside.host(service, way, context).await
+            }
+            Action::Process | Action::Existing { .. } | Action::Forward { .. } => {
+                Ok(Outcome::new(Change::Unchanged, ""))
+            }
+            Action::Adopted(_) | Action::GatewayApi | Action::Chart(_) | Action::Object(_) => {
+                self.inside.perform(step, context).await
             }
         }
     }
@@ -232,14 +137,7 @@ impl Kind {
                     Undone::Absent
                 })
             }
-            Thing::Process { role } => {
-                let stopped = Background::new(&self.paths, role).stop().await?;
-                Ok(if stopped {
-                    Undone::Removed
-                } else {
-                    Undone::Absent
-                })
-            }
+            Thing::Process { role } => stop(&self.paths, role).await,
             _ => self.undo_inside(thing, context).await,
         }
     }
@@ -253,24 +151,7 @@ impl Kind {
             }
             Some(_) => {}
         }
-        match thing {
-            Thing::GatewayApi => crds::remove(&self.client().await?).await,
-            Thing::Chart { name, namespace } => {
-                self.helm().await?.remove(name, namespace, context).await
-            }
-            Thing::Cluster { .. } | Thing::Context { .. } | Thing::Process { .. } => {
-                Ok(Undone::Absent)
-            }
-            Thing::Object { .. } => {
-                object::delete(
-                    &self.client().await?,
-                    thing,
-                    &self.environment,
-                    context.patience,
-                )
-                .await
-            }
-        }
+        self.inside.undo(thing, context).await
     }
 }
 
@@ -285,15 +166,37 @@ impl Target for Kind {
 
     fn support(&self, step: &Step) -> Support {
         match &step.action {
-            Action::Process => {
-                let error = Error::new(
-                    "a cluster has no embedded gateway",
-                    "gw up --target embedded",
-                );
-                Support::Refuse(error.exit(Exit::Usage))
+            Action::Process => no_process(),
+            Action::Existing { .. } | Action::Forward { .. } => {
+                Support::Skip("the cluster is its own, with a port of its own".to_string())
             }
-            _ => Support::Native,
+            Action::Cluster(_)
+            | Action::Adopted(_)
+            | Action::GatewayApi
+            | Action::Chart(_)
+            | Action::Answers(_)
+            | Action::HostService(_)
+            | Action::Object(_) => Support::Native,
         }
+    }
+
+    fn others<'a>(
+        &'a self,
+        plan: &'a Plan,
+        journal: &'a dyn Journal,
+    ) -> BoxFuture<'a, Result<Vec<Found>>> {
+        async move {
+            match self.found().await? {
+                Some(found) if found.running => {
+                    self.keep_kubeconfig(&|_| {}).await?;
+                    let found = self.inside.others(plan, journal).await;
+                    found.map_err(|e| in_context(e, &format!("kind-{}", self.cluster)))
+                }
+                // Nothing is in a cluster that is not there; a stopped one tells when it runs.
+                Some(_) | None => Ok(Vec::new()),
+            }
+        }
+        .boxed()
     }
 
     fn perform<'a>(
@@ -304,7 +207,7 @@ impl Target for Kind {
         async move {
             self.perform_step(step, context)
                 .await
-                .map_err(|e| self.in_context(e))
+                .map_err(|e| in_context(e, &format!("kind-{}", self.cluster)))
         }
         .boxed()
     }
@@ -317,7 +220,7 @@ impl Target for Kind {
         async move {
             self.undo_thing(thing, context)
                 .await
-                .map_err(|e| self.in_context(e))
+                .map_err(|e| in_context(e, &format!("kind-{}", self.cluster)))
         }
         .boxed()
     }
@@ -337,13 +240,7 @@ impl Target for Kind {
                     detail: format!("kind cluster {} is stopped", self.cluster),
                     ..Survey::default()
                 }),
-                Some(_) => {
-                    let client = self.client().await?;
-                    let mut survey =
-                        survey::survey(&client, &self.namespace, &self.environment).await?;
-                    survey.parts.extend(process_parts(&self.paths));
-                    Ok(survey)
-                }
+                Some(_) => self.inside.survey().await,
             }
         }
         .boxed()

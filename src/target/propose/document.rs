@@ -12,8 +12,15 @@ pub const NAME: &str = "found";
 /// The port of a gateway when nobody says otherwise.
 pub const USUAL_PORT: u16 = 8080;
 
+/// Where a profile runs.
+pub struct Where<'a> {
+    pub kind: TargetKind,
+    pub cluster: Option<&'a str>,
+    pub context: Option<&'a str>,
+}
+
 /// A profile with these backends, each under why it is there.
-pub fn document(offers: &[Offer], target: Option<(TargetKind, Option<&str>)>, port: u16) -> String {
+pub fn document(offers: &[Offer], target: Option<Where>, port: u16) -> String {
     let titles: Vec<&str> = offers.iter().map(|o| o.provider.ways().title).collect();
     let mut head = Map::new();
     head.insert("apiVersion".into(), json!(API_VERSION));
@@ -21,10 +28,12 @@ pub fn document(offers: &[Offer], target: Option<(TargetKind, Option<&str>)>, po
     head.insert("name".into(), json!(NAME));
     let description = format!("For this machine, with {}.", list(&titles));
     head.insert("description".into(), json!(description));
-    if let Some((kind, cluster)) = target {
-        let mut target = json!({"kind": kind.name()});
-        if let Some(cluster) = cluster {
-            target["cluster"] = json!(cluster);
+    if let Some(there) = target {
+        let mut target = json!({"kind": there.kind.name()});
+        for (field, name) in [("cluster", there.cluster), ("context", there.context)] {
+            if let Some(name) = name {
+                target[field] = json!(name);
+            }
         }
         head.insert("target".into(), target);
     }

@@ -4,11 +4,13 @@
 pub mod document;
 pub mod offer;
 
-use super::choose::{Asked, choose};
+use super::choose::{Asked, Choice, choose};
 use super::detect::candidates;
 use super::place::{Candidate, DEFAULT_CLUSTER, Place};
+use crate::error::Result;
 use crate::host::facts::Facts;
 use crate::plan::select;
+use crate::profile::TargetKind;
 use crate::text::count;
 use document::document;
 use offer::{Offer, host_and_port, is_here, provider_of};
@@ -37,6 +39,8 @@ pub struct Answers {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Proposal {
     pub place: Place,
+    /// The same place with what proves it local.
+    pub choice: Choice,
     pub why_there: String,
     /// Whether a kind cluster will be created.
     pub creates: bool,
@@ -52,8 +56,9 @@ pub struct Proposal {
 }
 
 /// One proposal, whatever is there: without a model and a key the mock stands in.
-pub fn propose(known: &Known, answers: &Answers) -> Proposal {
-    let (place, why_there) = place(known, answers);
+pub fn propose(known: &Known, answers: &Answers) -> Result<Proposal> {
+    let choice = place(known, answers)?;
+    let (place, why_there) = (choice.place.clone(), choice.reason.clone());
     let (port, why_port) = port(known, answers, &place);
     let wanted = |offer: &Offer| match &answers.backends {
         Some(names) => names.contains(&offer.name),
@@ -66,8 +71,15 @@ pub fn propose(known: &Known, answers: &Answers) -> Proposal {
         used.push(Offer::mock());
     }
     let cluster = place.cluster().filter(|name| *name != DEFAULT_CLUSTER);
-    Proposal {
-        document: document(&used, Some((place.kind(), cluster)), port),
+    let context = place.context();
+    let target = document::Where {
+        kind: place.kind(),
+        cluster,
+        context: context.filter(|_| place.kind() == TargetKind::Context),
+    };
+    Ok(Proposal {
+        document: document(&used, Some(target), port),
+        choice,
         creates: creates(&known.facts, &place),
         place,
         why_there,
@@ -75,7 +87,7 @@ pub fn propose(known: &Known, answers: &Answers) -> Proposal {
         why_port,
         used,
         left_out,
-    }
+    })
 }
 
 /// Places that can be chosen, best first, and those that can't.
@@ -84,42 +96,24 @@ pub fn choices(known: &Known) -> (Vec<Candidate>, Vec<Candidate>) {
     found.into_iter().partition(Candidate::is_usable)
 }
 
-fn place(known: &Known, answers: &Answers) -> (Place, String) {
-    let found = candidates(&known.facts, &known.asked.own);
-    let reason = |place: &Place| {
-        let candidate = found.iter().find(|candidate| candidate.place == *place);
-        candidate.map(|candidate| candidate.reason.clone())
+fn place(known: &Known, answers: &Answers) -> Result<Choice> {
+    let Some(place) = &answers.place else {
+        return choose(&known.asked, &known.facts);
     };
-    if let Some(place) = &answers.place {
-        let reason = reason(place).unwrap_or_else(|| "asked for".to_string());
-        return (place.clone(), reason);
-    }
-    let choice = choose(&known.asked, &known.facts);
-    // Somebody who can choose is told what for, not with which flag.
-    let others = found
-        .iter()
-        .filter(|candidate| candidate.is_usable())
-        .count();
-    let others = others.saturating_sub(1);
-    match reason(&Place::Embedded) {
-        Some(reason) if choice.place == Place::Embedded && !known.asked.is_decided() => {
-            let reason = match others {
-                0 => reason,
-                others => format!("{reason}; [t] has {}", count(others, "other place")),
-            };
-            (choice.place, reason)
-        }
-        _ => (choice.place, choice.reason),
-    }
-}
-
-/// Whether a place is a kind cluster that is not there.
-fn creates(facts: &Facts, place: &Place) -> bool {
-    let Some(cluster) = place.cluster() else {
-        return false;
+    let own = place.cluster().unwrap_or(&known.asked.own).to_string();
+    let found = candidates(&known.facts, &own);
+    let candidate = found.into_iter().find(|c| c.place == *place);
+    let asked = Asked {
+        target: Some(place.kind()),
+        context: place.context().map(str::to_string),
+        own,
+        ..Asked::default()
     };
-    let mut nodes = facts.docker.containers.iter();
-    !nodes.any(|node| node.product == "kind" && node.cluster == cluster)
+    let choice = choose(&asked, &known.facts)?;
+    Ok(Choice {
+        reason: candidate.map_or("asked for".to_string(), |candidate| candidate.reason),
+        ..choice
+    })
 }
 
 /// The port that was asked for, that the environment or the cluster has, or that is free.

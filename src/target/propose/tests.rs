@@ -59,7 +59,7 @@ fn names(offers: &[Offer]) -> Vec<&str> {
 }
 
 fn proposed(offers: Vec<Offer>) -> Proposal {
-    propose(&known(offers), &Answers::default())
+    propose(&known(offers), &Answers::default()).unwrap()
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn the_port_is_the_one_asked_for_else_the_clusters_else_a_free_one() {
     };
     let mut known = known(Vec::new());
     known.facts.port = taken;
-    let proposal = propose(&known, &Answers::default());
+    let proposal = propose(&known, &Answers::default()).unwrap();
     assert_eq!(proposal.port, 8081);
     let why = "8080 is taken by nginx (pid 7), 8081 is free";
     assert_eq!(proposal.why_port.as_deref(), Some(why));
@@ -187,7 +187,7 @@ fn the_port_is_the_one_asked_for_else_the_clusters_else_a_free_one() {
         port: Some(9000),
         ..Answers::default()
     };
-    assert_eq!(propose(&known, &asked).port, 9000);
+    assert_eq!(propose(&known, &asked).unwrap().port, 9000);
     // A cluster's port is its container's: nothing of anybody else's.
     let node = |published: &[u16]| Container {
         name: "gatewright-control-plane".into(),
@@ -198,7 +198,7 @@ fn the_port_is_the_one_asked_for_else_the_clusters_else_a_free_one() {
     };
     for (published, port) in [([8080], 8080), ([8088], 8088)] {
         known.facts.docker.containers = vec![node(&published)];
-        let proposal = propose(&known, &Answers::default());
+        let proposal = propose(&known, &Answers::default()).unwrap();
         let cluster = "gatewright".to_string();
         assert_eq!(
             (proposal.place, proposal.port),
@@ -212,7 +212,7 @@ fn an_environment_that_is_there_keeps_its_place_and_its_port() {
     let mut known = known(Vec::new());
     known.asked.last = Some(Place::Embedded);
     known.last_port = Some(8099);
-    let proposal = propose(&known, &Answers::default());
+    let proposal = propose(&known, &Answers::default()).unwrap();
     assert_eq!((proposal.place, proposal.port), (Place::Embedded, 8099));
 }
 
@@ -228,7 +228,7 @@ fn only_what_was_ticked_is_used_and_a_lack_is_not_ticked_away() {
         backends: Some(["openai", "gemini"].map(str::to_string).into()),
         ..Answers::default()
     };
-    let proposal = propose(&known(offers), &ticked);
+    let proposal = propose(&known(offers), &ticked).unwrap();
     assert_eq!(names(&proposal.used), ["openai"]);
     assert_eq!(names(&proposal.left_out), ["anthropic", "gemini"]);
 }
@@ -254,7 +254,7 @@ fn every_document_is_a_profile_with_a_route_for_each_offer() {
     offers.dedup_by(|a, b| a.name == b.name);
     offers[0].reason = "two\nlines: # and more".into();
     let known = known(offers);
-    let proposal = propose(&known, &Answers::default());
+    let proposal = propose(&known, &Answers::default()).unwrap();
     let text = &proposal.document;
     let profile = wire::read(text).unwrap_or_else(|problems| panic!("{problems:?}\n{text}"));
     let routes: Vec<&str> = profile
@@ -263,7 +263,10 @@ fn every_document_is_a_profile_with_a_route_for_each_offer() {
         .map(|route| route.name.as_str())
         .collect();
     assert_eq!(routes, names(&proposal.used));
-    assert_eq!(*text, propose(&known, &Answers::default()).document);
+    assert_eq!(
+        *text,
+        propose(&known, &Answers::default()).unwrap().document
+    );
 }
 
 #[test]
@@ -311,7 +314,7 @@ fn a_cluster_that_is_not_there_is_said_to_be_created_and_never_proposed() {
         version: None,
     };
     known.facts.programs = vec![program("kind"), program("helm")];
-    let proposal = propose(&known, &Answers::default());
+    let proposal = propose(&known, &Answers::default()).unwrap();
     let why = "no cluster needed, ready in under a second; [t] has 1 other place";
     assert_eq!(
         (proposal.place, proposal.why_there.as_str()),
@@ -325,5 +328,5 @@ fn a_cluster_that_is_not_there_is_said_to_be_created_and_never_proposed() {
         place: Some(new.unwrap().place),
         ..Answers::default()
     };
-    assert!(propose(&known, &asked).creates);
+    assert!(propose(&known, &asked).unwrap().creates);
 }

@@ -109,3 +109,57 @@ fn a_model_that_is_not_pulled_gives_way_to_the_first_that_is_and_that_is_said() 
         ["Ollama has no llama3.2: using qwen3:8b; get it with: ollama pull llama3.2"]
     );
 }
+
+#[test]
+fn clusters_differ_only_in_how_their_gateway_is_reached() {
+    let profile = load("default", std::io::empty()).unwrap();
+    let of = |target| build(&profile, target, "default", &services()).unwrap();
+    let kind = of(TargetKind::Kind);
+    let types = [
+        (TargetKind::Kind, "NodePort"),
+        (TargetKind::Context, "ClusterIP"),
+        (TargetKind::OrbStack, "LoadBalancer"),
+    ];
+    for (target, service) in types {
+        let plan = of(target);
+        for (ours, theirs) in plan.objects().zip(kind.objects()) {
+            match ours["kind"].as_str() {
+                Some("AgentgatewayParameters") => {
+                    assert_eq!(ours["spec"]["service"]["spec"]["type"], service);
+                }
+                _ => assert_eq!(ours, theirs),
+            }
+        }
+        assert_eq!(plan.objects().count(), kind.objects().count());
+        let forwards = plan
+            .steps
+            .iter()
+            .any(|s| matches!(s.action, Action::Forward { .. }));
+        assert_eq!(forwards, target == TargetKind::Context);
+    }
+}
+
+#[test]
+fn a_second_environment_in_somebodys_cluster_has_a_namespace_of_its_own() {
+    let profile = load("default", std::io::empty()).unwrap();
+    let plan = build(&profile, TargetKind::Context, "two", &services()).unwrap();
+    let system = profile.release.namespace.as_str();
+    assert_eq!(
+        (plan.namespace.as_str(), plan.system.as_str()),
+        ("gatewright-two", system)
+    );
+    for object in plan
+        .objects()
+        .filter(|object| object["kind"] != "Namespace")
+    {
+        assert_eq!(
+            object["metadata"]["namespace"], "gatewright-two",
+            "{object}"
+        );
+    }
+    let mut charts = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::Chart(chart) => Some(&chart.namespace),
+        _ => None,
+    });
+    assert!(charts.all(|namespace| namespace == system));
+}

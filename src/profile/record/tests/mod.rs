@@ -44,11 +44,12 @@ fn image() -> impl Strategy<Value = Image> {
 
 fn top() -> impl Strategy<Value = Profile> {
     let kind = of(prop::sample::select(TargetKind::ALL.to_vec()));
-    let target = (kind, of(NAME), of(TEXT));
-    let target = target.prop_map(|(kind, cluster, node_image)| Target {
+    let target = (kind, of(NAME), of(TEXT), of(TEXT));
+    let target = target.prop_map(|(kind, cluster, node_image, context)| Target {
         kind,
         cluster,
         node_image,
+        context,
     });
     let release = (
         "v[0-9]\\.[0-9]\\.[0-9](-rc\\.[0-9])?",

@@ -1,0 +1,193 @@
+//! The way to one cluster's API server: a kubeconfig of our own, or a context of the user's.
+
+use crate::error::{Error, Exit, Result};
+use crate::text;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Access {
+    /// A file whose only context it is: of a kind cluster that is ours.
+    Own(PathBuf),
+    /// A context of the user's. Its keys stay where they are: nothing of it is copied.
+    Theirs(Theirs),
+}
+
+/// Which context of which kubeconfig, and where it led when the environment was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Theirs {
+    /// Files in the form of KUBECONFIG, absolute.
+    pub kubeconfig: String,
+    pub context: String,
+    /// The API server's address: the same name may lead elsewhere by now.
+    pub server: String,
+}
+
+impl Theirs {
+    /// The context as it is now.
+    pub fn find(context: &str, server: &str) -> Self {
+        Theirs {
+            kubeconfig: user_files(),
+            context: context.to_string(),
+            server: server.to_string(),
+        }
+    }
+
+    /// The merged kubeconfig, if its context still leads to the same server.
+    fn read(&self) -> Result<Kubeconfig> {
+        let name = text::shell(&self.context);
+        let mut file = Kubeconfig::default();
+        for path in std::env::split_paths(&self.kubeconfig).filter(|path| path.exists()) {
+            let next = Kubeconfig::read_from(&path);
+            let merged = next.and_then(|next| file.merge(next));
+            file = merged.map_err(|e| {
+                let next = format!("kubectl config view --kubeconfig {}", path.display());
+                Error::new(format!("{} can't be read", path.display()), next).because(&e)
+            })?;
+        }
+        match server(&file, &self.context) {
+            Some(server) if server == self.server => Ok(file),
+            Some(server) => {
+                let what = format!("context {} leads to another cluster now", self.context);
+                let next = format!("kubectl config view --minify --context {name}");
+                let error = Error::new(what, next).exit(Exit::NoTarget);
+                Err(error
+                    .fact(format!("it leads to {server}"))
+                    .fact(format!("the environment is at {}", self.server)))
+            }
+            None => {
+                let what = format!("there is no context {} any more", self.context);
+                let error = Error::new(what, "gw down --forget").exit(Exit::NoTarget);
+                Err(error.fact(format!("in {}", self.kubeconfig)))
+            }
+        }
+    }
+}
+
+impl Access {
+    /// A client. Reads time out: a dead API server must not hold a command up. Watches set their own
+    /// limits.
+    pub async fn client(&self) -> Result<Client> {
+        let (file, options, next) = match self {
+            Access::Own(path) => (
+                own(path)?,
+                KubeConfigOptions::default(),
+                "gw up".to_string(),
+            ),
+            Access::Theirs(theirs) => {
+                let options = KubeConfigOptions {
+                    context: Some(theirs.context.clone()),
+                    ..KubeConfigOptions::default()
+                };
+                let name = text::shell(&theirs.context);
+                (
+                    theirs.read()?,
+                    options,
+                    format!("kubectl --context {name} get nodes"),
+                )
+            }
+        };
+        let unusable = |e: &(dyn std::error::Error + 'static)| {
+            Error::new(format!("{} can't be used", self.title()), next.clone()).because(e)
+        };
+        let config = Config::from_custom_kubeconfig(file, &options).await;
+        let mut config = config.map_err(|e| unusable(&e))?;
+        config.connect_timeout = Some(Duration::from_secs(5));
+        config.read_timeout = Some(Duration::from_secs(60));
+        Client::try_from(config).map_err(|e| unusable(&e))
+    }
+
+    fn title(&self) -> String {
+        match self {
+            Access::Own(path) => path.display().to_string(),
+            Access::Theirs(theirs) => format!("context {}", theirs.context),
+        }
+    }
+
+    /// What `helm` is given to work on this cluster: arguments, and its KUBECONFIG where it needs one.
+    pub fn helm(&self) -> (Vec<String>, Option<String>) {
+        match self {
+            Access::Own(path) => {
+                let path = path.to_string_lossy().into_owned();
+                (vec!["--kubeconfig".to_string(), path], None)
+            }
+            Access::Theirs(theirs) => {
+                let context = ["--kube-context".to_string(), theirs.context.clone()];
+                (context.to_vec(), Some(theirs.kubeconfig.clone()))
+            }
+        }
+    }
+
+    /// Whether anything leads to the cluster still: a context that was taken away leads to none.
+    pub fn is_there(&self) -> bool {
+        match self {
+            Access::Own(path) => path.exists(),
+            Access::Theirs(theirs) => theirs.read().is_ok(),
+        }
+    }
+}
+
+fn own(path: &Path) -> Result<Kubeconfig> {
+    Kubeconfig::read_from(path).map_err(|e| {
+        let what = format!("{} can't be used", path.display());
+        Error::new(what, "gw up --target kind").because(&e)
+    })
+}
+
+/// The API server to which a context leads.
+pub fn server(file: &Kubeconfig, context: &str) -> Option<String> {
+    let context = file.contexts.iter().find(|c| c.name == context)?;
+    let cluster = &context.context.as_ref()?.cluster;
+    let cluster = file.clusters.iter().find(|c| c.name == *cluster)?;
+    cluster.cluster.as_ref()?.server.clone()
+}
+
+/// KUBECONFIG or its default, with absolute paths: other commands run in other folders.
+fn user_files() -> String {
+    let listed = std::env::var_os("KUBECONFIG").filter(|list| !list.is_empty());
+    let Some(listed) = listed else {
+        let home = std::env::home_dir().unwrap_or_default();
+        return home.join(".kube/config").to_string_lossy().into_owned();
+    };
+    let paths = std::env::split_paths(&listed).filter(|path| !path.as_os_str().is_empty());
+    let paths = paths.map(|path| std::path::absolute(&path).unwrap_or(path));
+    let joined = std::env::join_paths(paths).unwrap_or(listed);
+    joined.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn theirs(folder: &Path, server: &str) -> Theirs {
+        Theirs {
+            kubeconfig: folder.join("config").to_string_lossy().into_owned(),
+            context: "dev".into(),
+            server: server.into(),
+        }
+    }
+
+    #[test]
+    fn a_context_that_leads_elsewhere_by_now_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = "contexts: [{name: dev, context: {cluster: c, user: u}}]\n\
+            clusters: [{name: c, cluster: {server: 'https://127.0.0.1:1'}}]\n\
+            users: [{name: u, user: {token: t}}]\n";
+        std::fs::write(folder.path().join("config"), file).unwrap();
+        assert!(theirs(folder.path(), "https://127.0.0.1:1").read().is_ok());
+        let moved = theirs(folder.path(), "https://127.0.0.1:2")
+            .read()
+            .unwrap_err();
+        assert!(
+            moved.what.contains("leads to another cluster now"),
+            "{moved}"
+        );
+        std::fs::write(folder.path().join("config"), "contexts: []\n").unwrap();
+        let gone = theirs(folder.path(), "https://127.0.0.1:1");
+        assert_eq!(gone.read().unwrap_err().next, "gw down --forget");
+        assert!(!Access::Theirs(gone).is_there());
+    }
+}
