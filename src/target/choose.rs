@@ -44,6 +44,12 @@ pub struct Choice {
 }
 
 impl Asked {
+    /// Whether somebody has said where: then what is there has no say.
+    pub fn is_decided(&self) -> bool {
+        let said = self.target.is_some() || self.context.is_some();
+        said || self.last.is_some() || self.profile.is_some()
+    }
+
     pub fn needs(&self) -> Needs<'_> {
         let last = self.last.as_ref();
         match (&self.context, self.target, last, self.profile) {

@@ -100,14 +100,6 @@ impl Place {
         }
     }
 
-    /// The name of the kind cluster that it is.
-    pub fn cluster(&self) -> Option<&str> {
-        match self {
-            Place::Kind { cluster } | Place::NewKind { cluster } => Some(cluster),
-            Place::OrbStack { .. } | Place::Context { .. } | Place::Embedded => None,
-        }
-    }
-
     /// As lists and reports name it: `kind/gatewright`, `context/k3d-dev`.
     pub fn name(&self) -> String {
         match self {

@@ -97,23 +97,50 @@ pub fn choices(known: &Known) -> (Vec<Candidate>, Vec<Candidate>) {
 }
 
 fn place(known: &Known, answers: &Answers) -> Result<Choice> {
-    let Some(place) = &answers.place else {
-        return choose(&known.asked, &known.facts);
-    };
-    let own = place.cluster().unwrap_or(&known.asked.own).to_string();
+    let own = answers.place.as_ref().and_then(Place::cluster);
+    let own = own.unwrap_or(&known.asked.own).to_string();
     let found = candidates(&known.facts, &own);
-    let candidate = found.into_iter().find(|c| c.place == *place);
-    let asked = Asked {
-        target: Some(place.kind()),
-        context: place.context().map(str::to_string),
-        own,
-        ..Asked::default()
+    let reason = |place: &Place| {
+        let candidate = found.iter().find(|candidate| candidate.place == *place);
+        candidate.map(|candidate| candidate.reason.clone())
     };
-    let choice = choose(&asked, &known.facts)?;
-    Ok(Choice {
-        reason: candidate.map_or("asked for".to_string(), |candidate| candidate.reason),
-        ..choice
-    })
+    if let Some(place) = &answers.place {
+        let reason = reason(place).unwrap_or_else(|| "asked for".to_string());
+        let asked = Asked {
+            target: Some(place.kind()),
+            context: place.context().map(str::to_string),
+            own,
+            ..Asked::default()
+        };
+        let choice = choose(&asked, &known.facts)?;
+        return Ok(Choice { reason, ..choice });
+    }
+    let choice = choose(&known.asked, &known.facts)?;
+    // Somebody who can choose is told what for, not with which flag.
+    let others = found
+        .iter()
+        .filter(|candidate| candidate.is_usable())
+        .count();
+    let others = others.saturating_sub(1);
+    match reason(&Place::Embedded) {
+        Some(reason) if choice.place == Place::Embedded && !known.asked.is_decided() => {
+            let reason = match others {
+                0 => reason,
+                others => format!("{reason}; [t] has {}", count(others, "other place")),
+            };
+            Ok(Choice { reason, ..choice })
+        }
+        _ => Ok(choice),
+    }
+}
+
+/// Whether a place is a kind cluster that is not there.
+fn creates(facts: &Facts, place: &Place) -> bool {
+    let Some(cluster) = place.cluster() else {
+        return false;
+    };
+    let mut nodes = facts.docker.containers.iter();
+    !nodes.any(|node| node.product == "kind" && node.cluster == cluster)
 }
 
 /// The port that was asked for, that the environment or the cluster has, or that is free.
