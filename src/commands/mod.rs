@@ -37,7 +37,7 @@ mod wish;
 use crate::cli::{BundleVerb, Cli, Command, Guide, Up};
 use crate::error::{Error, Exit, Result};
 use crate::report::document::Document;
-use crate::report::human;
+use crate::report::{github, human};
 use crate::secret::prompt;
 use session::Session;
 use tokio::runtime::Builder;
@@ -229,5 +229,8 @@ impl Session {
             self.write(&Document::new(command, &self.global.env).error(error).text());
         }
         self.talk(&human::error(error, self.err));
+        if self.on_github {
+            self.talk(&github::error(command, error));
+        }
     }
 }

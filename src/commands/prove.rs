@@ -7,6 +7,7 @@ use crate::host::paths::EnvironmentPaths;
 use crate::host::{made_key, process};
 use crate::plan::{PlannedRoute, Scheme, Served};
 use crate::profile::rule::KeyFrom;
+use crate::report::github;
 use crate::report::status::Proof;
 use crate::text;
 use crate::verify::check::{Check, Finding, Verdict};
@@ -102,6 +103,13 @@ impl Session {
             finding.next = finding.next.as_deref().map(|next| self.complete(next));
         }
         findings
+    }
+
+    /// On GitHub, what failed is shown where the job is.
+    pub fn annotate(&self, findings: &[Finding]) {
+        if self.on_github {
+            self.talk(&github::findings(findings));
+        }
     }
 
     pub fn keep_proof(&self, findings: &[Finding]) -> Result<()> {

@@ -25,6 +25,8 @@ pub struct Session {
     pub global: Global,
     pub paths: Paths,
     pub supply: Supply,
+    /// Whether GitHub's runner reads what we write.
+    pub on_github: bool,
     pub sink: Sink,
     pub out: Look,
     pub err: Look,
@@ -46,6 +48,7 @@ impl Session {
         let paths = Paths::from_env();
         Session {
             supply: Supply::new(&paths, offline),
+            on_github: std::env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true"),
             paths,
             sink,
             out,

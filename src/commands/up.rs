@@ -160,6 +160,7 @@ async fn made_true(session: &Session, options: &Up, wanted: &Wanted, start: Inst
     record.applied_at = now();
     record.save(&paths)?;
     session.keep_proof(&findings)?;
+    session.annotate(&findings);
     answer(
         session,
         &record,

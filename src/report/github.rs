@@ -12,7 +12,10 @@ pub fn findings(findings: &[Finding]) -> String {
             Verdict::Warn => "warning",
             Verdict::Pass | Verdict::Skip => return None,
         };
-        let facts = finding.facts.iter().map(|(name, text)| format!("{name}: {text}"));
+        let facts = finding
+            .facts
+            .iter()
+            .map(|(name, text)| format!("{name}: {text}"));
         let next = finding.next.iter().map(|next| format!("-> {next}"));
         let told: Vec<String> = std::iter::once(finding.summary.clone())
             .chain(facts)

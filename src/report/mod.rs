@@ -4,6 +4,7 @@ pub mod bundle;
 pub mod debug;
 pub mod document;
 pub mod exports;
+pub mod github;
 pub mod guide;
 pub mod human;
 pub mod live;

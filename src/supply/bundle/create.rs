@@ -2,27 +2,24 @@
 //! on if this one is ended, and then written as one archive.
 
 use super::registry::{Registry, Resolved};
-use super::{API_VERSION, Content, Image, KIND, MANIFEST, Manifest, PROFILE, Part, image};
+use super::{API_VERSION, Content, Image, KIND, MANIFEST, Manifest, PROFILE, Part, chart, image};
 use crate::error::{Error, Result};
 use crate::event::{Event, Sink};
-use crate::exec::Run;
 use crate::host::docker;
 use crate::plan::GATEWAY_API_VERSION;
 use crate::plan::chart::Chart;
 use crate::supply::Supply;
 use crate::supply::download::{Pace, progress, sum_of_file};
 use crate::supply::tool::{Platform, Tool, node_image};
-use crate::{text, yaml};
+use crate::text;
 use futures::StreamExt;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
-const HELM_DEADLINE: Duration = Duration::from_secs(120);
 /// What is in it is mostly packed already: more effort would gain a few percent of the node alone.
 const LEVEL: i32 = 3;
 
@@ -158,10 +155,10 @@ impl Maker<'_> {
             let file = self.folder.join(&path);
             if !file.exists() {
                 waiting(format!("{} {}", chart.name, chart.version));
-                fetch_chart(&helm, chart, &folder).await?;
+                chart::fetch(&helm, chart, &folder).await?;
             }
             parts.push(self.part(&path)?);
-            images.extend(image::named(&rendered(&helm, chart, &file).await?));
+            images.extend(image::named(&chart::rendered(&helm, chart, &file).await?));
         }
         let version = self
             .wanted
@@ -359,48 +356,4 @@ fn absent(name: &str) -> Error {
             name.split(',').next().unwrap_or(name)
         ),
     )
-}
-
-/// Puts a chart's archive into a folder under the name that helm gives it.
-async fn fetch_chart(helm: &Path, chart: &Chart, folder: &Path) -> Result<()> {
-    let to = folder.to_string_lossy();
-    let verb = match chart.source.starts_with("oci://") {
-        true => [
-            "pull",
-            &chart.source,
-            "--version",
-            &chart.version,
-            "-d",
-            &to,
-        ],
-        false => [
-            "package",
-            &chart.source,
-            "--version",
-            &chart.version,
-            "-d",
-            &to,
-        ],
-    };
-    let run = Run::new(helm, &verb).deadline(HELM_DEADLINE);
-    run.output().await.map(|_| ())
-}
-
-/// A chart's objects as it would be installed.
-async fn rendered(helm: &Path, chart: &Chart, file: &Path) -> Result<Vec<Value>> {
-    let file = file.to_string_lossy();
-    let mut args = vec![
-        "template",
-        chart.name,
-        &file,
-        "--namespace",
-        &chart.namespace,
-    ];
-    if chart.values != json!({}) {
-        args.extend(["--values", "-"]);
-    }
-    let run = Run::new(helm, &args)
-        .stdin(chart.values.to_string())
-        .deadline(HELM_DEADLINE);
-    yaml::read_values(&run.output().await?.stdout)
 }

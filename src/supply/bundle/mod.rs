@@ -1,6 +1,7 @@
 //! Everything that a gateway on a cluster needs, in one file: a zstd archive of tar whose first entry
 //! is a manifest of all others with their digests.
 
+mod chart;
 pub mod create;
 pub mod image;
 pub mod open;
