@@ -15,7 +15,6 @@ pub struct Home {
 /// What one command said.
 #[allow(dead_code, reason = "each test program uses a part of it")]
 #[derive(Debug)]
-#[allow(dead_code, reason = "each test program uses a part of it")]
 pub struct Said {
     pub stdout: String,
     pub stderr: String,
