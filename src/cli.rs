@@ -7,6 +7,7 @@ mod guide;
 mod mock;
 mod process;
 mod ship;
+mod test;
 mod wish;
 
 pub use addition::{Backend, Route};
@@ -20,6 +21,7 @@ pub use process::Forward;
 pub use ship::{Bundle, BundleCreate, BundleVerb, Completions, From, Man};
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
+pub use test::{Reach, Test};
 pub use wish::Wish;
 
 const EXAMPLES: &str = "\
@@ -77,12 +79,17 @@ pub struct Global {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Output {
+    #[value(alias = "table")]
     Text,
     /// As text, with what does not fit into 80 columns
     Wide,
     Json,
     /// What json says, as YAML
     Yaml,
+    /// JUnit's XML, for viewers of CI; of `test` alone
+    Junit,
+    /// Markdown, for a pull request or a step's summary; of `test` alone
+    Markdown,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -130,9 +137,14 @@ pub enum Command {
         after_help = "Examples:\n  gw status\n  gw status -o wide     with every condition\n  gw status --watch     again whenever something changes\n  gw status -o json"
     )]
     Status(Status),
-    /// Prove every route with a real request
-    #[command(after_help = "Examples:\n  gw test\n  gw test -o json")]
-    Test,
+    /// Prove every route, every policy and every limit with real requests
+    #[command(after_help = test::EXAMPLES)]
+    Test(Test),
+    /// Follow a request hop by hop, and name the first hop that fails
+    #[command(
+        after_help = "Examples:\n  gw reach             every route\n  gw reach /ollama     one, by its path or name\n  gw reach -o json"
+    )]
+    Reach(Reach),
     /// Show the end of a log
     #[command(
         after_help = "Examples:\n  gw logs                    the last 50 lines of all, in time order\n  gw logs 200 --errors\n  gw logs controller 20      on a cluster\n  gw logs /ollama --follow   requests of one route\n  gw logs --since 10m"

@@ -643,3 +643,155 @@ fn down_after_a_kill_in_the_middle_leaves_nothing() {
     assert_eq!(containers(&kind.cluster), "");
     assert!(!kind.home.environment().exists());
 }
+
+/// Ids of what failed, and everything that is said of it.
+fn failures(report: &Value) -> (Vec<String>, String) {
+    let findings = report["findings"].as_array().unwrap();
+    let failed: Vec<&Value> = findings.iter().filter(|f| f["verdict"] == "fail").collect();
+    let ids = failed.iter().map(|f| f["id"].as_str().unwrap().to_string());
+    (ids.collect(), serde_json::to_string(&failed).unwrap())
+}
+
+#[test]
+#[ignore = "needs Docker, kind, helm, kubectl and Ollama on loopback"]
+fn what_is_removed_or_broken_behind_its_back_is_found_and_its_cause_named() {
+    let kind = Kind::new("proof");
+    assert_eq!(kind.gw(&["up", "--profile", "limits"]).code, 0);
+    for run in 0..3 {
+        let (ids, said) = failures(&kind.json(&["test"]));
+        assert_eq!(ids, Vec::<String>::new(), "run {run}: {said}");
+    }
+    let names = [
+        "same-site",
+        "five-a-minute",
+        "tokens-a-minute",
+        "stage-key",
+        "web-page",
+        "patience",
+    ];
+    for name in names {
+        let gone = kind.kubectl(&[
+            "delete",
+            "agentgatewaypolicy",
+            name,
+            "-n",
+            "kgateway-system",
+        ]);
+        assert_eq!(gone.code, 0, "{gone:?}");
+    }
+    let (ids, said) = failures(&kind.json(&["test"]));
+    for name in names {
+        assert!(
+            ids.contains(&format!("object.AgentgatewayPolicy.{name}")),
+            "{name}: {said}"
+        );
+    }
+    for case in [
+        "policy.same-site.foreign-origin",
+        "route.keys.no-key",
+        "policy.web-page.allowed-origin",
+    ] {
+        assert!(ids.contains(&case.to_string()), "{case}: {said}");
+    }
+    assert_eq!(kind.gw(&["up"]).code, 0);
+
+    let faults = [
+        (
+            "httproute",
+            "browser",
+            r#"[{"op":"replace","path":"/spec/rules/0/backendRefs/0/name","value":"nowhere"}]"#,
+            "HTTPRoute browser names AgentgatewayBackend nowhere, which is not there",
+        ),
+        (
+            "httproute",
+            "browser",
+            r#"[{"op":"remove","path":"/spec/rules/0/filters"}]"#,
+            "HTTPRoute browser does not take /browser off the path",
+        ),
+        (
+            "agentgatewaybackend",
+            "guarded",
+            r#"[{"op":"replace","path":"/spec/ai/provider/port","value":18499}]"#,
+            "AgentgatewayBackend guarded asks host-chat at port 18499",
+        ),
+        (
+            "agentgatewaybackend",
+            "guarded",
+            r#"[{"op":"remove","path":"/spec/policies"}]"#,
+            "/guarded rejects hunter2",
+        ),
+        (
+            "agentgatewaypolicy",
+            "five-a-minute",
+            r#"[{"op":"add","path":"/spec/traffic/rateLimit/local/-","value":{"tokens":9,"unit":"Hours"}}]"#,
+            "v2.2 reads only the first of a policy's limits",
+        ),
+    ];
+    for (object, name, patch, cause) in faults {
+        let patched = kind.kubectl(&[
+            "patch",
+            object,
+            name,
+            "-n",
+            "kgateway-system",
+            "--type",
+            "json",
+            "-p",
+            patch,
+        ]);
+        assert_eq!(patched.code, 0, "{patched:?}");
+        // The controller takes a moment to tell the proxy.
+        let start = Instant::now();
+        loop {
+            let (_, said) = failures(&kind.json(&["test"]));
+            if said.contains(cause) {
+                break;
+            }
+            assert!(start.elapsed() < Duration::from_secs(30), "{cause}: {said}");
+        }
+        let healed = kind.gw(&["up", "--force"]);
+        assert_eq!(healed.code, 0, "{cause}: {healed:?}");
+    }
+
+    let scale = |replicas| {
+        let said = kind.kubectl(&[
+            "scale",
+            "deployment",
+            "ai-gateway",
+            "-n",
+            "kgateway-system",
+            "--replicas",
+            replicas,
+        ]);
+        assert_eq!(said.code, 0, "{said:?}");
+    };
+    scale("0");
+    let waited = kind.kubectl(&[
+        "wait",
+        "pod",
+        "-n",
+        "kgateway-system",
+        "-l",
+        "app.kubernetes.io/name=ai-gateway",
+        "--for",
+        "delete",
+        "--timeout",
+        "90s",
+    ]);
+    assert_eq!(waited.code, 0, "{waited:?}");
+    let reach = kind.gw(&["reach", "/browser"]);
+    assert_eq!(reach.code, 4, "{reach:?}");
+    assert!(
+        reach
+            .stdout
+            .contains("deployment ai-gateway: it is scaled to no pod"),
+        "{reach:?}"
+    );
+    assert!(reach.stdout.contains("kubectl --kubeconfig "), "{reach:?}");
+    scale("1");
+    let left = kind.kubectl(&["get", "httproutes,agentgatewaypolicies", "-A", "-o", "name"]);
+    assert!(
+        !left.stdout.contains("proof-") && !left.stdout.contains("witness-"),
+        "{left:?}"
+    );
+}

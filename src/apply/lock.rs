@@ -9,13 +9,19 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Held until dropped; the system lets go of it when the process ends, however it ends.
-pub struct Lock(#[allow(dead_code, reason = "the open file is the lock")] File);
+pub struct Lock(File);
 
 /// Longer than anything that holds it may take.
 const PATIENCE: Duration = Duration::from_secs(900);
 const PAUSE: Duration = Duration::from_millis(50);
 
 impl Lock {
+    /// Whether this process holds it already, in whatever part of itself.
+    pub fn is_ours(path: &Path) -> bool {
+        let holder = fs::read_to_string(path).unwrap_or_default();
+        holder.ends_with(&format!("(pid {})", std::process::id()))
+    }
+
     /// Takes the lock; `waiting` is told once who holds it.
     pub async fn take(path: &Path, command: &str, waiting: impl Fn(String)) -> Result<Self> {
         let folder = path.parent().unwrap_or(path).display();
@@ -72,6 +78,13 @@ impl Lock {
             .and_then(|()| file.write_all(holder.as_bytes()));
         written.map_err(|e| fault(&e))?;
         Ok(Lock(file))
+    }
+}
+
+impl Drop for Lock {
+    /// Nobody is named who holds it no more.
+    fn drop(&mut self) {
+        let _ = self.0.set_len(0);
     }
 }
 

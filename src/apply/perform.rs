@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::event::Sink;
 use crate::plan::outcome::{Change, Context, Journal, Outcome, Undone, Wire};
 use crate::plan::thing::Thing;
-use crate::plan::{Action, HostService, Phase, Plan, Step, WITNESS_PREFIX};
+use crate::plan::{Action, HostService, PROOF_PREFIX, Phase, Plan, Step, WITNESS_PREFIX};
 use crate::secret::vault::Vault;
 use crate::target::{Support, Target};
 use crate::text;
@@ -198,6 +198,12 @@ pub async fn prune(plan: &Plan, target: &dyn Target, run: &Run<'_>) -> Result<()
     remove(target, run, is_unwanted).await
 }
 
+/// What was there for a moment only: a witness or the copy of a route.
+fn is_passing(thing: &Thing) -> bool {
+    let passing = |name: &str| name.starts_with(WITNESS_PREFIX) || name.starts_with(PROOF_PREFIX);
+    matches!(thing, Thing::Object { name, .. } if passing(name))
+}
+
 fn host_service(step: &Step) -> Option<&HostService> {
     match &step.action {
         Action::HostService(service) => Some(service),
@@ -213,7 +219,7 @@ async fn remove(
     let left: Vec<Thing> = run.ledger.things().into_iter().filter(unwanted).collect();
     for thing in left.iter().rev() {
         let undone = undo_one(thing, target, run, None).await?;
-        if undone == Undone::Removed && !thing.title().contains(WITNESS_PREFIX) {
+        if undone == Undone::Removed && !is_passing(thing) {
             let title = thing.title();
             run.sink.note(format!(
                 "{title} taken away: the profile does not want it any more"

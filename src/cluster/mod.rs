@@ -16,3 +16,4 @@ pub mod release;
 pub mod survey;
 pub mod wiring;
 pub mod witness;
+pub mod world;

@@ -8,9 +8,11 @@ use crate::plan::HostService;
 use crate::plan::object::Place;
 use crate::plan::outcome::Context;
 use crate::plan::thing::Thing;
+use crate::plan::view::{Address, Sight};
 use crate::plan::{WITNESS_HOSTNAME, WITNESS_PREFIX};
 use kube::Client;
 use rand::RngExt;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// An address that might lead from pods to this machine.
@@ -36,7 +38,47 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const REQUEST: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(25);
 
+/// The proxy waits 10 s for a connection (facts 9.7): what is silent for longer has taken it.
+const SILENCE: Duration = Duration::from_secs(13);
+/// How long the proxy may take to know a witness.
+const TAKEN_UP: Duration = Duration::from_secs(10);
+
 impl Witness<'_> {
+    /// What the proxy sees of an address, in its own words. Nothing of the look stays.
+    pub async fn look(&self, address: &Address, context: &Context<'_>) -> Result<Sight> {
+        let name = format!("{WITNESS_PREFIX}{:016x}", rand::rng().random::<u64>());
+        let mut objects =
+            self.place
+                .witness(&name, self.gateway, (&address.host, address.port), false);
+        if address.tls {
+            objects[0]["spec"]["policies"] = json!({"tls": {}});
+        }
+        let mut applied = Ok(());
+        for object in &objects {
+            applied = apply(self.client, object, context).await.map(|_| ());
+            if applied.is_err() {
+                break;
+            }
+        }
+        let url = format!("{}/{name}{}", self.base, address.path);
+        let sight = match applied {
+            Ok(()) => Ok(sight(&url).await),
+            Err(error) => Err(error),
+        };
+        self.remove(&objects, context).await?;
+        sight
+    }
+
+    async fn remove(&self, objects: &[Value], context: &Context<'_>) -> Result<()> {
+        for object in objects.iter().rev() {
+            let thing = Thing::of(object);
+            let patience = Duration::from_secs(10);
+            delete(self.client, &thing, self.place.environment, patience).await?;
+            context.journal.removed(&thing)?;
+        }
+        Ok(())
+    }
+
     /// Asks for the service at the candidate. `Ok` if it answered as it should; otherwise in words
     /// what came.
     pub async fn ask(
@@ -60,17 +102,7 @@ impl Witness<'_> {
             let url = format!("{}/{name}{}", self.base, service.health_path);
             outcome = Ok(self.poll(&url, service).await);
         }
-        for object in objects.iter().rev() {
-            let thing = Thing::of(object);
-            delete(
-                self.client,
-                &thing,
-                self.place.environment,
-                Duration::from_secs(10),
-            )
-            .await?;
-            context.journal.removed(&thing)?;
-        }
+        self.remove(&objects, context).await?;
         applied?;
         outcome
     }
@@ -107,6 +139,53 @@ impl Witness<'_> {
         }
         Err(last)
     }
+}
+
+/// One look through the gateway, once it has taken up the witness.
+async fn sight(url: &str) -> Sight {
+    let start = Instant::now();
+    loop {
+        match web::get(url, Some(WITNESS_HOSTNAME), SILENCE).await {
+            Ok((status, body)) => match seen(status, &body) {
+                Some(sight) => return sight,
+                None if start.elapsed() > TAKEN_UP => {
+                    return Sight::Unseen("the gateway has not taken up the witness".to_string());
+                }
+                None => tokio::time::sleep(PAUSE).await,
+            },
+            Err(why) if why == "no answer in time" => return Sight::Silent(SILENCE),
+            Err(why) => return Sight::Unseen(why),
+        }
+    }
+}
+
+/// What the proxy's own answers say of an upstream (facts 9.7); `None` while it does not know the
+/// witness yet.
+fn seen(status: u16, body: &str) -> Option<Sight> {
+    const CONNECT: &str = "upstream call failed: Connect: ";
+    Some(match (status, body) {
+        (404, "route not found" | "listener not found")
+        | (500, "service not found" | "no valid backends") => return None,
+        (503, "backends required DNS resolution which failed") => {
+            Sight::NoName("it does not resolve in the proxy's pod".to_string())
+        }
+        (503, text) if text.starts_with(CONNECT) => {
+            let why = text.trim_start_matches(CONNECT).to_string();
+            let tls = ["certificate", "tls", "TLS", "handshake", "Certificate"];
+            match tls.iter().any(|word| why.contains(word)) {
+                true => Sight::NoTls(why),
+                false => Sight::NoConnection(why),
+            }
+        }
+        (503, "no healthy backends") => {
+            Sight::NoConnection("its Service has no endpoint".to_string())
+        }
+        (503 | 504, text) if text.starts_with("upstream call") => Sight::Unseen(text.to_string()),
+        (status, body) => Sight::Answered {
+            status,
+            body: body.to_string(),
+        },
+    })
 }
 
 /// No candidate answered: every one with what came back.

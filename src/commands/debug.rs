@@ -1,6 +1,6 @@
 //! `gw debug`: what is wrong, why, and what repairs it.
 
-use super::prove::credential;
+use super::credentials::credential;
 use super::session::Session;
 use super::{Outcome, bundle, keys, repair};
 use crate::apply::record::Record;

@@ -4,7 +4,10 @@ mod addition;
 mod ask;
 mod backend;
 mod bundle;
+mod causes;
 mod completions;
+mod copies;
+mod credentials;
 mod debug;
 mod detect;
 mod down;
@@ -15,11 +18,13 @@ mod guide;
 mod keys;
 mod lock;
 mod logs;
+mod look;
 mod made;
 mod mock;
 mod plan;
 mod profile;
 mod prove;
+mod reach;
 mod repair;
 mod route;
 mod serve;
@@ -34,7 +39,7 @@ mod versions;
 mod watch;
 mod wish;
 
-use crate::cli::{BundleVerb, Cli, Command, Guide, Up};
+use crate::cli::{BundleVerb, Cli, Command, Guide, Output, Up};
 use crate::error::{Error, Exit, Result};
 use crate::report::document::Document;
 use crate::report::{github, human};
@@ -66,13 +71,15 @@ async fn perform(cli: Cli) -> u8 {
     let session = Session::new(global, command.flags(), command.is_offline());
     let (name, again) = (command.name(), command.again());
     let work = async {
+        session.has_form(name)?;
         match command {
             Command::Guide(options) => guide::run(&session, &options).await,
             Command::Up(options) => up::run(&session, &options).await,
             Command::Down(options) => down::run(&session, &options).await,
             Command::Detect(options) => detect::run(&session, &options).await,
             Command::Status(options) => status::run(&session, &options).await,
-            Command::Test => test::run(&session).await,
+            Command::Test(options) => test::run(&session, &options).await,
+            Command::Reach(options) => reach::run(&session, &options).await,
             Command::Logs(options) => logs::run(&session, &options).await,
             Command::Debug(options) => debug::run(&session, &options).await,
             Command::Undo(options) => undo::run(&session, &options).await,
@@ -104,7 +111,10 @@ async fn perform(cli: Cli) -> u8 {
     };
     let result = tokio::select! {
         result = work => result,
-        error = interrupted(name, again) => Err(error),
+        error = interrupted(name, again) => {
+            copies::sweep(&session).await;
+            Err(error)
+        }
     };
     prompt::restore();
     match result {
@@ -158,7 +168,8 @@ impl Command {
             Command::Down(_) => "down",
             Command::Detect(_) => "detect",
             Command::Status(_) => "status",
-            Command::Test => "test",
+            Command::Test(_) => "test",
+            Command::Reach(_) => "reach",
             Command::Logs(_) => "logs",
             Command::Debug(_) => "debug",
             Command::Undo(_) => "undo",
@@ -220,6 +231,22 @@ async fn ending_signal() -> i32 {
 }
 
 impl Session {
+    /// Reports are of proofs: no other command has anything to write in their forms.
+    fn has_form(&self, command: &str) -> Result<()> {
+        let form = match self.global.output {
+            Output::Text | Output::Wide | Output::Json | Output::Yaml => return Ok(()),
+            Output::Junit => "junit",
+            Output::Markdown => "markdown",
+        };
+        match command {
+            "test" => Ok(()),
+            _ => Err(Error::usage(
+                format!("`gw {command}` does not answer as {form}"),
+                format!("gw test -o {form}"),
+            )),
+        }
+    }
+
     fn fail(&self, command: &str, error: &Error) {
         let error = &Error {
             next: self.complete(&error.next),

@@ -1,108 +1,159 @@
-//! The proof, as `up` ends with it and `test` repeats it.
+//! The proof, as `up` ends with it and `test` repeats it: derived from what is installed, run with
+//! real traffic, explained where it fails.
 
+use super::copies;
+use super::credentials::credentials;
+use super::look::{applied, look, unreadable};
 use super::session::Session;
+use crate::apply::ledger::Ledger;
 use crate::apply::record::{Record, now, write};
 use crate::error::Result;
-use crate::host::paths::EnvironmentPaths;
-use crate::host::{made_key, process};
-use crate::plan::{PlannedRoute, Scheme, Served};
-use crate::profile::rule::KeyFrom;
+use crate::host::process;
+use crate::provider::Provider;
 use crate::report::github;
-use crate::report::status::Proof;
+use crate::report::status::Proof as Kept;
+use crate::target::Target;
 use crate::text;
+use crate::verify::case::{Case, Shown};
 use crate::verify::check::{Check, Finding, Verdict};
+use crate::verify::choose::{Choice, choose};
 use crate::verify::credential::Credential;
-use crate::verify::{gateway, own, route, runner, tools};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use crate::verify::derive::{Copy, Derived, Fault, Sources, absent, derive, with_gone};
+use crate::verify::installed::Installed;
+use crate::verify::limit::Limit;
+use crate::verify::probe::{Patience, Probe};
+use crate::verify::sight::Upstream;
+use crate::verify::{gateway, own, runner, tools};
+use futures::future::join_all;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-/// Sends real requests through every route of an environment.
-async fn prove(paths: &EnvironmentPaths, record: &Record, settle: Duration) -> Vec<Finding> {
-    let base = &record.base_url;
-    let mut checks: Vec<Box<dyn Check>> = vec![Box::new(gateway::Answers { base: base.clone() })];
-    for planned in record.planned_routes() {
-        let (base, credential) = (base.clone(), credential(paths, &planned).await);
-        checks.push(match planned.serves {
-            Served::Chat { .. } => Box::new(route::Route {
-                base,
-                route: planned,
-                settle,
-                credential,
-            }),
-            Served::Tools => Box::new(tools::Tools {
-                base,
-                route: planned,
-                settle,
-                credential,
-            }),
-        });
-    }
-    for test in &record.tests {
-        if let Some(route) = record.routes.iter().find(|route| route.name == test.route) {
-            checks.push(Box::new(own::Own {
-                url: format!("{base}{}{}", route.path, test.path),
-                test: test.clone(),
-            }));
-        }
-    }
-    runner::run(&checks).await
+/// How long a gateway may take to know a copy that it has just been given.
+const COPY_SETTLE: Duration = Duration::from_secs(15);
+
+/// US dollars that a proof may cost where nobody says otherwise.
+pub const MAX_COST: f64 = 0.01;
+/// How often a person hears how far it is.
+const TELL: Duration = Duration::from_secs(2);
+
+/// What a proof is asked to do.
+pub struct Asked<'a> {
+    pub choice: Choice,
+    /// Routes of others too.
+    pub all: bool,
+    pub patience: Patience,
+    /// Where copies are written down; without it the ledger is opened when it is needed.
+    pub ledger: Option<&'a Ledger>,
 }
 
-/// What a caller of a route has to show, from where `up` had it.
-pub async fn credential(paths: &EnvironmentPaths, route: &PlannedRoute) -> Credential {
-    let Some(auth) = &route.auth else {
-        return Credential::None;
-    };
-    let secret = match &auth.from {
-        None => Err("only its issuer gives a token".to_string()),
-        Some(KeyFrom::Source(source)) => source.read().await.map_err(|error| error.what),
-        Some(KeyFrom::Generated) => made_key::read(paths, &auth.policy, &auth.name)
-            .ok_or_else(|| format!("the key of {} is gone", auth.name)),
-    };
-    match secret {
-        Err(why) => Credential::Lacking(why),
-        Ok(secret) => Credential::Value(secret.derive(|text| match auth.scheme {
-            Scheme::Bearer => format!("Bearer {text}"),
-            Scheme::Basic => {
-                let pair = STANDARD.encode(format!("{}:{text}", auth.name));
-                format!("Basic {pair}")
-            }
-        })),
-    }
+/// What a proof came to.
+pub struct Proof {
+    pub findings: Vec<Finding>,
+    /// US dollars that it cost at most.
+    pub cost: f64,
+    /// Routes of others that were not asked.
+    pub others: Vec<String>,
 }
 
-pub fn has_failed(findings: &[Finding]) -> bool {
-    findings
-        .iter()
-        .any(|finding| finding.verdict == Verdict::Fail)
+/// What the cases of one proof are run with.
+pub struct Run<'a> {
+    pub session: &'a Session,
+    pub record: &'a Record,
+    pub target: &'a dyn Target,
+    pub credentials: BTreeMap<String, Arc<Credential>>,
+    pub upstream: Option<Upstream>,
+    pub patience: Patience,
 }
 
 impl Session {
-    /// The proof, with next commands that can be typed as they are.
+    /// The whole proof. What keeps it from being made fails it.
     pub async fn prove(&self, record: &Record, settle: Duration) -> Vec<Finding> {
-        let mut findings = prove(&self.environment(), record, settle).await;
-        let ended = process::all(&self.environment());
-        let ended: Vec<&str> = ended
-            .iter()
-            .filter(|(_, alive)| alive.is_none())
-            .map(|(role, _)| role.as_str())
-            .collect();
-        for finding in findings
-            .iter_mut()
-            .filter(|finding| finding.verdict == Verdict::Fail)
-        {
-            // A process of ours that has ended explains more than what its absence looks like.
-            if !ended.is_empty() {
-                finding.facts.retain(|(name, _)| name != "cause");
-                let cause = format!("our process {} has ended", text::list(&ended));
-                finding.facts.push(("cause".to_string(), cause));
-                finding.next = Some("gw up".to_string());
-            }
-            finding.next = finding.next.as_deref().map(|next| self.complete(next));
+        let asked = Asked {
+            choice: Choice {
+                max_cost: MAX_COST,
+                ..Choice::default()
+            },
+            all: false,
+            patience: Patience { settle, retries: 0 },
+            ledger: None,
+        };
+        match self.prove_as(record, &asked).await {
+            Ok(proof) => proof.findings,
+            Err(error) => vec![unreadable(&error).finding()],
         }
-        findings
+    }
+
+    /// Sends real requests through every route, and says of each failure why.
+    pub async fn prove_as(&self, record: &Record, asked: &Asked<'_>) -> Result<Proof> {
+        let target = self.target(record);
+        let target = target.as_ref();
+        let applied = applied(&self.environment(), record);
+        let looked = look(target, record, &applied, asked.patience.settle).await;
+        let (installed, mut wrong) = match looked {
+            Ok(looked) => looked,
+            Err(error) => (Installed::default(), vec![unreadable(&error)]),
+        };
+        let whole = with_gone(&installed, &applied);
+        let planned = record.planned_routes();
+        let nonce = format!("{:08x}", rand::random::<u32>());
+        let sources = Sources {
+            installed: &whole,
+            planned: &planned,
+            nonce: &nonce,
+        };
+        let Derived {
+            cases,
+            copies,
+            others,
+        } = derive(&sources, asked.all);
+        wrong.extend(absent(&installed, &planned, &wrong));
+        let (cases, cost) = choose(cases, &asked.choice);
+        let run = Run {
+            session: self,
+            record,
+            target,
+            credentials: credentials(&self.environment(), &planned).await,
+            upstream: self.mock(),
+            patience: asked.patience,
+        };
+        let mut findings = run.straight(&cases, &asked.choice).await;
+        let answers = findings.first().is_some_and(|f| f.verdict == Verdict::Pass);
+        if answers {
+            findings.extend(run.through_copies(&cases, copies, asked.ledger).await?);
+        }
+        if asked.choice.wants("object") {
+            findings.extend(wrong.iter().map(Fault::finding));
+        }
+        run.explain(&mut findings, &cases, &installed).await;
+        let cost = if answers { cost } else { 0.0 };
+        let others = match asked.all {
+            true => Vec::new(),
+            false => others,
+        };
+        Ok(Proof {
+            findings,
+            cost,
+            others,
+        })
+    }
+
+    /// Where the mock of this environment tells what it was sent.
+    fn mock(&self) -> Option<Upstream> {
+        let roles = process::all(&self.environment());
+        let mock = roles.into_iter().find(|(role, _)| role == "mock")?.1?;
+        let port: u16 = mock
+            .ready
+            .rsplit(':')
+            .next()?
+            .trim_end_matches('/')
+            .parse()
+            .ok()?;
+        Some(Upstream {
+            base: format!("http://127.0.0.1:{port}"),
+        })
     }
 
     /// On GitHub, what failed is shown where the job is.
@@ -113,18 +164,168 @@ impl Session {
     }
 
     pub fn keep_proof(&self, findings: &[Finding]) -> Result<()> {
-        write(
-            &self.environment().proof(),
-            &json!({"at": now(), "findings": findings}),
-        )
+        let kept = json!({"at": now(), "findings": findings});
+        write(&self.environment().proof(), &kept)
     }
 
-    pub fn last_proof(&self) -> Option<Proof> {
+    pub fn last_proof(&self) -> Option<Kept> {
         let text = std::fs::read_to_string(self.environment().proof()).ok()?;
         let value: Value = serde_json::from_str(&text).ok()?;
-        Some(Proof {
+        Some(Kept {
             at: value["at"].as_u64()?,
             findings: serde_json::from_value(value["findings"].clone()).ok()?,
         })
     }
+}
+
+impl Run<'_> {
+    fn credential(&self, case: &Case) -> Arc<Credential> {
+        let known = self
+            .credentials
+            .get(&case.route)
+            .filter(|_| case.ours)
+            .cloned();
+        let lacking = || match case.ask.shown {
+            Shown::Right => Credential::Lacking("only its owner has what it asks for".to_string()),
+            Shown::Nothing | Shown::Wrong => Credential::None,
+        };
+        match known {
+            Some(known) if matches!(*known, Credential::None) => Arc::new(lacking()),
+            Some(known) => known,
+            None => Arc::new(lacking()),
+        }
+    }
+
+    fn probe(&self, case: &Case, settle: Duration) -> Probe {
+        let mock = case.behind.provider == Provider::Mock;
+        Probe {
+            base: self.record.base_url.clone(),
+            case: case.clone(),
+            credential: self.credential(case),
+            patience: Patience {
+                settle,
+                ..self.patience
+            },
+            upstream: self.upstream.clone().filter(|_| mock),
+        }
+    }
+
+    pub fn check(&self, case: &Case, settle: Duration) -> Box<dyn Check> {
+        match case.expect.tools {
+            true => Box::new(tools::Tools {
+                base: self.record.base_url.clone(),
+                case: case.clone(),
+                settle,
+                credential: self.credential(case),
+            }),
+            false => Box::new(self.probe(case, settle)),
+        }
+    }
+
+    pub fn limit(&self, case: &Case, copy: &Copy) -> Option<Box<dyn Check>> {
+        let small = copy.small?;
+        Some(Box::new(Limit {
+            probe: self.probe(case, COPY_SETTLE),
+            small,
+            settle: COPY_SETTLE,
+        }))
+    }
+
+    /// What is asked of the routes themselves.
+    async fn straight(&self, cases: &[Case], choice: &Choice) -> Vec<Finding> {
+        let base = &self.record.base_url;
+        let mut checks: Vec<Box<dyn Check>> =
+            vec![Box::new(gateway::Answers { base: base.clone() })];
+        if choice.is_whole() {
+            checks.push(Box::new(gateway::Unknown { base: base.clone() }));
+        }
+        let settle = self.patience.settle;
+        let straight = cases.iter().filter(|case| case.copy.is_none());
+        checks.extend(straight.map(|case| self.check(case, settle)));
+        checks.extend(self.own(choice));
+        self.run(&checks).await
+    }
+
+    /// The profile's own tests.
+    fn own(&self, choice: &Choice) -> Vec<Box<dyn Check>> {
+        let base = &self.record.base_url;
+        let routed = self.record.tests.iter().filter_map(|test| {
+            let route = self.record.routes.iter().find(|r| r.name == test.route)?;
+            choice
+                .wants_own(&test.name, &route.name, &route.path)
+                .then_some((test, route))
+        });
+        let check =
+            |(test, route): (&crate::profile::Test, &crate::apply::record::RecordedRoute)| {
+                let url = format!("{base}{}{}", route.path, test.path);
+                let test = test.clone();
+                Box::new(own::Own { url, test }) as Box<dyn Check>
+            };
+        routed.map(check).collect()
+    }
+
+    pub async fn run(&self, checks: &[Box<dyn Check>]) -> Vec<Finding> {
+        let task = self.session.sink.begin("proof");
+        let (done, last) = (AtomicUsize::new(0), Mutex::new(Instant::now()));
+        let told = |_: &Finding| {
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            // A line for each would be nothing that a reader could use.
+            if last.elapsed() > TELL {
+                *last = Instant::now();
+                task.waiting(format!("{done} of {}", text::count(checks.len(), "case")));
+            }
+        };
+        let findings = runner::run(checks, &told).await;
+        task.unchanged("");
+        findings
+    }
+
+    /// Copies are made, asked and taken away: limits there have room for one, and nobody else's
+    /// bucket is touched.
+    async fn through_copies(
+        &self,
+        cases: &[Case],
+        copies: Vec<Copy>,
+        ledger: Option<&Ledger>,
+    ) -> Result<Vec<Finding>> {
+        let asked = |copy: &Copy| {
+            let through = |case: &&Case| case.copy.as_ref() == Some(&copy.name);
+            cases
+                .iter()
+                .filter(through)
+                .any(|case| case.unasked.is_none())
+        };
+        let (needed, idle): (Vec<Copy>, Vec<Copy>) = copies.into_iter().partition(asked);
+        let through = |copy: &Copy| {
+            let name = copy.name.clone();
+            cases
+                .iter()
+                .filter(move |case| case.copy.as_ref() == Some(&name))
+        };
+        let skipped: Vec<&Case> = idle.iter().flat_map(through).collect();
+        let checks: Vec<Box<dyn Check>> = skipped
+            .into_iter()
+            .map(|case| self.check(case, Duration::ZERO))
+            .collect();
+        // None of them sends anything: each says why.
+        let mut findings = join_all(checks.iter().map(|check| check.run())).await;
+        if needed.is_empty() {
+            return Ok(settled(findings));
+        }
+        findings.extend(copies::prove(self, cases, &needed, ledger).await?);
+        Ok(settled(findings))
+    }
+}
+
+/// Needs of a check are looked for among the checks that run with it, and these run after.
+fn settled(mut findings: Vec<Finding>) -> Vec<Finding> {
+    findings.retain(|finding| finding.id != gateway::ID);
+    findings
+}
+
+pub fn has_failed(findings: &[Finding]) -> bool {
+    findings
+        .iter()
+        .any(|finding| finding.verdict == Verdict::Fail)
 }

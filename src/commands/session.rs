@@ -97,6 +97,14 @@ impl Session {
         self.global.output == Output::Wide
     }
 
+    /// How a file is written: without marks and colours.
+    pub fn plain(&self) -> Look {
+        Look {
+            terminal: false,
+            colour: false,
+        }
+    }
+
     pub fn environment(&self) -> EnvironmentPaths {
         self.paths.environment(&self.global.env)
     }
@@ -111,7 +119,7 @@ impl Session {
             Output::Yaml => serde_json::from_str(text)
                 .ok()
                 .map(|value| yaml::write(&value)),
-            Output::Text | Output::Wide | Output::Json => None,
+            Output::Text | Output::Wide | Output::Json | Output::Junit | Output::Markdown => None,
         };
         let text = yaml.as_deref().unwrap_or(text);
         let mut out = std::io::stdout().lock();

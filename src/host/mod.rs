@@ -19,4 +19,5 @@ pub mod port;
 pub mod process;
 pub mod registry;
 pub mod terminal;
+pub mod view;
 pub mod web;

@@ -122,6 +122,28 @@ pub async fn get(
     Ok((status, body))
 }
 
+/// A body to its end, or as far as it came and why no further.
+pub async fn read(mut response: reqwest::Response) -> (String, Option<String>) {
+    let mut bytes = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+            Ok(None) => return (String::from_utf8_lossy(&bytes).into_owned(), None),
+            Err(error) => {
+                return (
+                    String::from_utf8_lossy(&bytes).into_owned(),
+                    Some(why(&error)),
+                );
+            }
+        }
+        // Nothing that we ask for is as long as this.
+        if bytes.len() > 4 << 20 {
+            let why = "it is longer than 4 MiB".to_string();
+            return (String::from_utf8_lossy(&bytes).into_owned(), Some(why));
+        }
+    }
+}
+
 /// "refused", "no answer" and other faults are different things and never mixed.
 pub fn why(error: &reqwest::Error) -> String {
     if error.is_timeout() {

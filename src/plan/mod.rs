@@ -15,6 +15,7 @@ pub mod select;
 mod serve;
 pub mod survey;
 pub mod thing;
+pub mod view;
 
 use crate::profile::rule::KeyFrom;
 use crate::profile::{Image, TargetKind, Test};
@@ -35,6 +36,8 @@ pub const NODE_PORT: u16 = 30080;
 /// A listener that no policy of ours reaches; what stands behind it proves addresses (facts 15.15).
 pub const WITNESS_LISTENER: &str = "witness";
 pub const WITNESS_PREFIX: &str = "witness-";
+/// Names of what a proof puts beside a route for the moment.
+pub const PROOF_PREFIX: &str = "proof-";
 pub const WITNESS_HOSTNAME: &str = "witness.gatewright.internal";
 
 /// Gateway API bundle that is installed; what v2.2 accepts is minor 1.2 to 1.4 (facts 1.6).

@@ -51,6 +51,11 @@ impl Place<'_> {
         })
     }
 
+    /// An object that stands beside those of a plan for a moment, marked as ours.
+    pub fn beside(self, api_version: &str, kind: &str, name: &str, spec: Value) -> Value {
+        self.object(api_version, kind, name, spec)
+    }
+
     pub(super) fn metadata(self, name: &str) -> Value {
         json!({"name": name, "namespace": self.namespace, "labels": self.labels()})
     }

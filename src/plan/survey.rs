@@ -15,6 +15,24 @@ pub struct Survey {
     pub objects: Vec<ObjectState>,
 }
 
+/// What is wrong with an object or a pod, in the place's own words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trouble {
+    /// `Gateway ai-gateway`, `pod ai-gateway-7d9`.
+    pub object: String,
+    pub what: String,
+    /// Whether it is so now, and not only was said a while ago.
+    pub is_state: bool,
+    /// What mends it, where that is plain.
+    pub next: Option<String>,
+}
+
+impl Trouble {
+    pub fn text(&self) -> String {
+        format!("{}: {}", self.object, self.what)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part {
     /// `chart`, `image`, `process`.

@@ -254,4 +254,10 @@ pub struct Test {
     pub status: u16,
     /// Text that the answer must contain.
     pub contains: Option<String>,
+    /// Headers that it must have, with their values.
+    #[serde(default)]
+    pub headers: std::collections::BTreeMap<String, String>,
+    /// What must stand in its JSON, by JSON pointer (RFC 6901), such as `/choices/0/message/role`.
+    #[serde(default)]
+    pub json: std::collections::BTreeMap<String, serde_json::Value>,
 }

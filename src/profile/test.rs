@@ -4,6 +4,7 @@ use super::field::{Field, Fields};
 use super::value::{name, reference, refuse_twins};
 use super::{Route, Test, path};
 use crate::yaml;
+use std::collections::BTreeMap;
 
 const KNOWN: [&str; 6] = ["name", "route", "method", "path", "body", "expect"];
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
@@ -33,6 +34,8 @@ fn test<'a>(item: &Field<'a>, routes: &[&str]) -> (Test, Field<'a>) {
         body: None,
         status: 200,
         contains: None,
+        headers: BTreeMap::new(),
+        json: BTreeMap::new(),
     };
     let Some(fields) = item.fields(&KNOWN) else {
         return (test, item.clone());
@@ -63,11 +66,32 @@ fn method(text: &str) -> Option<&'static str> {
 }
 
 fn expect(field: &Field, test: &mut Test) {
-    let Some(fields) = field.fields(&["status", "contains"]) else {
+    let Some(fields) = field.fields(&["status", "contains", "headers", "json"]) else {
         return;
     };
     if let Some(field) = fields.get("status") {
         test.status = field.number("an HTTP status", 200, 599).unwrap_or_default();
+    }
+    for (entry, field) in fields
+        .get("headers")
+        .map(|field| field.pairs())
+        .unwrap_or_default()
+    {
+        let value = field.text().unwrap_or_default();
+        test.headers
+            .insert(entry.key.to_lowercase(), value.to_string());
+    }
+    for (entry, field) in fields
+        .get("json")
+        .map(|field| field.pairs())
+        .unwrap_or_default()
+    {
+        if !entry.key.starts_with('/') {
+            let hint = "a place in JSON begins with `/`, such as `/choices/0/message/role`";
+            field.wrong("is no place in JSON", hint);
+        }
+        test.json
+            .insert(entry.key.clone(), yaml::to_json(field.node));
     }
     if let Some(field) = fields.get("contains") {
         test.contains = field.text().map(str::to_string);

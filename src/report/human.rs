@@ -1,5 +1,6 @@
 //! Words for a person: errors, proofs, plans.
 
+use super::fold::{failures, folded, skips};
 use super::style::Look;
 use crate::error::Error;
 use crate::plan::{Action, Phase, Plan};
@@ -22,8 +23,45 @@ pub fn error(error: &Error, look: Look) -> String {
     lines.join("\n") + "\n"
 }
 
-/// A table of routes, then every failure with its evidence.
+/// A table of routes, how much else holds, then every failure with its evidence.
 pub fn proof(findings: &[Finding], look: Look) -> String {
+    let own = findings
+        .iter()
+        .filter(|f| f.verdict == Verdict::Pass && f.id.starts_with("test."));
+    let own = own.map(|finding| finding.title.clone());
+    let beside: Vec<String> = beside(findings)
+        .into_iter()
+        .chain(own)
+        .map(|text| format!("{} {text}", look.good()))
+        .collect();
+    proof_with(findings, &beside, look)
+}
+
+/// `2 streams, 3 refusals and 1 policy as set` that hold besides the routes' own answers.
+fn beside(findings: &[Finding]) -> Option<String> {
+    let held = |sort: &str| {
+        let passed = findings
+            .iter()
+            .filter(|f| f.verdict == Verdict::Pass && f.route.is_none());
+        passed.filter(|f| f.sort == sort).count()
+    };
+    let sorts = [
+        ("answer", "other API"),
+        ("stream", "stream"),
+        ("refusal", "refusal"),
+        ("policy", "policy"),
+        ("limit", "limit"),
+    ];
+    let counted = sorts.iter().filter_map(|(sort, noun)| match held(sort) {
+        0 => None,
+        number => Some(text::count(number, noun)),
+    });
+    let counted: Vec<String> = counted.collect();
+    (!counted.is_empty()).then(|| format!("{} as set", text::list(&counted)))
+}
+
+/// The table of routes, the lines of what else holds, then every failure with its evidence.
+pub fn proof_with(findings: &[Finding], beside: &[String], look: Look) -> String {
     let routes: Vec<(&Finding, &RouteProof)> = findings
         .iter()
         .filter_map(|f| Some((f, f.route.as_ref()?)))
@@ -52,16 +90,21 @@ pub fn proof(findings: &[Finding], look: Look) -> String {
             WIDTH.saturating_sub(width),
         ));
     }
-    let others = findings
-        .iter()
-        .filter(|f| f.verdict == Verdict::Pass && f.id.starts_with("test."));
-    lines.extend(others.map(|finding| format!("{} {}", look.good(), finding.title)));
-    for finding in findings
-        .iter()
-        .filter(|f| f.verdict == Verdict::Fail || f.verdict == Verdict::Skip)
-    {
+    if !beside.is_empty() {
         lines.push(String::new());
-        lines.extend(failure(finding, look));
+        lines.extend(beside.iter().cloned());
+    }
+    let mut skipped = skips(findings, look);
+    if !skipped.is_empty() {
+        lines.push(String::new());
+        lines.append(&mut skipped);
+    }
+    for same in folded(findings) {
+        lines.push(String::new());
+        lines.extend(failures(&same, look));
+    }
+    if rows.is_empty() && lines.first().is_some_and(String::is_empty) {
+        lines.remove(0);
     }
     lines.join("\n") + "\n"
 }
@@ -145,12 +188,8 @@ pub fn ready(
     elapsed: Duration,
     shown: impl Fn(&str) -> Option<String>,
 ) -> String {
-    let proved: Vec<&RouteProof> = findings
-        .iter()
-        .filter(|finding| finding.verdict == Verdict::Pass)
-        .filter_map(|finding| finding.route.as_ref())
-        .collect();
-    let routes = text::count(proved.len(), "route");
+    let proved: Vec<&RouteProof> = proved(findings).collect();
+    let routes = text::count(paths(&proved).len(), "route");
     let mut lines = vec![format!(
         "{base} is ready: {routes} proved in {}.",
         text::duration(elapsed)
@@ -169,21 +208,38 @@ pub fn ready(
 
 /// A second `up` in one line: `✓ /ollama ✓ /openai  2 routes proved`.
 pub fn proved_again(findings: &[Finding], look: Look) -> String {
-    let routes: Vec<String> = findings
+    let proved: Vec<&RouteProof> = proved(findings).collect();
+    let paths = paths(&proved);
+    let routes: Vec<String> = paths
         .iter()
-        .filter_map(|finding| {
-            Some(format!(
-                "{} {}",
-                look.verdict(finding.verdict),
-                finding.route.as_ref()?.path
-            ))
-        })
+        .map(|path| format!("{} {path}", look.good()))
         .collect();
     format!(
         "{}  {} proved",
         routes.join(" "),
         text::count(routes.len(), "route")
     )
+}
+
+/// Routes that answered with what they are for; one that refused proves its refusal alone.
+fn proved(findings: &[Finding]) -> impl Iterator<Item = &RouteProof> {
+    let passed = findings
+        .iter()
+        .filter(|finding| finding.verdict == Verdict::Pass);
+    passed
+        .filter_map(|finding| finding.route.as_ref())
+        .filter(|route| (200..300).contains(&route.status))
+}
+
+/// Each once: a route may be asked in several forms.
+fn paths<'a>(proved: &[&'a RouteProof]) -> Vec<&'a str> {
+    let mut paths: Vec<&str> = Vec::new();
+    for route in proved {
+        if !paths.contains(&route.path.as_str()) {
+            paths.push(&route.path);
+        }
+    }
+    paths
 }
 
 /// Steps by phase, for `gw plan`; where the target does not do one, why.
@@ -257,6 +313,7 @@ mod tests {
             title: "/a answers a POST".into(),
             needs: Vec::new(),
             deadline: Duration::from_secs(1),
+            lane: String::new(),
         };
         let proof_of = |model: &str| {
             let route = RouteProof {

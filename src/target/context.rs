@@ -218,6 +218,10 @@ impl Target for Existing {
         async { self.base() }.boxed()
     }
 
+    fn inside(&self) -> Option<&Inside> {
+        Some(&self.inside)
+    }
+
     fn survey(&self) -> BoxFuture<'_, Result<Survey>> {
         async {
             match Access::Theirs(self.theirs.clone()).is_there() {

@@ -1,6 +1,6 @@
 //! No cluster: the embedded gateway, a background process of this binary that takes the same objects.
 
-use super::{Support, Target, mock, process_parts};
+use super::{Support, Target, doors, end_of, mock, process_parts, process_troubles};
 use crate::error::{Error, Result};
 use crate::gateway::memory_of;
 use crate::host::paths::{EnvironmentPaths, Paths};
@@ -8,7 +8,7 @@ use crate::host::process::{Background, Identity};
 use crate::host::{port, web};
 use crate::plan::found::Found;
 use crate::plan::outcome::{Change, Context, Journal, Outcome, Undone, Wire};
-use crate::plan::survey::{Part, Survey, object_state};
+use crate::plan::survey::{Survey, Trouble, object_state};
 use crate::plan::thing::Thing;
 use crate::plan::{Action, HostService, Plan, Step};
 use bytes::Bytes;
@@ -315,24 +315,6 @@ impl Embedded {
     }
 }
 
-/// Where tools of operation ask, as parts of a survey.
-fn doors(health: &Value) -> Vec<Part> {
-    let doors = [
-        ("ready", "ready"),
-        ("metrics", "metrics"),
-        ("configDump", "config dump"),
-    ];
-    let part = |(name, title): (&str, &str)| {
-        Some(Part {
-            sort: "door",
-            name: health["urls"][name].as_str()?.to_string(),
-            version: title.to_string(),
-            state: "running".to_string(),
-        })
-    };
-    doors.into_iter().filter_map(part).collect()
-}
-
 fn is_current(health: &Value) -> bool {
     health["version"] == env!("CARGO_PKG_VERSION")
 }
@@ -386,5 +368,21 @@ impl Target for Embedded {
 
     fn survey(&self) -> BoxFuture<'_, Result<Survey>> {
         self.look().boxed()
+    }
+
+    fn objects(&self) -> BoxFuture<'_, Result<Vec<Value>>> {
+        async {
+            let (_, answer) = self.admin("GET", "/objects", None).await?;
+            Ok(answer["objects"].as_array().cloned().unwrap_or_default())
+        }
+        .boxed()
+    }
+
+    fn access_log(&self, lines: usize) -> BoxFuture<'_, Result<Vec<String>>> {
+        async move { Ok(end_of(&self.paths.log(ROLE), lines)) }.boxed()
+    }
+
+    fn troubles(&self) -> BoxFuture<'_, Result<Vec<Trouble>>> {
+        async { Ok(process_troubles(&self.paths)) }.boxed()
     }
 }

@@ -11,16 +11,24 @@ pub mod mock;
 pub mod orbstack;
 pub mod place;
 pub mod propose;
+mod sight;
 
 use crate::error::{Error, Result};
+use crate::gateway::before;
 use crate::host::paths::EnvironmentPaths;
 use crate::host::process::{self, Identity};
+use crate::host::view;
 use crate::plan::found::Found;
 use crate::plan::outcome::{Context, Journal, Outcome, Undone};
-use crate::plan::survey::{Part, Survey};
+use crate::plan::survey::{Part, Survey, Trouble};
 use crate::plan::thing::Thing;
+use crate::plan::view::{Address, View};
 use crate::plan::{Plan, Step};
+use futures::FutureExt;
 use futures::future::BoxFuture;
+use inside::Inside;
+use serde_json::Value;
+use std::path::Path;
 
 /// What a target says of a step before anything changes.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,6 +74,83 @@ pub trait Target: Send + Sync {
 
     /// What is there now, for `status`: never changes anything.
     fn survey(&self) -> BoxFuture<'_, Result<Survey>>;
+
+    /// The half that every cluster shares, where this is a cluster.
+    fn inside(&self) -> Option<&Inside> {
+        None
+    }
+
+    /// Routes, backends, policies and what they refer to, whoever made them, with what controllers
+    /// say of them: what a proof is derived from. Secrets without their values.
+    fn objects(&self) -> BoxFuture<'_, Result<Vec<Value>>> {
+        match self.inside() {
+            Some(inside) => inside.objects().boxed(),
+            None => async { Ok(Vec::new()) }.boxed(),
+        }
+    }
+
+    /// The last lines of the gateway's access log.
+    fn access_log(&self, lines: usize) -> BoxFuture<'_, Result<Vec<String>>> {
+        match self.inside() {
+            Some(inside) => inside.access_log(lines).boxed(),
+            None => async { Ok(Vec::new()) }.boxed(),
+        }
+    }
+
+    /// What the gateway sees of an address behind it; from inside where the gateway is inside.
+    fn view<'a>(
+        &'a self,
+        address: &'a Address,
+        context: &'a Context<'a>,
+    ) -> BoxFuture<'a, Result<View>> {
+        async move {
+            match self.inside() {
+                Some(inside) => inside.look(address, &self.endpoint().await?, context).await,
+                None => Ok(view::look(address).await),
+            }
+        }
+        .boxed()
+    }
+
+    /// Pods that are not well, and warnings about objects.
+    fn troubles(&self) -> BoxFuture<'_, Result<Vec<Trouble>>> {
+        match self.inside() {
+            Some(inside) => inside.troubles().boxed(),
+            None => async { Ok(Vec::new()) }.boxed(),
+        }
+    }
+}
+
+/// Where tools of operation ask, as parts of a survey.
+fn doors(health: &Value) -> Vec<Part> {
+    let doors = [
+        ("ready", "ready"),
+        ("metrics", "metrics"),
+        ("configDump", "config dump"),
+    ];
+    let part = |(name, title): (&str, &str)| {
+        Some(Part {
+            sort: "door",
+            name: health["urls"][name].as_str()?.to_string(),
+            version: title.to_string(),
+            state: "running".to_string(),
+        })
+    };
+    doors.into_iter().filter_map(part).collect()
+}
+
+/// Our background processes that have ended.
+fn process_troubles(paths: &EnvironmentPaths) -> Vec<Trouble> {
+    let gone = process::all(paths)
+        .into_iter()
+        .filter(|(_, alive)| alive.is_none());
+    let trouble = |(role, _)| Trouble {
+        object: format!("process {role}"),
+        what: "it has ended".to_string(),
+        is_state: true,
+        next: Some("gw up".to_string()),
+    };
+    gone.map(trouble).collect()
 }
 
 /// Our background processes as parts of a survey.
@@ -85,4 +170,14 @@ fn process_parts(paths: &EnvironmentPaths) -> Vec<Part> {
         .to_string(),
     };
     process::all(paths).into_iter().map(part).collect()
+}
+
+/// The last lines of a log that may have been begun anew a moment ago.
+fn end_of(log: &Path, count: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for part in [&before(log), log] {
+        let text = std::fs::read_to_string(part).unwrap_or_default();
+        lines.extend(text.lines().map(str::to_string));
+    }
+    lines.split_off(lines.len().saturating_sub(count))
 }

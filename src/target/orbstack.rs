@@ -2,7 +2,7 @@
 //! (facts/local-clusters). Written from what is known of it; it has not been run on one here.
 
 use super::context::Existing;
-use super::inside::{HostWay, in_context};
+use super::inside::{HostWay, Inside, in_context};
 use super::{Support, Target};
 use crate::cluster::client::{is_absent, refused};
 use crate::cluster::wiring::ENGINES;
@@ -165,6 +165,10 @@ impl Target for OrbStack {
 
     fn endpoint(&self) -> BoxFuture<'_, Result<String>> {
         async { Ok(self.base().await) }.boxed()
+    }
+
+    fn inside(&self) -> Option<&Inside> {
+        self.cluster.inside()
     }
 
     fn survey(&self) -> BoxFuture<'_, Result<Survey>> {

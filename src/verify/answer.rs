@@ -19,6 +19,8 @@ pub struct Explanation {
     pub next: String,
     /// Whether a gateway that has just been given this route may still say so for a moment.
     pub passing: bool,
+    /// Whether the proxy itself answered, and nobody behind it (facts 14.9).
+    pub from_proxy: bool,
 }
 
 /// The route that was asked.
@@ -40,6 +42,7 @@ pub fn explain(answer: &Answer, asked: Asked<'_>) -> Explanation {
         cause: cause.to_string(),
         next: next.to_string(),
         passing,
+        from_proxy: true,
     };
     match (status, body) {
         (404, "route not found" | "listener not found") => {
@@ -73,6 +76,7 @@ pub fn explain(answer: &Answer, asked: Asked<'_>) -> Explanation {
                 cause: "what listens at the backend's address does not speak this API".to_string(),
                 next: "gw logs".to_string(),
                 passing: false,
+                from_proxy: false,
             }
         }
         (503, text) if text.starts_with("processing failed") => {
@@ -83,6 +87,7 @@ pub fn explain(answer: &Answer, asked: Asked<'_>) -> Explanation {
             cause: "the route's timeout is shorter than the answer takes".to_string(),
             next: "gw test".to_string(),
             passing: false,
+            from_proxy: true,
         },
         (403, "CSRF validation failed") => proxy(
             "the gateway takes this for a request from another web site",
@@ -151,6 +156,7 @@ fn from_upstream(answer: &Answer, asked: Asked<'_>) -> Explanation {
         cause,
         next,
         passing: false,
+        from_proxy: false,
     }
 }
 

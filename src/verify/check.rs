@@ -15,6 +15,8 @@ pub struct Claim {
     pub needs: Vec<String>,
     /// After which the check counts as failed.
     pub deadline: Duration,
+    /// Checks that share this run a few at a time; empty where nobody has to be spared.
+    pub lane: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +45,12 @@ pub struct Finding {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub next: Option<String>,
     pub seconds: f64,
+    /// What it was about, as `--only` takes it: `answer`, `stream`, `policy`.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub sort: String,
+    /// The host name by which the access log tells its request from others.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub request: Option<String>,
     /// What a route's proof measured.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub route: Option<RouteProof>,
@@ -84,6 +92,8 @@ impl Finding {
             facts: Vec::new(),
             next: None,
             seconds: 0.0,
+            sort: String::new(),
+            request: None,
             route: None,
         }
     }
@@ -105,7 +115,10 @@ impl Finding {
     }
 
     pub fn fact(mut self, name: &str, text: impl Into<String>) -> Self {
-        self.facts.push((name.to_string(), text.into()));
+        // The cause is what a person reads last.
+        let cause = self.facts.iter().position(|(name, _)| name == "cause");
+        let at = cause.unwrap_or(self.facts.len());
+        self.facts.insert(at, (name.to_string(), text.into()));
         self
     }
 }

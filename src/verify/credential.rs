@@ -13,6 +13,17 @@ pub enum Credential {
 }
 
 impl Credential {
+    /// What it shows, so that it can be kept out of what others say.
+    pub fn secret(&self) -> Option<Secret> {
+        match self {
+            // Without the word before it.
+            Credential::Value(secret) => {
+                Some(secret.derive(|text| text.rsplit(' ').next().unwrap_or(text).to_string()))
+            }
+            Credential::None | Credential::Lacking(_) => None,
+        }
+    }
+
     pub fn put(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
         let value = match self {
             Credential::Value(secret) => secret.expose(),

@@ -1,10 +1,22 @@
 //! Asks whether what we claim is so, by sending real traffic.
 
 pub mod answer;
+pub mod blot;
+pub mod case;
 pub mod check;
+pub mod choose;
 pub mod credential;
+pub mod derive;
+pub mod evidence;
+pub mod form;
 pub mod gateway;
+pub mod installed;
+pub mod judge;
+pub mod limit;
 pub mod own;
-pub mod route;
+pub mod probe;
+pub mod reach;
 pub mod runner;
+pub mod sight;
+pub mod stream;
 pub mod tools;

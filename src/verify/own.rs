@@ -7,6 +7,7 @@ use crate::profile::Test;
 use crate::text;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use serde_json::Value;
 use std::time::Duration;
 
 /// A first answer may have to wait for a model to be loaded.
@@ -37,8 +38,9 @@ impl Own {
             Err(error) => return Finding::fail(&claim, why(&error), "gw up").fact("sent", sent),
         };
         let status = response.status().as_u16();
+        let headers = response.headers().clone();
         let body = response.text().await.unwrap_or_default();
-        match fault(test, status, &body) {
+        match fault(test, status, &headers, &body) {
             None => Finding::new(&claim, Verdict::Pass),
             Some(fault) => Finding::fail(&claim, fault, "gw logs")
                 .fact("sent", sent)
@@ -51,9 +53,29 @@ impl Own {
 }
 
 /// What of the expectation is not so.
-fn fault(test: &Test, status: u16, body: &str) -> Option<String> {
+fn fault(test: &Test, status: u16, headers: &http::HeaderMap, body: &str) -> Option<String> {
     if status != test.status {
         return Some(format!("{status} where {} was expected", test.status));
+    }
+    for (name, wanted) in &test.headers {
+        let value = headers
+            .get(name.as_str())
+            .and_then(|value| value.to_str().ok());
+        if value != Some(wanted.as_str()) {
+            let value = value.map_or("no".to_string(), |value| format!("{value:?} as"));
+            return Some(format!(
+                "{status}, but with {value} {name} and not {wanted:?}"
+            ));
+        }
+    }
+    let answer = || serde_json::from_str::<Value>(body).unwrap_or(Value::Null);
+    for (place, wanted) in &test.json {
+        let found = answer().pointer(place).cloned();
+        if found.as_ref() != Some(wanted) {
+            let found = found.map_or("nothing".to_string(), |value| value.to_string());
+            let found = text::excerpt(&found, 80);
+            return Some(format!("{status}, but {found} at {place} and not {wanted}"));
+        }
     }
     let wanted = test.contains.as_deref()?;
     (!body.contains(wanted)).then(|| format!("{status}, but without {wanted:?}"))
@@ -66,6 +88,7 @@ impl Check for Own {
             title: format!("own test {}", self.test.name),
             needs: vec![gateway::ID.to_string()],
             deadline: DEADLINE,
+            lane: String::new(),
         }
     }
 
@@ -79,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn status_and_text_are_both_expected() {
+    fn status_headers_json_and_text_are_all_expected() {
         let test = Test {
             name: "t".into(),
             route: "r".into(),
@@ -88,15 +111,27 @@ mod tests {
             body: None,
             status: 503,
             contains: Some("EOF".into()),
+            headers: [("x-a".to_string(), "1".to_string())].into(),
+            json: [("/error/0".to_string(), "EOF".into())].into(),
         };
-        assert_eq!(fault(&test, 503, "... EOF ..."), None);
+        let mut headers = http::HeaderMap::new();
+        let said =
+            |headers: &http::HeaderMap, status, body: &str| fault(&test, status, headers, body);
+        let good = r#"{"error": ["EOF"]}"#;
         assert_eq!(
-            fault(&test, 200, "EOF").unwrap(),
+            said(&headers, 503, good).unwrap(),
+            "503, but with no x-a and not \"1\""
+        );
+        headers.insert("x-a", http::HeaderValue::from_static("1"));
+        assert_eq!(said(&headers, 503, good), None);
+        assert_eq!(
+            said(&headers, 200, good).unwrap(),
             "200 where 503 was expected"
         );
+        let other = r#"{"error": ["other"]}"#;
         assert_eq!(
-            fault(&test, 503, "other").unwrap(),
-            "503, but without \"EOF\""
+            said(&headers, 503, other).unwrap(),
+            "503, but \"other\" at /error/0 and not \"EOF\""
         );
     }
 }

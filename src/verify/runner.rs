@@ -3,11 +3,19 @@
 use super::check::{Check, Claim, Finding, Verdict};
 use crate::text;
 use futures::future::join_all;
+use std::collections::HashMap;
 use std::time::Instant;
+use tokio::sync::Semaphore;
 
-/// Findings in the order of the checks.
-pub async fn run(checks: &[Box<dyn Check>]) -> Vec<Finding> {
+/// Checks of one lane at a time: more than anybody's routes, and no flood.
+const WIDTH: usize = 64;
+
+/// Findings in the order of the checks. `told` hears of each one as it comes.
+pub async fn run(checks: &[Box<dyn Check>], told: &(dyn Fn(&Finding) + Sync)) -> Vec<Finding> {
     let mut found: Vec<Option<Finding>> = checks.iter().map(|_| None).collect();
+    let named = checks.iter().map(|check| check.claim().lane);
+    let lanes: HashMap<String, Semaphore> =
+        named.map(|lane| (lane, Semaphore::new(WIDTH))).collect();
     loop {
         let mut ready = Vec::new();
         for (index, check) in checks
@@ -22,7 +30,19 @@ pub async fn run(checks: &[Box<dyn Check>]) -> Vec<Finding> {
         if ready.is_empty() {
             break;
         }
-        let findings = join_all(ready.iter().map(|(_, check)| judged(check.as_ref()))).await;
+        let judging = ready.iter().map(|(_, check)| async {
+            let lane = check.claim().lane;
+            let lane = lanes.get(&lane).filter(|_| !lane.is_empty());
+            let _place = match lane {
+                // Never closed; without a place it is asked all the same.
+                Some(lane) => lane.acquire().await.ok(),
+                None => None,
+            };
+            let finding = judged(check.as_ref()).await;
+            told(&finding);
+            finding
+        });
+        let findings = join_all(judging).await;
         for ((index, _), finding) in ready.into_iter().zip(findings) {
             found[index] = Some(finding);
         }
@@ -103,6 +123,7 @@ mod tests {
                 title: format!("{} holds", self.id),
                 needs: self.needs.clone(),
                 deadline: Duration::from_millis(20),
+                lane: String::new(),
             }
         }
 
@@ -129,15 +150,63 @@ mod tests {
             check("a", None, Some(Verdict::Fail)),
             check("c", None, Some(Verdict::Pass)),
         ];
-        let found = run(&checks).await;
+        let found = run(&checks, &|_| {}).await;
         let verdicts: Vec<Verdict> = found.iter().map(|f| f.verdict).collect();
         assert_eq!(verdicts, [Verdict::Skip, Verdict::Fail, Verdict::Pass]);
         assert_eq!(found[0].summary, "needs: a holds");
     }
 
+    const SLOW: Duration = Duration::from_millis(400);
+
+    struct Slow {
+        number: usize,
+        lane: String,
+    }
+
+    impl Check for Slow {
+        fn claim(&self) -> Claim {
+            Claim {
+                id: format!("slow.{}", self.number),
+                title: String::new(),
+                needs: Vec::new(),
+                deadline: Duration::from_secs(5),
+                lane: self.lane.clone(),
+            }
+        }
+
+        fn run(&self) -> BoxFuture<'_, Finding> {
+            async {
+                tokio::time::sleep(SLOW).await;
+                Finding::new(&self.claim(), Verdict::Pass)
+            }
+            .boxed()
+        }
+    }
+
+    #[tokio::test]
+    async fn fifty_routes_take_at_most_twice_as_long_as_the_slowest() {
+        // Each route is asked whole and as a stream.
+        let slow = |number| -> Box<dyn Check> {
+            Box::new(Slow {
+                number,
+                lane: "one".to_string(),
+            })
+        };
+        let checks: Vec<Box<dyn Check>> = (0..100).map(slow).collect();
+        let start = Instant::now();
+        let found = run(&checks, &|_| {}).await;
+        assert_eq!(found.len(), 100);
+        // With a moment for a machine that does other things too.
+        assert!(
+            start.elapsed() < SLOW * 2 + SLOW / 2,
+            "{:?}",
+            start.elapsed()
+        );
+    }
+
     #[tokio::test]
     async fn a_check_without_a_verdict_in_time_has_failed() {
-        let found = run(&[check("slow", None, None)]).await;
+        let found = run(&[check("slow", None, None)], &|_| {}).await;
         assert_eq!(found[0].verdict, Verdict::Fail);
         assert_eq!(found[0].summary, "no verdict in 0.02 s");
     }

@@ -2,16 +2,17 @@
 //! tool must be there (facts 9.8, 14.8).
 
 use super::answer::{Answer, Asked, explain};
+use super::case::Case;
 use super::check::{Check, Claim, Finding, RouteProof, Verdict};
 use super::credential::Credential;
 use super::gateway;
 use crate::host::web::{local, why};
 use crate::plan::PlannedRoute;
-use crate::provider::Provider;
 use crate::text;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The version that clients of v2.2's time speak (facts 10).
@@ -21,10 +22,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 pub struct Tools {
     pub base: String,
-    pub route: PlannedRoute,
+    pub case: Case,
     /// How long the gateway may take to know a route that it has just been given.
     pub settle: Duration,
-    pub credential: Credential,
+    pub credential: Arc<Credential>,
 }
 
 /// What one call came to.
@@ -35,17 +36,40 @@ struct Reply {
     body: String,
 }
 
+/// The tools of a server, and what came of calling one.
+struct Offer {
+    names: Vec<String>,
+    called: String,
+}
+
 impl Tools {
+    /// For a route as a profile knows it, asked once.
+    pub fn of(base: &str, route: &PlannedRoute, credential: Credential) -> Self {
+        let title = format!("{} lists its tools and calls one", route.path);
+        Tools {
+            base: base.to_string(),
+            case: Case::of_tools(route, title),
+            settle: Duration::ZERO,
+            credential: Arc::new(credential),
+        }
+    }
+
     fn url(&self) -> String {
-        format!("{}{}", self.base, self.route.path)
+        format!("{}{}", self.base, self.case.ask.path)
     }
 
     async fn prove(&self) -> Finding {
+        if let Some(why) = &self.case.unasked {
+            return Finding {
+                summary: why.clone(),
+                ..Finding::new(&self.claim(), Verdict::Skip)
+            };
+        }
         let start = Instant::now();
         loop {
             let sent = Instant::now();
             let (finding, passing) = match self.ask().await {
-                Ok(tools) => (self.found(&tools), false),
+                Ok(offer) => (self.found(&offer), false),
                 Err(failed) => failed,
             };
             if !passing || start.elapsed() > self.settle {
@@ -58,8 +82,8 @@ impl Tools {
         }
     }
 
-    /// The names of the tools, or a failure and whether it may pass by itself.
-    async fn ask(&self) -> Result<Vec<String>, (Finding, bool)> {
+    /// The tools, or a failure and whether it may pass by itself.
+    async fn ask(&self) -> Result<Offer, (Finding, bool)> {
         let about = json!({"name": "gatewright", "version": env!("CARGO_PKG_VERSION")});
         let params = json!({"protocolVersion": VERSION, "capabilities": {}, "clientInfo": about});
         let hello = json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params});
@@ -72,6 +96,20 @@ impl Tools {
         let reply = self
             .call("tools/list", &list, session.as_deref(), Some(2))
             .await?;
+        let answer = rpc(&reply.body, 2).unwrap_or(Value::Null);
+        let tools = answer.pointer("/result/tools").and_then(Value::as_array);
+        let tools = tools.map_or(&[][..], Vec::as_slice);
+        let called = match harmless(tools) {
+            Some((name, arguments)) => {
+                let params = json!({"name": name, "arguments": arguments});
+                let call =
+                    json!({"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": params});
+                self.call("tools/call", &call, session.as_deref(), Some(3))
+                    .await?;
+                format!("called {name}")
+            }
+            None => "none says that it only reads: none was called".to_string(),
+        };
         if let Some(session) = &session {
             // A session that stays behind is the server's to forget.
             let request = local().delete(self.url()).header(SESSION, session);
@@ -82,10 +120,11 @@ impl Tools {
                 .send()
                 .await;
         }
-        let answer = rpc(&reply.body, 2).unwrap_or(Value::Null);
-        let tools = answer.pointer("/result/tools").and_then(Value::as_array);
         let name = |tool: &Value| tool["name"].as_str().map(str::to_string);
-        Ok(tools.into_iter().flatten().filter_map(name).collect())
+        Ok(Offer {
+            names: tools.iter().filter_map(name).collect(),
+            called,
+        })
     }
 
     /// One message; with an id its answer is waited for, and no longer than that.
@@ -98,10 +137,16 @@ impl Tools {
     ) -> Result<Reply, (Finding, bool)> {
         let mut request = local()
             .post(self.url())
-            .timeout(self.route.patience)
+            .timeout(self.case.behind.patience)
             .header("accept", "application/json, text/event-stream")
             .header("mcp-protocol-version", VERSION)
             .json(message);
+        if let Some(host) = &self.case.ask.host {
+            request = request.header("host", host);
+        }
+        for (name, value) in &self.case.ask.headers {
+            request = request.header(name, value);
+        }
         if let Some(session) = session {
             request = request.header(SESSION, session);
         }
@@ -122,8 +167,8 @@ impl Tools {
             body: reply.body.clone(),
         };
         let asked = Asked {
-            provider: Provider::OpenAiCompatible,
-            title: self.route.serves.title(),
+            provider: self.case.behind.provider,
+            title: &self.case.behind.title,
             model: "",
             port: 0,
         };
@@ -143,27 +188,31 @@ impl Tools {
 
     fn failed(&self, step: &str, status: u16, summary: &str, next: &str) -> Finding {
         let finding = Finding::fail(&self.claim(), summary, next)
-            .fact("sent", format!("POST {} {step}", self.route.path));
-        self.with_route(finding, status, &[])
+            .fact("sent", format!("POST {} {step}", self.case.ask.path));
+        self.with_route(finding, status, &[], "")
     }
 
-    fn found(&self, tools: &[String]) -> Finding {
-        let finding = match tools {
+    fn found(&self, offer: &Offer) -> Finding {
+        let finding = match offer.names.as_slice() {
             [] => Finding::fail(&self.claim(), "200, but no tool in it", "gw logs"),
             _ => Finding::new(&self.claim(), Verdict::Pass),
         };
-        self.with_route(finding, 200, tools)
+        self.with_route(finding, 200, &offer.names, &offer.called)
     }
 
-    fn with_route(&self, finding: Finding, status: u16, tools: &[String]) -> Finding {
+    fn with_route(&self, finding: Finding, status: u16, tools: &[String], called: &str) -> Finding {
+        let said = match called {
+            "" => tools.join(", "),
+            called => format!("{called}; {}", tools.join(", ")),
+        };
         Finding {
             route: Some(RouteProof {
-                path: self.route.path.clone(),
+                path: self.case.path.clone(),
                 model: String::new(),
                 status,
                 input_tokens: 0,
                 output_tokens: 0,
-                answer: text::excerpt(&tools.join(", "), 60),
+                answer: text::excerpt(&said, 60),
                 mock: false,
                 tools: Some(tools.len()),
             }),
@@ -214,13 +263,52 @@ fn rpc(body: &str, id: u64) -> Option<Value> {
     found.next()
 }
 
+/// A tool that its server marks as one that only reads, and what it is called with: first one that
+/// wants nothing. `None` where none is marked, or all want what can't be made up.
+fn harmless(tools: &[Value]) -> Option<(String, Value)> {
+    let marked = tools
+        .iter()
+        .filter(|tool| tool["annotations"]["readOnlyHint"] == true);
+    let mut callable: Vec<(String, Map<String, Value>)> = marked
+        .filter_map(|tool| {
+            Some((
+                tool["name"].as_str()?.to_string(),
+                arguments(&tool["inputSchema"])?,
+            ))
+        })
+        .collect();
+    callable.sort_by_key(|(_, arguments)| arguments.len());
+    let (name, arguments) = callable.into_iter().next()?;
+    Some((name, Value::Object(arguments)))
+}
+
+/// What a tool can't be called without, made up from its schema.
+fn arguments(schema: &Value) -> Option<Map<String, Value>> {
+    let required = schema["required"].as_array();
+    let names = required.into_iter().flatten().filter_map(Value::as_str);
+    let made = names.map(|name| {
+        let property = &schema["properties"][name];
+        let value = match (property["enum"].get(0), property["type"].as_str()?) {
+            (Some(first), _) => first.clone(),
+            (None, "string") => json!("ping"),
+            (None, "integer" | "number") => property.get("minimum").cloned().unwrap_or(json!(1)),
+            (None, "boolean") => json!(false),
+            (None, "array") => json!([]),
+            (None, _) => return None,
+        };
+        Some((name.to_string(), value))
+    });
+    made.collect()
+}
+
 impl Check for Tools {
     fn claim(&self) -> Claim {
         Claim {
-            id: format!("route.{}", self.route.name),
-            title: format!("{} lists its tools", self.route.path),
+            id: self.case.id.clone(),
+            title: self.case.title.clone(),
             needs: vec![gateway::ID.to_string()],
-            deadline: self.route.patience * 3 + self.settle,
+            deadline: self.case.behind.patience * 4 + self.settle,
+            lane: self.case.lane.clone(),
         }
     }
 
@@ -232,6 +320,27 @@ impl Check for Tools {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_tool_that_says_it_only_reads_is_called() {
+        let tool = |name: &str, reads: bool, schema: Value| json!({"name": name, "annotations": {"readOnlyHint": reads}, "inputSchema": schema});
+        let wants = json!({"type": "object", "required": ["a", "b"], "properties": {"a": {"type": "string"}, "b": {"enum": ["x"], "type": "string"}}});
+        let writes = tool("write", false, json!({}));
+        let reads = tool("read", true, wants);
+        let deep = tool(
+            "deep",
+            true,
+            json!({"required": ["o"], "properties": {"o": {"type": "object"}}}),
+        );
+        assert_eq!(harmless(&[writes.clone(), deep.clone()]), None);
+        let called = harmless(&[writes.clone(), deep, reads.clone()]);
+        assert_eq!(
+            called,
+            Some(("read".into(), json!({"a": "ping", "b": "x"})))
+        );
+        let free = tool("free", true, json!({"type": "object"}));
+        assert_eq!(harmless(&[reads, free]), Some(("free".into(), json!({}))));
+    }
 
     #[test]
     fn an_answer_is_found_in_a_body_and_in_a_stream() {

@@ -13,7 +13,6 @@ pub struct Home {
 }
 
 /// What one command said.
-#[allow(dead_code, reason = "each test program uses a part of it")]
 #[derive(Debug)]
 pub struct Said {
     pub stdout: String,

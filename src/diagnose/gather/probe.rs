@@ -101,12 +101,7 @@ async fn tools(base: &str, route: &PlannedRoute, credential: &Credential) -> Pro
         Credential::Value(secret) => Credential::Value(secret.clone()),
         Credential::Lacking(why) => Credential::Lacking(why.clone()),
     };
-    let check = Tools {
-        base: base.to_string(),
-        route: route.clone(),
-        settle: Duration::ZERO,
-        credential,
-    };
+    let check = Tools::of(base, route, credential);
     let finding = match tokio::time::timeout(DEADLINE, check.run()).await {
         Ok(finding) => finding,
         Err(_) => {

@@ -163,10 +163,14 @@ fn test(test: &Test) -> Value {
         body,
         status,
         contains,
+        headers,
+        json,
     } = test;
     let expect = object([
         ("status", Some(json!(status))),
         ("contains", contains.as_ref().map(|text| json!(text))),
+        ("headers", (!headers.is_empty()).then(|| json!(headers))),
+        ("json", (!json.is_empty()).then(|| json!(json))),
     ]);
     object([
         ("name", Some(json!(name))),

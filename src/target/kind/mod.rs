@@ -229,6 +229,10 @@ impl Target for Kind {
         self.base().boxed()
     }
 
+    fn inside(&self) -> Option<&Inside> {
+        Some(&self.inside)
+    }
+
     fn survey(&self) -> BoxFuture<'_, Result<Survey>> {
         async move {
             match self.found().await? {

@@ -203,6 +203,8 @@ fn test() -> impl Strategy<Value = Test> {
             body,
             status,
             contains,
+            headers: Default::default(),
+            json: Default::default(),
         })
 }
 

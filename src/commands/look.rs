@@ -1,0 +1,71 @@
+//! What is installed, for a proof.
+
+use crate::apply::record::Record;
+use crate::diagnose::applied::Applied;
+use crate::error::{Error, Result};
+use crate::host::paths::EnvironmentPaths;
+use crate::plan::placeholder;
+use crate::target::Target;
+use crate::verify::derive::{Fault, faults};
+use crate::verify::installed::Installed;
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+/// A tenth of a second is the pace at which controllers write status.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Objects as the last `up` has left them; empty before one has. Secrets by their names alone; what
+/// was not needed here is left out.
+pub fn applied(paths: &EnvironmentPaths, record: &Record) -> Vec<Value> {
+    let Some(applied) = Applied::load(paths) else {
+        return Vec::new();
+    };
+    let aliases = applied.services.iter().flat_map(|service| {
+        let wire = record.wires.get(&service.name);
+        let named = wire.is_some_and(|wire| wire.address.is_some());
+        service.alias.iter().filter(move |_| named)
+    });
+    let objects = applied.objects.iter().chain(aliases);
+    let known = objects.filter(|object| object["kind"] != "Namespace");
+    known
+        .map(|object| {
+            let mut object = placeholder::fill(object, &record.wires);
+            if let Some(fields) = object.as_object_mut() {
+                fields.shift_remove("stringData");
+            }
+            object
+        })
+        .collect()
+}
+
+/// What is installed, once controllers have had their say or the time for it is over.
+pub async fn look(
+    target: &dyn Target,
+    record: &Record,
+    applied: &[Value],
+    settle: Duration,
+) -> Result<(Installed, Vec<Fault>)> {
+    let start = Instant::now();
+    loop {
+        let installed = Installed {
+            objects: target.objects().await?,
+            environment: record.environment.clone(),
+        };
+        let wrong = faults(&installed, applied);
+        if wrong.is_empty() || start.elapsed() >= settle {
+            return Ok((installed, wrong));
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// A place that can't be read is a fact of its proof.
+pub fn unreadable(error: &Error) -> Fault {
+    Fault {
+        id: "object.all".to_string(),
+        title: "what is installed can be read".to_string(),
+        summary: error.what.clone(),
+        cause: error.facts.first().cloned().unwrap_or_default(),
+        next: error.next.clone(),
+    }
+}

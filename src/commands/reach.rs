@@ -1,0 +1,365 @@
+//! `gw reach [ROUTE]`: the way of a request, hop by hop, each proved alone.
+
+use super::Outcome;
+use super::prove::Asked;
+use super::session::Session;
+use crate::apply::ledger::Ledger;
+use crate::apply::lock::Lock;
+use crate::apply::perform;
+use crate::apply::record::Record;
+use crate::cli::Reach;
+use crate::error::{Error, Exit, Result};
+use crate::host::{port, process, view, web};
+use crate::plan::survey::Trouble;
+use crate::plan::view::Address;
+use crate::report::document::Document;
+use crate::report::reach::path;
+use crate::secret::vault::Vault;
+use crate::target::Target;
+use crate::verify::check::{Finding, Verdict};
+use crate::verify::choose::Choice;
+use crate::verify::installed::{Installed, PathMatch, Way};
+use crate::verify::probe::Patience;
+use crate::verify::{gateway, reach};
+use serde_json::json;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
+
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// What every hop is looked at with.
+struct Looking<'a> {
+    session: &'a Session,
+    record: &'a Record,
+    target: &'a dyn Target,
+    installed: Installed,
+    troubles: Vec<Trouble>,
+}
+
+pub async fn run(session: &Session, options: &Reach) -> Outcome {
+    let record = session.record()?;
+    let target = session.target(&record);
+    let (objects, troubles) = tokio::join!(target.objects(), target.troubles());
+    let looking = Looking {
+        session,
+        record: &record,
+        target: target.as_ref(),
+        installed: Installed {
+            objects: objects.unwrap_or_default(),
+            environment: record.environment.clone(),
+        },
+        troubles: troubles.unwrap_or_default(),
+    };
+    let ways = looking.ways(options.route.as_deref())?;
+    let near = looking.near().await;
+    let mut paths = Vec::new();
+    for (title, way) in ways {
+        let mut hops = near.clone();
+        if !failed(&hops) {
+            hops.extend(looking.far(&title, way.as_ref()).await?);
+        }
+        for hop in &mut hops {
+            hop.next = hop.next.as_deref().map(|next| session.complete(next));
+        }
+        paths.push((title, hops));
+    }
+    let broken = paths.iter().any(|(_, hops)| failed(hops));
+    match session.is_json() {
+        true => {
+            let value: Vec<_> = paths
+                .iter()
+                .map(|(route, hops)| json!({"route": route, "hops": hops}))
+                .collect();
+            let document = Document::new("reach", &record.environment)
+                .set("baseUrl", record.base_url.clone())
+                .set("paths", value);
+            let document = match broken {
+                true => document.exit(Exit::NotProved),
+                false => document,
+            };
+            session.write(&document.text());
+        }
+        false => {
+            let shown = paths
+                .iter()
+                .map(|(title, hops)| path(title, hops, session.out));
+            session.write(&shown.collect::<Vec<_>>().join("\n"));
+        }
+    }
+    Ok(broken.then_some(Exit::NotProved))
+}
+
+fn failed(hops: &[Finding]) -> bool {
+    hops.iter().any(|hop| hop.verdict == Verdict::Fail)
+}
+
+impl Looking<'_> {
+    /// The routes that were named, or all of ours; by the path of each, with its first way.
+    fn ways(&self, named: Option<&str>) -> Result<Vec<(String, Option<Way>)>> {
+        let path = |way: &Way| {
+            let (PathMatch::Prefix(path) | PathMatch::Exact(path) | PathMatch::Regex(path)) =
+                &way.path;
+            path.clone()
+        };
+        let is_it = |name: &str, path: &str| {
+            named.is_none_or(|named| {
+                name == named || path.trim_matches('/') == named.trim_matches('/')
+            })
+        };
+        let mut found: Vec<(String, Option<Way>)> = Vec::new();
+        for way in self.installed.ways() {
+            let path = path(&way);
+            let new = !found.iter().any(|(known, _)| *known == path);
+            if new && is_it(&way.route, &path) && (way.ours || named.is_some()) {
+                found.push((path, Some(way)));
+            }
+        }
+        for route in &self.record.routes {
+            let new = !found.iter().any(|(known, _)| *known == route.path);
+            if new && is_it(&route.name, &route.path) {
+                found.push((route.path.clone(), None));
+            }
+        }
+        match (found.is_empty(), named) {
+            (true, Some(named)) => {
+                let known: Vec<&str> = self.record.routes.iter().map(|r| r.path.as_str()).collect();
+                let error = Error::usage(format!("there is no route {named}"), "gw reach");
+                Err(error.fact(format!("there are: {}", known.join(", "))))
+            }
+            _ => Ok(found),
+        }
+    }
+
+    /// From this machine to the proxy: the same for every route.
+    async fn near(&self) -> Vec<Finding> {
+        let start = Instant::now();
+        let port = self.port();
+        let connected = tokio::time::timeout(ANSWER, TcpStream::connect(("127.0.0.1", port))).await;
+        let base = &self.record.base_url;
+        let machine = match connected {
+            Ok(Ok(_)) => Finding {
+                seconds: start.elapsed().as_secs_f64(),
+                ..reach::hop("machine", "this machine", base.clone())
+            },
+            Ok(Err(error)) => {
+                let what = format!("127.0.0.1:{port} takes no connection: {error}");
+                return vec![self.with_troubles(reach::broken(
+                    "machine",
+                    "this machine",
+                    what,
+                    "gw up",
+                ))];
+            }
+            Err(_) => {
+                let what = format!("127.0.0.1:{port} gives no answer in 5 s");
+                return vec![reach::broken("machine", "this machine", what, "gw status")];
+            }
+        };
+        let mut hops = vec![machine, self.holder(port)];
+        if !self.record.cluster.is_empty() {
+            let (home, gateway) = (&self.record.namespace, &self.record.gateway);
+            let inside = reach::service(&self.installed, home, gateway, &self.troubles);
+            hops.extend(inside);
+        }
+        if !failed(&hops) {
+            hops.push(self.answers().await);
+        }
+        hops
+    }
+
+    fn port(&self) -> u16 {
+        let named = self.record.base_url.rsplit(':').next();
+        named
+            .and_then(|port| port.trim_matches('/').parse().ok())
+            .unwrap_or(self.record.port)
+    }
+
+    /// Who holds the port, and whether it is who it should be.
+    fn holder(&self, port: u16) -> Finding {
+        let owner = port::owner(port).unwrap_or_else(|| "a process of another user".to_string());
+        if !self.record.cluster.is_empty() {
+            let to = format!("{owner} -> {}-control-plane", self.record.cluster);
+            return reach::hop("port", "port", to);
+        }
+        let all = process::all(&self.session.environment());
+        let gateway = all.into_iter().find(|(role, _)| role == "gateway");
+        match gateway.and_then(|(_, alive)| alive) {
+            Some(alive) if owner.ends_with(&format!("(pid {})", alive.pid)) => {
+                reach::hop("port", "port", format!("{owner}, the embedded gateway"))
+            }
+            Some(alive) => {
+                let what = format!(
+                    "{owner} holds it, and not the embedded gateway (pid {})",
+                    alive.pid
+                );
+                reach::broken("port", "port", what, "gw up")
+            }
+            None => {
+                let what = format!("{owner} holds it; the embedded gateway has ended");
+                reach::broken("port", "port", what, "gw up")
+            }
+        }
+    }
+
+    async fn answers(&self) -> Finding {
+        let start = Instant::now();
+        let url = format!("{}{}", self.record.base_url, gateway::NOWHERE);
+        match web::get(&url, None, ANSWER).await {
+            Ok((status, _)) => Finding {
+                seconds: start.elapsed().as_secs_f64(),
+                ..reach::hop("proxy", "proxy", format!("answers HTTP ({status})"))
+            },
+            Err(why) => {
+                let what = format!("{}: {why}", self.record.base_url);
+                self.with_troubles(reach::broken("proxy", "proxy", what, "gw logs"))
+            }
+        }
+    }
+
+    fn with_troubles(&self, hop: Finding) -> Finding {
+        let troubles = self.troubles.iter().take(3);
+        troubles.fold(hop, |hop, trouble| hop.fact("trouble", trouble.text()))
+    }
+
+    /// From the listener to the model.
+    async fn far(&self, title: &str, way: Option<&Way>) -> Result<Vec<Finding>> {
+        let Some(way) = way else {
+            let route = self.record.routes.iter().find(|route| route.path == title);
+            let name = route.map_or(title, |route| route.name.as_str());
+            let what =
+                format!("there is no HTTPRoute {name}, or it hangs on no Gateway that is there");
+            return Ok(vec![reach::broken("route", "route", what, "gw up")]);
+        };
+        let mut hops = reach::objects(&self.installed, way);
+        if failed(&hops) {
+            return Ok(hops);
+        }
+        let backend = self
+            .installed
+            .backends(way)
+            .into_iter()
+            .next()
+            .and_then(|(_, backend)| backend);
+        let planned = self.record.planned_routes();
+        let planned = planned
+            .iter()
+            .find(|route| route.name == way.route && way.ours);
+        let name = planned.map_or("service", |route| route.serves.title());
+        if let Some(address) = backend.and_then(reach::address) {
+            let mut behind = self.behind(&address, name, way).await?;
+            hops.append(&mut behind);
+        }
+        if !failed(&hops) {
+            hops.extend(self.model(way).await?);
+        }
+        Ok(hops)
+    }
+
+    /// What the gateway sees of the address; a witness of it is in the ledger before it is made.
+    async fn behind(&self, address: &Address, title: &str, way: &Way) -> Result<Vec<Finding>> {
+        let session = self.session;
+        let paths = session.environment();
+        let _lock = Lock::take(&paths.lock(), "reach", |text| session.sink.note(text)).await?;
+        let ledger = Ledger::open(&paths.ledger())?;
+        let (wires, vault) = (Mutex::default(), Vault::default());
+        let run = perform::Run {
+            ledger: &ledger,
+            sink: &session.sink,
+            wires: &wires,
+            patience: Duration::from_secs(30),
+            force: false,
+            vault: &vault,
+        };
+        let task = session.sink.begin("look");
+        let start = Instant::now();
+        let view = self.target.view(address, &run.context(&|_| {})).await;
+        task.unchanged("");
+        let mut hops = reach::behind(address, &view?, title, self.start(way));
+        if let Some(last) = hops.last_mut() {
+            last.seconds = start.elapsed().as_secs_f64();
+        }
+        if failed(&hops)
+            && let Some((name, wire)) = self
+                .record
+                .wires
+                .iter()
+                .find(|(_, wire)| wire.host == address.host)
+        {
+            let here = Address {
+                host: "127.0.0.1".to_string(),
+                port: address.port,
+                ..address.clone()
+            };
+            reach::beside(&mut hops, &view::look(&here).await);
+            if wire.relay
+                && let Some(broken) = hops.iter_mut().find(|hop| hop.verdict == Verdict::Fail)
+            {
+                let alive = process::all(&paths);
+                let relay = alive
+                    .iter()
+                    .find(|(role, _)| *role == format!("relay-{name}"));
+                let state = match relay {
+                    Some((_, Some(identity))) => format!("runs (pid {})", identity.pid),
+                    _ => "has ended".to_string(),
+                };
+                if state == "has ended" {
+                    broken.next = Some("gw up".to_string());
+                }
+                broken.facts.push(("relay".to_string(), state));
+            }
+        }
+        Ok(hops)
+    }
+
+    /// What starts the service behind a route.
+    fn start(&self, way: &Way) -> &'static str {
+        let route = self
+            .record
+            .routes
+            .iter()
+            .find(|route| route.name == way.route && way.ours);
+        let provider = route.and_then(|route| crate::provider::Provider::named(&route.provider));
+        provider.map_or("gw up", |provider| provider.ways().start)
+    }
+
+    /// The route's own proof is the last hop.
+    async fn model(&self, way: &Way) -> Result<Option<Finding>> {
+        let asked = Asked {
+            choice: Choice {
+                only: vec!["answer".to_string()],
+                routes: vec![way.route.clone()],
+                max_cost: 0.01,
+                ..Choice::default()
+            },
+            all: !way.ours,
+            patience: Patience {
+                settle: Duration::ZERO,
+                retries: 0,
+            },
+            ledger: None,
+        };
+        let proof = self.session.prove_as(self.record, &asked).await?;
+        let id = match way.ours {
+            true => format!("route.{}", way.route),
+            false => format!("route.{}/{}", way.namespace, way.route),
+        };
+        let found = proof.findings.into_iter().find(|finding| finding.id == id);
+        Ok(found.map(|finding| {
+            let said = finding.route.as_ref().map(|route| match route.tools {
+                Some(count) => crate::text::count(count, "tool"),
+                None => format!("{} {:?}", route.model, route.answer),
+            });
+            let summary = match finding.verdict {
+                Verdict::Pass => said.unwrap_or_default(),
+                Verdict::Warn | Verdict::Fail | Verdict::Skip => finding.summary.clone(),
+            };
+            Finding {
+                id: "reach.model".to_string(),
+                title: "model".to_string(),
+                summary,
+                ..finding
+            }
+        }))
+    }
+}

@@ -1,0 +1,346 @@
+//! The proof itself: it finds what is broken, and only that.
+
+#[path = "support/home.rs"]
+mod home;
+
+use home::{Home, free_port};
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+/// One call on the private channel of the embedded gateway, behind the back of `gw`.
+fn admin(home: &Home, path: &str, body: &Value) -> Value {
+    let mut stream = UnixStream::connect(home.environment().join("gateway.sock")).unwrap();
+    let body = body.to_string();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all((head + &body).as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let body = answer.split_once("\r\n\r\n").unwrap().1;
+    serde_json::from_str(body).unwrap_or(Value::Null)
+}
+
+fn delete_policy(home: &Home, name: &str) {
+    let metadata = json!({"name": name, "namespace": "kgateway-system"});
+    let gone = admin(
+        home,
+        "/delete",
+        &json!({"apiVersion": "agentgateway.dev/v1alpha1", "kind": "AgentgatewayPolicy", "metadata": metadata}),
+    );
+    assert_eq!(gone["deleted"], true, "{name}");
+}
+
+fn failed(report: &Value) -> Vec<String> {
+    let findings = report["findings"].as_array().unwrap();
+    let failed = findings
+        .iter()
+        .filter(|finding| finding["verdict"] == "fail");
+    failed
+        .map(|finding| finding["id"].as_str().unwrap().to_string())
+        .collect()
+}
+
+/// The shipped profile `limits`, with a port of its own for the mock.
+fn limits() -> Home {
+    let home = Home::new();
+    let text =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/profiles/limits.yaml"))
+            .unwrap();
+    let mock = format!("provider: mock\n  port: {}", free_port());
+    let profile = home.write("limits.yaml", &text.replace("provider: mock", &mock));
+    let said = home.gw(&["up", "--profile", &profile]);
+    assert_eq!(said.code, 0, "{said:?}");
+    home
+}
+
+#[test]
+fn every_policy_that_is_removed_turns_a_case_red_and_up_heals_it() {
+    let home = limits();
+    for name in [
+        "same-site",
+        "five-a-minute",
+        "tokens-a-minute",
+        "stage-key",
+        "web-page",
+        "patience",
+    ] {
+        delete_policy(&home, name);
+        let (report, code) = home.json(&["test"]);
+        assert_eq!(code, 4, "{name}");
+        assert!(
+            failed(&report).contains(&format!("object.AgentgatewayPolicy.{name}")),
+            "{name}: {:?}",
+            failed(&report)
+        );
+        assert_eq!(home.gw(&["up"]).code, 0, "{name}");
+    }
+    let mut backend = guarded(&home);
+    backend["spec"].as_object_mut().unwrap().remove("policies");
+    admin(&home, "/apply", &backend);
+    let (report, code) = home.json(&["test"]);
+    assert_eq!(code, 4);
+    for case in [
+        "route.guarded.guard.0.0",
+        "route.guarded.guard.0.1",
+        "route.guarded.guard.1.0",
+    ] {
+        assert!(
+            failed(&report).contains(&case.to_string()),
+            "{case}: {:?}",
+            failed(&report)
+        );
+    }
+}
+
+fn guarded(home: &Home) -> Value {
+    let mut stream = UnixStream::connect(home.environment().join("gateway.sock")).unwrap();
+    stream
+        .write_all(b"GET /objects HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let body: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+    let objects = body["objects"].as_array().unwrap();
+    let is_it =
+        |o: &&Value| o["kind"] == "AgentgatewayBackend" && o["metadata"]["name"] == "guarded";
+    let mut found = objects.iter().find(is_it).unwrap().clone();
+    found.as_object_mut().unwrap().remove("status");
+    found
+}
+
+#[test]
+fn a_policy_whose_absence_traffic_shows_is_found_by_traffic() {
+    let home = limits();
+    for (name, case) in [
+        ("same-site", "policy.same-site.foreign-origin"),
+        ("stage-key", "route.keys.no-key"),
+        ("web-page", "policy.web-page.allowed-origin"),
+    ] {
+        delete_policy(&home, name);
+        let (report, _) = home.json(&["test"]);
+        assert!(
+            failed(&report).contains(&case.to_string()),
+            "{name}: {:?}",
+            failed(&report)
+        );
+        assert_eq!(home.gw(&["up"]).code, 0);
+    }
+}
+
+#[test]
+fn a_healthy_gateway_raises_no_alarm_in_twenty_runs_and_nothing_is_left_beside_its_routes() {
+    let home = limits();
+    for run in 0..20 {
+        let (report, code) = home.json(&["test"]);
+        assert_eq!(code, 0, "run {run}: {:?}", failed(&report));
+    }
+    let (status, _) = home.json(&["status"]);
+    let objects = status["status"]["objects"].as_array().unwrap();
+    let left = objects
+        .iter()
+        .filter(|o| o["name"].as_str().unwrap().starts_with("proof-"));
+    assert_eq!(left.count(), 0);
+}
+
+#[test]
+fn the_bucket_that_people_use_is_full_after_a_proof() {
+    let home = limits();
+    assert_eq!(home.gw(&["test"]).code, 0);
+    let url = format!("{}/requests/v1/chat/completions", home.base());
+    let ask = || {
+        let body = r#"{"messages":[{"role":"user","content":"ping"}]}"#;
+        let said = std::process::Command::new("curl")
+            .args([
+                "-s",
+                "-o",
+                "/dev/null",
+                "-w",
+                "%{http_code}",
+                "--noproxy",
+                "*",
+                "-d",
+                body,
+                &url,
+            ])
+            .output()
+            .unwrap();
+        String::from_utf8(said.stdout).unwrap()
+    };
+    let answers: Vec<String> = (0..9).map(|_| ask()).collect();
+    // Five and three more, as the profile says.
+    assert_eq!(answers[..8], vec!["200"; 8]);
+    assert_eq!(answers[8], "429");
+}
+
+#[test]
+fn a_proof_that_is_killed_leaves_copies_in_the_ledger_and_the_next_takes_them_away() {
+    let home = limits();
+    let ledger = home.environment().join("ledger.jsonl");
+    let before = std::fs::read_to_string(&ledger).unwrap().len();
+    let mut child = home
+        .command(&["test"])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    loop {
+        let text = std::fs::read_to_string(&ledger).unwrap();
+        if text[before..].contains("proof-") {
+            break;
+        }
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "no copy was ever made"
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let said = home.gw(&["test"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let (status, _) = home.json(&["status"]);
+    let objects = status["status"]["objects"].to_string();
+    assert!(!objects.contains("proof-"), "{objects}");
+}
+
+#[test]
+fn reports_are_written_by_the_ending_of_their_file() {
+    let home = Home::new();
+    home.gw(&["up", "--profile", &home.profile()]);
+    let at = |name: &str| home.path().join(name).to_string_lossy().into_owned();
+    let (xml, md, json) = (at("out/p.xml"), at("out/p.md"), at("p.json"));
+    let said = home.gw(&["test", "--report", &xml, "--report", &md, "--report", &json]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let read = |path: &str| std::fs::read_to_string(path).unwrap();
+    assert!(read(&xml).starts_with("<?xml") && read(&xml).contains("failures=\"0\""));
+    assert!(read(&md).starts_with("### Gateway default: proved"));
+    assert_eq!(
+        serde_json::from_str::<Value>(&read(&json)).unwrap()["ok"],
+        true
+    );
+    let said = home.gw(&["test", "--report", "p.doc"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    let said = home.gw(&["status", "-o", "junit"]);
+    assert_eq!(said.code, 2, "{said:?}");
+}
+
+#[test]
+fn only_skip_and_route_choose_and_a_name_that_nothing_has_is_a_mistake() {
+    let home = limits();
+    let ids = |args: &[&str]| {
+        let (report, code) = home.json(args);
+        assert_eq!(code, 0);
+        let findings = report["findings"].as_array().unwrap().clone();
+        let ids = findings
+            .iter()
+            .map(|f| f["id"].as_str().unwrap().to_string());
+        ids.collect::<Vec<_>>()
+    };
+    let streams = ids(&["test", "--only", "stream", "--route", "/browser"]);
+    assert_eq!(streams, ["gateway.answers", "route.browser.stream"]);
+    let without = ids(&["test", "--skip", "limit"]);
+    assert!(
+        !without.iter().any(|id| id.contains("limit.")),
+        "{without:?}"
+    );
+    assert_eq!(home.gw(&["test", "--route", "nowhere"]).code, 2);
+}
+
+#[test]
+fn an_alias_that_connects_and_answers_nothing_is_named_by_reach() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let home = Home::new();
+    let profile = home.profile();
+    assert_eq!(home.gw(&["up", "--profile", &profile]).code, 0);
+    let said = home.gw(&["reach", "/mock"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let mut backend = json!({"apiVersion": "agentgateway.dev/v1alpha1", "kind": "AgentgatewayBackend",
+        "metadata": {"name": "mock", "namespace": "kgateway-system", "labels": {"app.kubernetes.io/managed-by": "gatewright", "gatewright.dev/environment": "default"}},
+        "spec": {"ai": {"provider": {"openai": {"model": "mock"}, "host": "127.0.0.1", "port": port}}}});
+    admin(&home, "/apply", &backend);
+    let said = home.gw(&["reach", "/mock"]);
+    assert_eq!(said.code, 4, "{said:?}");
+    assert!(
+        said.stdout
+            .contains("takes the connection and answers nothing in 5.00 s"),
+        "{said:?}"
+    );
+    drop(silent);
+    backend["spec"]["ai"]["provider"]["port"] = json!(free_port());
+    admin(&home, "/apply", &backend);
+    let (report, code) = home.json(&["reach", "/mock"]);
+    assert_eq!(code, 4);
+    let hops = report["paths"][0]["hops"].as_array().unwrap();
+    assert_eq!(hops.last().unwrap()["id"], "reach.address");
+}
+
+/// A server that repeats the key that it was shown, as some do in their errors.
+fn parrot() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut stream = stream;
+            let mut bytes = [0; 16 << 10];
+            let read = stream.read(&mut bytes).unwrap_or(0);
+            let text = String::from_utf8_lossy(&bytes[..read]).into_owned();
+            let key = text
+                .lines()
+                .find_map(|line| line.strip_prefix("authorization: Bearer "));
+            let models = text.starts_with("GET ");
+            let (status, body) = match models {
+                true => ("200 OK", json!({"object": "list", "data": [{"id": "m"}]})),
+                false => (
+                    "401 Unauthorized",
+                    json!({"error": {"message": format!("bad key {}", key.unwrap_or(""))}}),
+                ),
+            };
+            let body = body.to_string();
+            let answer = format!(
+                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    port
+}
+
+#[test]
+fn a_key_that_a_provider_repeats_is_in_no_report() {
+    const KEY: &str = "sk-parrot-0123456789abcdef";
+    let home = Home::new();
+    let port = parrot();
+    let profile = home.write("p.yaml", &format!(
+        "apiVersion: gatewright.dev/v1alpha1\nkind: Profile\nname: p\nbackends:\n- {{name: a, provider: openai-compatible, address: \"http://127.0.0.1:{port}/v1\", model: m, key: {{env: PARROT_KEY}}}}\n"
+    ));
+    let up = home::said(
+        home.command(&["up", "--profile", &profile])
+            .env("PARROT_KEY", KEY)
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(up.code, 4, "{up:?}");
+    let files = ["r.json", "r.xml", "r.md"]
+        .map(|name| home.path().join(name).to_string_lossy().into_owned());
+    let mut args = vec!["test"];
+    files
+        .iter()
+        .for_each(|file| args.extend(["--report", file.as_str()]));
+    let test = home.gw(&args);
+    assert_eq!(test.code, 4, "{test:?}");
+    let read = files
+        .iter()
+        .map(|file| std::fs::read_to_string(file).unwrap());
+    for text in read.chain([up.stdout, up.stderr, test.stdout, test.stderr]) {
+        assert!(text.is_empty() || !text.contains(KEY), "{text}");
+    }
+    let proof = std::fs::read_to_string(home.environment().join("proof.json")).unwrap();
+    assert!(!proof.contains(KEY) && proof.contains("bad key"), "{proof}");
+}
