@@ -14,6 +14,7 @@ pub struct Home {
 
 /// What one command said.
 #[derive(Debug)]
+#[allow(dead_code, reason = "each test program uses a part of it")]
 pub struct Said {
     pub stdout: String,
     pub stderr: String,
