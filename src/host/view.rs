@@ -91,6 +91,7 @@ mod tests {
 
     #[tokio::test]
     async fn refused_silent_and_answering_are_three_different_things() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let silent = tokio::spawn(async move { listener.accept().await.map(|held| held.0) });
