@@ -77,7 +77,7 @@ async fn ask(address: &Address) -> Sight {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     fn at(port: u16) -> Address {
@@ -100,9 +100,12 @@ mod tests {
         let speaks = speaker.local_addr().unwrap().port();
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = speaker.accept().await {
-                let _ = stream
-                    .write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")
-                    .await;
+                let mut asked = [0; 1024];
+                // The first connection only knocks.
+                if stream.read(&mut asked).await.is_ok_and(|read| read > 0) {
+                    let answer = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
+                    let _ = stream.write_all(answer).await;
+                }
             }
         });
         let answered = look(&at(speaks)).await;
