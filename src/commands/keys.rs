@@ -1,14 +1,13 @@
 //! Keys at hand: read from their sources and shown to their providers, before a plan is made.
 
+use super::callers;
 use crate::apply::record::now;
 use crate::error::Error;
+use crate::host::key;
 use crate::host::paths::EnvironmentPaths;
-use crate::host::{key, made_key};
 use crate::plan::choose::{target_owner, wants_key};
-use crate::plan::policy;
 use crate::plan::select::KeyState;
-use crate::profile::rule::KeyFrom;
-use crate::profile::{Backend, Llm, Policy, Profile, Rule, Serves};
+use crate::profile::{Backend, Llm, Profile, Serves};
 use crate::provider::check::{AUTHORIZATION, Judgement, Subject, requests};
 use crate::provider::client::OURS;
 use crate::provider::{Home, Provider, Ways, bedrock, key_variables, vertexai};
@@ -17,7 +16,6 @@ use crate::secret::hidden;
 use crate::secret::source::Source;
 use crate::secret::vault::Vault;
 use futures::future::join_all;
-use sha1::{Digest, Sha1};
 use std::collections::BTreeMap;
 
 /// The keys themselves, and what is known of them.
@@ -50,75 +48,9 @@ pub async fn gather(
         keys.vault.extend(vault);
     }
     for policy in &profile.policies {
-        of_policy(policy, paths, &mut keys).await?;
+        callers::of_policy(policy, paths, &mut keys).await?;
     }
     Ok(keys)
-}
-
-/// What callers will have to show. Without all of it nobody may ask, so what is missing is an error.
-async fn of_policy(
-    policy: &Policy,
-    paths: &EnvironmentPaths,
-    keys: &mut Keys,
-) -> Result<(), Error> {
-    let owner = policy::owner(&policy.name);
-    match &policy.rule {
-        Rule::ApiKeys(rule) => {
-            for (name, from) in &rule.keys {
-                match from {
-                    KeyFrom::Source(source) => {
-                        let secret = for_callers(policy, name, source).await?;
-                        keys.vault.put(&owner, name, secret);
-                    }
-                    KeyFrom::Generated => match made_key::read(paths, &policy.name, name) {
-                        Some(secret) => keys.vault.put(&owner, name, secret),
-                        None => keys.to_make.push((policy.name.clone(), name.clone())),
-                    },
-                }
-            }
-        }
-        Rule::Basic(rule) => {
-            let mut lines = Vec::new();
-            for (name, source) in &rule.users {
-                let password = for_callers(policy, name, source).await?;
-                lines.push(password.derive(|text| htpasswd_line(name, text)));
-            }
-            let all: Vec<&str> = lines.iter().map(Secret::expose).collect();
-            if let Some(file) = Secret::new(&all.join("\n")) {
-                keys.vault.put(&owner, policy::HTPASSWD, file);
-            }
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-async fn for_callers(policy: &Policy, name: &str, source: &Source) -> Result<Secret, Error> {
-    hidden::hide(source.variables().iter().map(String::as_str));
-    source.read().await.map_err(|error| Error {
-        what: format!(
-            "no key for {name} of policy {}: {}",
-            policy.name, error.what
-        ),
-        next: then_up(&error),
-        ..error
-    })
-}
-
-/// The same password gives the same line, so that nothing changes where nothing has changed: its salt
-/// is made from what the line is to hide.
-fn htpasswd_line(user: &str, password: &str) -> String {
-    const COST: u32 = 8;
-    let digest = Sha1::digest(format!("gatewright basic\n{user}\n{password}"));
-    let mut salt = [0; 16];
-    salt.iter_mut()
-        .zip(digest.iter())
-        .for_each(|(to, from)| *to = *from);
-    match bcrypt::hash_with_salt(password, COST, salt) {
-        Ok(parts) => format!("{user}:{}", parts.format_for_version(bcrypt::Version::TwoY)),
-        // A password that can't be hashed lets nobody in.
-        Err(_) => format!("{user}:!"),
-    }
 }
 
 /// Somebody who needs a key.
@@ -291,7 +223,7 @@ fn titled(wanted: &Wanted<'_>, error: &Error) -> Error {
 }
 
 /// What gives a key, and takes it up.
-fn then_up(error: &Error) -> String {
+pub(super) fn then_up(error: &Error) -> String {
     match error.next.starts_with("read -rs ") {
         true => format!("{} && gw up", error.next),
         false => error.next.clone(),

@@ -4,6 +4,7 @@ mod addition;
 mod ask;
 mod backend;
 mod bundle;
+mod callers;
 mod causes;
 mod completions;
 mod copies;

@@ -130,9 +130,10 @@ fn extends() -> Value {
 fn target() -> Value {
     let kinds = TargetKind::ALL.map(TargetKind::name);
     let target = object(&[
-        ("kind", one_of(&kinds, "A kind cluster, or no cluster")),
+        ("kind", one_of(&kinds, "Where a plan runs")),
         ("cluster", name("Name of the kind cluster")),
         ("nodeImage", text("Image of the kind node")),
+        ("context", text("Name of a context of the kubeconfig")),
     ]);
     about(target, "Where the gateway is to run; flags win over it")
 }
@@ -309,6 +310,17 @@ fn test() -> Value {
             number(200, 599, "Status of the answer; 200 if left out"),
         ),
         ("contains", text("What the answer must contain")),
+        (
+            "headers",
+            map(json!({"type": "string"}), "Headers of the answer"),
+        ),
+        (
+            "json",
+            map(
+                json!({}),
+                "Values at places of the answer, such as /choices/0/message/role",
+            ),
+        ),
     ]);
     let mut test = object(&[
         ("name", name("Name of the test")),

@@ -3,7 +3,7 @@
 
 use super::form::Form;
 use crate::plan::PlannedRoute;
-use crate::provider::Provider;
+use crate::provider::{self, Provider};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -122,6 +122,8 @@ pub struct Answered {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Behind {
     pub provider: Provider,
+    /// The form in which the proxy talks to it: a mock speaks several.
+    pub speaks: provider::Form,
     pub title: String,
     pub model: String,
     pub port: u16,
@@ -185,6 +187,7 @@ impl Case {
             },
             behind: Behind {
                 provider: Provider::OpenAiCompatible,
+                speaks: provider::Form::OpenAi,
                 title: route.serves.title().to_string(),
                 model: String::new(),
                 port: 0,

@@ -1,10 +1,9 @@
 //! Whether a reply is what a case expects. Pure.
 
 use super::answer::{Answer, Asked, explain};
-use super::case::{Answered, Case, Want};
+use super::case::{Answered, Behind, Case, Want};
 use super::form::Gist;
 use super::stream;
-use crate::provider::Provider;
 use crate::text;
 use serde_json::Value;
 
@@ -64,7 +63,7 @@ pub fn judge(reply: &Reply, case: &Case) -> Result<Gist, String> {
     }
     match &expect.answer {
         None => Ok(Gist::default()),
-        Some(answered) => answer(reply, answered, case.behind.provider),
+        Some(answered) => answer(reply, answered, &case.behind),
     }
 }
 
@@ -79,9 +78,9 @@ fn is_proxys(reply: &Reply, case: &Case) -> bool {
     explain(&reply.answer(), asked).from_proxy
 }
 
-fn answer(reply: &Reply, answered: &Answered, provider: Provider) -> Result<Gist, String> {
+fn answer(reply: &Reply, answered: &Answered, behind: &Behind) -> Result<Gist, String> {
     let gist = match answered.stream {
-        true => streamed(reply, answered, provider)?,
+        true => streamed(reply, answered, behind)?,
         false => {
             let value: Value =
                 serde_json::from_str(&reply.body).map_err(|_| "it is no JSON".to_string())?;
@@ -91,7 +90,7 @@ fn answer(reply: &Reply, answered: &Answered, provider: Provider) -> Result<Gist
     if gist.said.is_empty() {
         return Err("no text in it".to_string());
     }
-    let is_one = |asked: &String| provider.same_model(asked, &gist.model);
+    let is_one = |asked: &String| behind.provider.same_model(asked, &gist.model);
     if !answered.models.is_empty() && !gist.model.is_empty() && !answered.models.iter().any(is_one)
     {
         let wanted = text::list(&answered.models);
@@ -113,14 +112,14 @@ fn answer(reply: &Reply, answered: &Answered, provider: Provider) -> Result<Gist
     Ok(gist)
 }
 
-fn streamed(reply: &Reply, answered: &Answered, provider: Provider) -> Result<Gist, String> {
+fn streamed(reply: &Reply, answered: &Answered, behind: &Behind) -> Result<Gist, String> {
     let kind = reply.header("content-type");
     if !kind.starts_with("text/event-stream") {
         return Err(format!(
             "its content-type is {kind:?} and not text/event-stream"
         ));
     }
-    let native = super::derive::is_native(answered.form, provider);
+    let native = super::derive::is_native(answered.form, behind.speaks);
     stream::gist(&reply.body, answered.form, native)
 }
 

@@ -64,21 +64,21 @@ impl Provider {
         reader.read_exact(&mut body).unwrap();
         let key = header("authorization").unwrap_or_default();
         let good = key == format!("Bearer {}", self.key.lock().unwrap());
-        let (status, answer) = match good {
-            true => (
-                "200 OK",
-                answer(&serde_json::from_slice(&body).unwrap_or(Value::Null)),
-            ),
+        let asked = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        let (status, kind, text) = match good {
+            true if asked["stream"] == true => ("200 OK", "text/event-stream", events(&asked)),
+            true => ("200 OK", "application/json", answer(&asked).to_string()),
             // Some providers repeat what they were given.
             false => (
                 "401 Unauthorized",
-                json!({"error": {"message": format!("Incorrect API key provided: {key}")}}),
+                "application/json",
+                json!({"error": {"message": format!("Incorrect API key provided: {key}")}})
+                    .to_string(),
             ),
         };
-        let text = answer.to_string();
         let _ = write!(
             stream,
-            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}",
+            "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}",
             text.len()
         );
     }
@@ -91,4 +91,22 @@ fn answer(asked: &Value) -> Value {
         "usage": {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13},
         "data": [{"id": "served", "object": "model"}],
     })
+}
+
+/// The same answer as OpenAI streams it, with its usage in the last chunk.
+fn events(asked: &Value) -> String {
+    let whole = answer(asked);
+    let chunk = |delta: Value, end: Value, usage: Value| {
+        json!({
+            "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": asked["model"],
+            "choices": [{"index": 0, "delta": delta, "finish_reason": end}], "usage": usage,
+        })
+    };
+    let said = chunk(
+        json!({"role": "assistant", "content": "pong"}),
+        Value::Null,
+        Value::Null,
+    );
+    let end = chunk(json!({}), json!("stop"), whole["usage"].clone());
+    format!("data: {said}\n\ndata: {end}\n\ndata: [DONE]\n\n")
 }

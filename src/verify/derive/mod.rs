@@ -14,7 +14,7 @@ use super::case::{Ask, Behind, Case, Expect, Shown, Sort};
 use super::form::Form;
 use super::installed::{Installed, PathMatch, Way, items, name, namespace, word};
 use crate::plan::{PlannedRoute, Served};
-use crate::provider::{Home, Provider};
+use crate::provider::{Form as Of, Home, Provider};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -310,6 +310,7 @@ fn behind(backend: Option<&Value>, planned: Option<&PlannedRoute>) -> (Behind, V
         }
         let behind = Behind {
             provider,
+            speaks: speaks(backend, provider),
             title: planned.serves.title().to_string(),
             model,
             port: provider.ways().default_port,
@@ -357,6 +358,7 @@ fn unplanned(backend: Option<&Value>, model: &str) -> Behind {
     };
     Behind {
         provider: known,
+        speaks: speaks(backend, known),
         title,
         model: model.to_string(),
         port: 0,
@@ -375,10 +377,15 @@ fn title_of(backend: &Value) -> String {
     }
 }
 
-/// Whether a provider speaks a form itself, so that its streams have their own end and usage.
-pub fn is_native(form: Form, provider: Provider) -> bool {
-    use crate::provider::Form as Of;
-    match (form, provider.ways().form) {
+/// The form that a backend's object names; the provider's own where it names none.
+fn speaks(backend: Option<&Value>, or: Provider) -> Of {
+    let named = backend.and_then(provider).and_then(form);
+    named.unwrap_or(or).ways().form
+}
+
+/// Whether a form is the provider's own, so that its streams have their own end and usage.
+pub fn is_native(form: Form, speaks: Of) -> bool {
+    match (form, speaks) {
         (Form::Completions, of) => matches!(of, Of::OpenAi | Of::Gemini | Of::AzureOpenAi),
         (Form::Messages, of) => of == Of::Anthropic,
         (Form::Responses, of) => matches!(of, Of::OpenAi | Of::AzureOpenAi),

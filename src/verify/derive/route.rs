@@ -160,7 +160,7 @@ fn get(seen: &Seen<'_>, form: Form, path: &str) -> Option<Case> {
 
 /// The path that comes upstream, where upstream tells.
 fn rewritten(seen: &Seen<'_>, form: Form, path: &str) -> Option<Case> {
-    if !seen.is_mock() || !is_native(form, seen.behind.provider) {
+    if !seen.is_mock() || !is_native(form, seen.behind.speaks) {
         return None;
     }
     let provider = super::provider(seen.backend?)?;
