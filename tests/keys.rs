@@ -75,7 +75,8 @@ fn a_key_reaches_its_provider_and_nothing_else() {
     assert!(up.stdout.contains("/openai  gpt-4o-mini  200"), "{up:?}");
     let asked = provider.seen().into_iter();
     let asked: Vec<String> = asked.filter(|call| call.starts_with("POST")).collect();
-    assert_eq!(asked, ["POST /v1/chat/completions"]);
+    // Whole and streamed.
+    assert_eq!(asked, ["POST /v1/chat/completions"; 2]);
     assert_nothing_is_kept(&home, &[]);
     let commands: [&[&str]; 21] = [
         &["env"],

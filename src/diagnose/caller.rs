@@ -4,6 +4,7 @@ use super::finding::{Fix, Found, Scope, Severity};
 use super::log::Line;
 use super::rule::{Needs, Rule};
 use super::snapshot::{Probe, Snapshot};
+use crate::verify::mark;
 
 pub const RULES: [Rule; 5] = [
     Rule {
@@ -101,12 +102,14 @@ fn who(probe: &Probe) -> String {
     }
 }
 
-/// Lines of the proxy's log that are requests to our gateway; our own probes are told by their path.
+/// Lines of the proxy's log that are requests of callers to our gateway: those of our own proofs are
+/// told by their host.
 fn requests(snapshot: &Snapshot) -> impl Iterator<Item = &Line> {
     snapshot
         .proxy_log
         .iter()
         .filter(|line| line.field("http.path").is_some())
+        .filter(|line| !mark::is_own(line.field("http.host").unwrap_or("")))
 }
 
 fn asked_with_get(snapshot: &Snapshot) -> Vec<Found> {

@@ -64,6 +64,12 @@ pub fn explain(answer: &Answer, asked: Asked<'_>) -> Explanation {
             "gw up",
             true,
         ),
+        // It always fails closed (facts 7.2); one that was just named may not be known yet.
+        (500, text) if text.starts_with("ext_proc failed") => proxy(
+            "the processor that a policy names does not answer the gateway",
+            "gw up",
+            true,
+        ),
         (503, text) if text.starts_with("upstream call failed") => {
             let cause = format!(
                 "nothing answers at the backend's address: {title} has ended, or the gateway can't reach it"
@@ -230,6 +236,7 @@ mod tests {
     #[test]
     fn only_what_a_new_route_says_for_a_moment_is_passing() {
         assert!(said(404, "route not found").passing);
+        assert!(said(500, "ext_proc failed: failed to send request").passing);
         assert!(!said(404, "404 page not found").passing);
         assert!(!said(503, "processing failed: failed to parse request: x").passing);
     }

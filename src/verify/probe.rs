@@ -1,12 +1,13 @@
 //! Asks one case and judges what comes back.
 
 use super::answer::{Asked, Explanation, explain};
-use super::case::{Case, Shown};
+use super::case::{Case, Shown, Sort};
 use super::check::{Check, Claim, Finding, RouteProof, Verdict};
 use super::credential::Credential;
 use super::form::Gist;
 use super::gateway;
 use super::judge::{self, Reply};
+use super::mark;
 use super::sight::{self, Upstream};
 use crate::host::web::{local, read, why};
 use crate::provider::Provider;
@@ -20,8 +21,6 @@ use std::time::{Duration, Instant};
 const PAUSE: Duration = Duration::from_millis(50);
 /// Between two tries of a request that may cost somebody something.
 const LONG_PAUSE: Duration = Duration::from_millis(500);
-/// By which one request is told from others: a host name that is always this machine's (RFC 6761).
-const OWN_DOMAIN: &str = "localhost";
 /// What a wrong key looks like.
 const NO_KEY: &str = "Bearer gatewright-wrong-key";
 /// The header that marks a request for whoever stands behind the route.
@@ -139,15 +138,18 @@ impl Probe {
         let port = self.base.rsplit(':').next().unwrap_or("80");
         match &self.case.ask.host {
             Some(host) => Some(format!("{host}:{port}")),
-            None if self.case.expect.answer.is_some() || self.case.lane.is_empty() => {
-                Some(format!("{mark}.{OWN_DOMAIN}:{port}"))
+            None if self.case.expect.answer.is_some()
+                || self.case.lane.is_empty()
+                || self.case.sort == Sort::Refusal =>
+            {
+                Some(format!("{mark}.{}:{port}", mark::DOMAIN))
             }
             None => None,
         }
     }
 
     async fn ask(&self, claim: &Claim) -> Try {
-        let mark = format!("p{:016x}", rand::random::<u64>());
+        let mark = mark::new();
         let host = self.host(&mark);
         let reply = match self.send(&mark, host.as_deref()).await {
             Ok(reply) => reply,

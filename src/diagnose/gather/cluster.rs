@@ -152,7 +152,7 @@ async fn list(
 }
 
 /// A Secret with a word in the place of each value: `set`, `another` where it is not the key at hand,
-/// `empty`, `line end`.
+/// `empty`, `line end`, `hidden` where the embedded gateway told no value.
 fn worded(mut object: Value, vault: &Vault) -> Value {
     if object["kind"] != "Secret" {
         return object;
@@ -164,9 +164,10 @@ fn worded(mut object: Value, vault: &Vault) -> Value {
     let owner = name.strip_suffix("-key").unwrap_or(&name);
     if let Some(data) = object["data"].as_object_mut() {
         for (entry, value) in data.iter_mut() {
-            let bytes = STANDARD
-                .decode(value.as_str().unwrap_or(""))
-                .unwrap_or_default();
+            let Ok(bytes) = STANDARD.decode(value.as_str().unwrap_or("")) else {
+                *value = json!("hidden");
+                continue;
+            };
             let text = String::from_utf8_lossy(&bytes);
             let word = match vault.get(owner, entry) {
                 Some(key) if key.expose() != text.trim().trim_start_matches("Bearer ") => "another",
