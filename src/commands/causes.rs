@@ -1,6 +1,7 @@
 //! What is gathered about a failure once it has happened.
 
 use super::prove::Run;
+use crate::cluster::forward;
 use crate::host::process;
 use crate::provider::{Provider, key_variables};
 use crate::secret::Secret;
@@ -68,7 +69,8 @@ impl Run<'_> {
     /// Whether a failure looks as it does without a process of ours.
     fn misses(&self, finding: &Finding, case: Option<&Case>, role: &str) -> bool {
         let Some(case) = case else {
-            return role == "gateway" && !finding.id.starts_with("object.Ag");
+            let way = ["gateway", forward::ROLE].contains(&role);
+            return way && !finding.id.starts_with("object.Ag");
         };
         let looks = ["upstream call failed", "gatewright relay", "no answer"];
         let said = finding

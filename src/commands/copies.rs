@@ -25,8 +25,9 @@ use std::time::Duration;
 
 /// How long making or taking away one object may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long a gateway may take to know a copy that it has just been given.
-const SETTLE: Duration = Duration::from_secs(15);
+/// How long a gateway may take to know a copy that it has just been given: a controller that has only
+/// just begun waits for the lease of the one before it, 15 s and more.
+const SETTLE: Duration = Duration::from_secs(40);
 /// An interrupted command does not hold its user up longer.
 const LAST: Duration = Duration::from_secs(8);
 

@@ -6,14 +6,14 @@ use crate::error::{Error, Result};
 use crate::host::docker::{self, KindCluster};
 use crate::host::{kubeconfig, port};
 use crate::plan::Cluster;
-use crate::plan::outcome::{Change, Context, Outcome, Undone};
+use crate::plan::outcome::{Change, Context, Journal, Outcome, Undone};
 use crate::plan::thing::Thing;
 use crate::supply::tool::Tool;
 use std::time::{Duration, Instant};
 
 /// Whose a cluster of the environment's name is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Maker {
+pub(super) enum Maker {
     Us,
     /// We began to create it and were ended in between.
     UsInterrupted,
@@ -22,8 +22,8 @@ enum Maker {
 
 impl Kind {
     /// Whose a cluster of our name is.
-    fn maker(&self, found: &KindCluster, context: &Context<'_>) -> Maker {
-        let known = context.journal.knows(&self.thing());
+    pub(super) fn maker(&self, found: &KindCluster, journal: &dyn Journal) -> Maker {
+        let known = journal.knows(&self.thing());
         match std::fs::read_to_string(self.paths.cluster_id()) {
             Ok(id) if known && id == found.id => Maker::Us,
             Err(_) if known => Maker::UsInterrupted,
@@ -54,7 +54,7 @@ impl Kind {
             None => return self.create(plan, context).await,
             Some(found) => found,
         };
-        match self.maker(&found, context) {
+        match self.maker(&found, context.journal) {
             Maker::Us => {}
             Maker::UsInterrupted => {
                 let waiting = "deleting a cluster whose creation was interrupted";
@@ -165,7 +165,7 @@ impl Kind {
         let Some(found) = self.found().await? else {
             return Ok(Undone::Absent);
         };
-        if self.maker(&found, context) == Maker::Somebody {
+        if self.maker(&found, context.journal) == Maker::Somebody {
             let reason = "it is another cluster of that name than the one gw created";
             return Ok(Undone::Kept(reason.to_string()));
         }

@@ -4,6 +4,7 @@ mod cluster;
 mod images;
 mod program;
 
+use self::cluster::Maker;
 use super::inside::{HostWay, Inside, in_context, no_process, stop};
 use super::{Support, Target};
 use crate::cluster::wiring::ENGINES;
@@ -187,6 +188,10 @@ impl Target for Kind {
     ) -> BoxFuture<'a, Result<Vec<Found>>> {
         async move {
             match self.found().await? {
+                // One whose creation was interrupted holds nothing, and is made anew.
+                Some(found) if self.maker(&found, journal) == Maker::UsInterrupted => {
+                    Ok(Vec::new())
+                }
                 Some(found) if found.running => {
                     self.keep_kubeconfig(&|_| {}).await?;
                     let found = self.inside.others(plan, journal).await;
