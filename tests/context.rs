@@ -240,7 +240,8 @@ impl Theirs {
         self.run("kubectl", args)
     }
 
-    /// Everything in the cluster that lasts, by name: events and leases come and go by themselves.
+    /// Everything in the cluster that lasts, by name: events and leases come and go by themselves, and
+    /// a new cluster makes its own namespaces and what is in each at its leisure.
     fn everything(&self) -> Vec<String> {
         let all = self.kubectl(&[
             "get",
@@ -251,7 +252,11 @@ impl Theirs {
             "custom-columns=K:kind,S:metadata.namespace,N:metadata.name",
         ]);
         assert_eq!(all.code, 0, "{all:?}");
-        all.stdout.lines().map(str::to_string).collect()
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let clusters = ["kube-", "kubeadm:", "system:", "default default"];
+        let all = all.stdout.lines().map(words);
+        all.filter(|line| !clusters.iter().any(|own| line.contains(own)))
+            .collect()
     }
 }
 

@@ -77,7 +77,11 @@ impl Session {
                 ..Choice::default()
             },
             all: false,
-            patience: Patience { settle, retries: 0 },
+            patience: Patience {
+                settle,
+                retries: 0,
+                fresh: true,
+            },
             ledger: None,
         };
         match self.prove_as(record, &asked).await {

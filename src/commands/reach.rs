@@ -336,6 +336,7 @@ impl Looking<'_> {
             patience: Patience {
                 settle: Duration::ZERO,
                 retries: 0,
+                fresh: false,
             },
             ledger: None,
         };

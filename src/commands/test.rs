@@ -38,6 +38,7 @@ pub async fn run(session: &Session, options: &Test) -> Outcome {
             patience: Patience {
                 settle: Duration::ZERO,
                 retries: options.retries,
+                fresh: false,
             },
             ledger: None,
         };

@@ -262,6 +262,7 @@ impl Work<'_> {
             patience: Patience {
                 settle: SETTLE,
                 retries: 0,
+                fresh: true,
             },
             ledger: Some(&self.ledger),
         };

@@ -33,6 +33,8 @@ pub struct Patience {
     pub settle: Duration,
     /// How often an upstream's failure is asked again.
     pub retries: u32,
+    /// Whether what stands behind the routes was wired a moment ago, so that it may not be reached yet.
+    pub fresh: bool,
 }
 
 pub struct Probe {
@@ -302,7 +304,7 @@ impl Probe {
         );
         let finding = finding.fact("cause", cause);
         // Whoever is behind the route is not there: a copy of it finds nobody either, however late.
-        let unreached = reply.body.starts_with("upstream call failed");
+        let unreached = reply.body.starts_with("upstream call failed") && !self.patience.fresh;
         let upstream = !explained.from_proxy && (reply.status >= 500 || reply.status == 429);
         Try {
             finding: self.with_route(finding, reply.status, &Gist::default()),
