@@ -32,7 +32,7 @@ fn every_form_of_provider_and_mcp_is_proved_offline() {
     assert_eq!(code, 0, "{answer:#}");
     let routes = routes(&answer);
     let paths: Vec<&str> = routes.iter().map(|(path, ..)| *path).collect();
-    assert_eq!(paths, ["/openai", "/anthropic", "/gemini", "/tools"]);
+    assert_eq!(paths, ["/anthropic", "/gemini", "/openai", "/tools"]);
     assert!(
         routes.iter().all(|(_, verdict, _)| *verdict == "pass"),
         "{answer:#}"
@@ -61,8 +61,12 @@ fn two_mcp_servers_are_seen_as_one() {
         - {name: tools, mcp: [{name: one, mock: true}, {name: two, mock: true}]}\n";
     let (answer, code) = home.json(&["up", "--profile", &home.write("t.yaml", text)]);
     assert_eq!(code, 0, "{answer:#}");
-    let shown = answer["findings"][1]["route"]["answer"].as_str().unwrap();
-    assert!(shown.starts_with("one_"), "{shown}");
+    let findings = answer["findings"].as_array().unwrap();
+    let shown = findings
+        .iter()
+        .find_map(|finding| finding["route"]["answer"].as_str())
+        .unwrap();
+    assert!(shown.contains("one_"), "{shown}");
 }
 
 #[tokio::test]
@@ -113,12 +117,12 @@ async fn each_route_of_the_stage_shows_its_policy() {
         ask("browser", "ping", page("https://evil.example")).await.0,
         403
     );
-    // Five a minute and three at once, of which the proofs took two.
+    // Five a minute and three at once: the proofs took none of them.
     let mut seen = Vec::new();
-    for _ in 0..7 {
+    for _ in 0..9 {
         seen.push(ask("requests", "ping", None).await.0);
     }
-    assert_eq!(seen.last(), Some(&429), "{seen:?}");
+    assert_eq!(seen, [[200; 8].as_slice(), &[429]].concat());
 }
 
 /// What the built-in processor was told to add arrives, and where no policy is nothing changes.
@@ -130,11 +134,11 @@ async fn the_built_in_processor_changes_requests_on_its_route() {
     assert_eq!(said.code, 0, "{said:?}");
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let told = json!({"addHeaders": {"x-processed": "yes"}}).to_string();
     for route in ["chat", "plain"] {
         let body = json!({"messages": [{"role": "user", "content": "ping"}]});
         let url = format!("{}/{route}/v1/chat/completions", home.base());
-        let told = json!({"addHeaders": {"x-processed": "yes"}}).to_string();
-        let asked = client.post(url).json(&body).header("instructions", told);
+        let asked = client.post(url).json(&body).header("instructions", &told);
         assert_eq!(asked.send().await.unwrap().status(), 200);
     }
     let mock = std::fs::read_to_string(home.environment().join("mock.process.json")).unwrap();
@@ -143,7 +147,7 @@ async fn the_built_in_processor_changes_requests_on_its_route() {
     let seen: Value = client.get(url).send().await.unwrap().json().await.unwrap();
     let seen = seen["requests"].as_array().unwrap().iter();
     let marks: Vec<bool> = seen
-        .filter(|request| request["headers"]["instructions"].is_string())
+        .filter(|request| request["headers"]["instructions"] == told)
         .map(|request| request["headers"]["x-processed"] == "yes")
         .collect();
     assert_eq!(marks, [true, false]);
