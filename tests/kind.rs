@@ -5,84 +5,24 @@
 
 #[path = "support/home.rs"]
 mod home;
+#[path = "support/kind.rs"]
+mod kind;
 
-use home::{Home, Said};
+use home::Said;
+use kind::Kind;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A home with this machine's Docker, and a cluster of its own that goes with it.
-struct Kind {
-    home: Home,
-    cluster: String,
-}
-
-const PASSED_ON: [&str; 4] = [
-    "GW_NODE_IMAGE",
-    "SSL_CERT_FILE",
-    "KIND_EXPERIMENTAL_DOCKER_NETWORK",
-    "DOCKER_HOST",
-];
-
 impl Kind {
-    fn new(name: &str) -> Self {
-        let cluster = format!("gw-test-{name}-{}", std::process::id());
-        Kind {
-            home: Home::new(),
-            cluster,
-        }
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = self.home.command(args);
-        command
-            .env_remove("DOCKER_HOST")
-            .env("GW_CLUSTER", &self.cluster)
-            .env("GW_TARGET", "kind");
-        for name in PASSED_ON {
-            if let Some(value) = std::env::var_os(name) {
-                command.env(name, value);
-            }
-        }
-        command
-    }
-
-    fn gw(&self, args: &[&str]) -> Said {
-        home::said(self.command(args).output().unwrap())
-    }
-
     fn json(&self, args: &[&str]) -> Value {
         let said = self.gw(&[args, &["-o", "json"]].concat());
         serde_json::from_str(&said.stdout).unwrap_or_else(|e| panic!("{e}: {said:?}"))
     }
 
-    fn kubeconfig(&self) -> String {
-        self.home
-            .environment()
-            .join("kubeconfig")
-            .to_string_lossy()
-            .into_owned()
-    }
-
-    fn kubectl(&self, args: &[&str]) -> Said {
-        home::said(
-            Command::new("kubectl")
-                .args(args)
-                .args(["--kubeconfig", &self.kubeconfig()])
-                .output()
-                .unwrap(),
-        )
-    }
-
     fn helm(&self, args: &[&str]) -> Said {
-        home::said(
-            Command::new("helm")
-                .args(args)
-                .args(["--kubeconfig", &self.kubeconfig()])
-                .output()
-                .unwrap(),
-        )
+        self.run("helm", args)
     }
 
     fn apply(&self, yaml: &str) {
@@ -138,15 +78,6 @@ impl Kind {
         }
         child.wait().unwrap();
         panic!("up ended before it said `{line}`: {seen:#?}");
-    }
-}
-
-impl Drop for Kind {
-    fn drop(&mut self) {
-        let _ = self.command(&["down", "--yes"]).output();
-        let _ = Command::new("kind")
-            .args(["delete", "cluster", "--name", &self.cluster])
-            .output();
     }
 }
 

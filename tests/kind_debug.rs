@@ -4,18 +4,14 @@
 
 #[path = "support/home.rs"]
 mod home;
+#[path = "support/kind.rs"]
+mod kind;
 
-use home::{Home, Said};
+use kind::Kind;
 use serde_json::{Value, json};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-const PASSED_ON: [&str; 4] = [
-    "GW_NODE_IMAGE",
-    "SSL_CERT_FILE",
-    "KIND_EXPERIMENTAL_DOCKER_NETWORK",
-    "DOCKER_HOST",
-];
 const KEY: &str = "testbed-key-PLANTED";
 const PROFILE: &str = "\
 apiVersion: gatewright.dev/v1alpha1
@@ -34,62 +30,22 @@ policies:
   limit: {requests: 500, per: minute}
 ";
 
-struct Kind {
-    home: Home,
-    cluster: String,
-    profile: String,
+fn debugged() -> Kind {
+    let kind = Kind::new("debug");
+    let profile = kind.home.write("debug.yaml", PROFILE);
+    kind.set("GW_PROFILE", &profile).set("OPENAI_API_KEY", KEY)
 }
 
 impl Kind {
-    fn new() -> Self {
-        let home = Home::new();
-        let profile = home.write("debug.yaml", PROFILE);
-        Kind {
-            home,
-            cluster: format!("gw-test-debug-{}", std::process::id()),
-            profile,
-        }
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = self.home.command(args);
-        command
-            .env_remove("DOCKER_HOST")
-            .env("GW_CLUSTER", &self.cluster)
-            .env("GW_TARGET", "kind")
-            .env("GW_PROFILE", &self.profile)
-            .env("OPENAI_API_KEY", KEY);
-        for name in PASSED_ON {
-            if let Some(value) = std::env::var_os(name) {
-                command.env(name, value);
-            }
-        }
-        command
-    }
-
-    fn gw(&self, args: &[&str]) -> Said {
-        home::said(self.command(args).output().unwrap())
-    }
-
-    fn kubectl(&self, args: &[&str]) -> String {
-        let kubeconfig = self.home.environment().join("kubeconfig");
-        let output = Command::new("kubectl")
-            .args([
-                "-n",
-                "kgateway-system",
-                "--kubeconfig",
-                &kubeconfig.to_string_lossy(),
-            ])
-            .args(args)
-            .output()
-            .unwrap();
-        let said = home::said(output);
+    /// What kubectl says of our namespace.
+    fn near(&self, args: &[&str]) -> String {
+        let said = self.kubectl(&[&["-n", "kgateway-system"], args].concat());
         assert_eq!(said.code, 0, "{args:?}: {said:?}");
         said.stdout
     }
 
     fn patch(&self, kind: &str, name: &str, patch: &Value) {
-        self.kubectl(&[
+        self.near(&[
             "patch",
             kind,
             name,
@@ -157,7 +113,7 @@ impl Kind {
     /// What is ours of an object: spec, labels and annotations.
     fn ours(&self, kind: &str, name: &str) -> String {
         let live: Value =
-            serde_json::from_str(&self.kubectl(&["get", kind, name, "-o", "json"])).unwrap();
+            serde_json::from_str(&self.near(&["get", kind, name, "-o", "json"])).unwrap();
         json!([
             live["spec"],
             live["metadata"]["labels"],
@@ -167,19 +123,10 @@ impl Kind {
     }
 }
 
-impl Drop for Kind {
-    fn drop(&mut self) {
-        let _ = self.command(&["down", "--yes"]).output();
-        let _ = Command::new("kind")
-            .args(["delete", "cluster", "--name", &self.cluster])
-            .output();
-    }
-}
-
 #[test]
 #[ignore = "needs Docker, kind, helm, kubectl, Ollama on loopback and the test bed's OpenAI"]
 fn planted_faults_are_found_first_repaired_and_given_back() {
-    let kind = Kind::new();
+    let kind = debugged();
     let up = kind.gw(&["up"]);
     assert_eq!(up.code, 0, "{up:?}");
     kind.until_first(None, None);
@@ -200,7 +147,7 @@ fn planted_faults_are_found_first_repaired_and_given_back() {
     kind.fixed("GW041");
 
     // A Secret that is gone, one with an entry of another name, one with another key.
-    kind.kubectl(&["delete", "secret", "openai-key"]);
+    kind.near(&["delete", "secret", "openai-key"]);
     kind.until_first(Some("GW030"), Some("GW040"));
     kind.fixed("GW030");
     kind.patch(
@@ -222,7 +169,7 @@ fn planted_faults_are_found_first_repaired_and_given_back() {
     kind.home.kill("relay-ollama");
     kind.until_first(Some("GW021"), Some("GW040"));
     kind.fixed("GW021");
-    kind.kubectl(&[
+    kind.near(&[
         "patch",
         "httproute",
         "ollama",
@@ -250,7 +197,7 @@ fn planted_faults_are_found_first_repaired_and_given_back() {
     );
     kind.until_first(Some("GW014"), None);
     kind.fixed("GW014");
-    kind.kubectl(&["scale", "deployment", "agentgateway", "--replicas", "0"]);
+    kind.near(&["scale", "deployment", "agentgateway", "--replicas", "0"]);
     kind.until_first(Some("GW051"), None);
     kind.fixed("GW051");
     kind.patch(

@@ -10,7 +10,7 @@ mod served;
 
 use home::Home;
 use load::{Asked, Load, Went, exchange};
-use served::Served;
+use served::{Served, answering};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -21,26 +21,9 @@ const SOON: Duration = Duration::from_secs(10);
 
 /// A Gateway on this port, a route that answers by itself, and one to an upstream.
 fn objects(port: u16, said: &str, upstream: u16) -> String {
+    let answers = answering(port, "said", "/said", said);
     format!(
-        r#"apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: gw}}
-spec: {{gatewayClassName: agentgateway, listeners: [{{name: http, protocol: HTTP, port: {port}}}]}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: said}}
-spec:
-  parentRefs: [{{name: gw}}]
-  rules: [{{matches: [{{path: {{value: /said}}}}]}}]
----
-apiVersion: agentgateway.dev/v1alpha1
-kind: AgentgatewayPolicy
-metadata: {{name: said}}
-spec:
-  targetRefs: [{{group: gateway.networking.k8s.io, kind: HTTPRoute, name: said}}]
-  traffic: {{directResponse: {{status: 200, body: {said}}}}}
----
+        r#"{answers}---
 apiVersion: agentgateway.dev/v1alpha1
 kind: AgentgatewayBackend
 metadata: {{name: upstream}}
@@ -54,6 +37,31 @@ spec:
   rules: [{{matches: [{{path: {{value: /upstream}}}}], backendRefs: [{{group: agentgateway.dev, kind: AgentgatewayBackend, name: upstream}}]}}]
 "#
     )
+}
+
+/// A home with those objects in a file, served from it.
+fn serving(upstream: u16) -> (Home, Served) {
+    let home = home();
+    home.write("gateway.yaml", &objects(home.port, "one", upstream));
+    let served = serve(&home);
+    (home, served)
+}
+
+/// Serves that file, when its line has said that it answers.
+fn serve(home: &Home) -> Served {
+    let file = home.path().join("gateway.yaml");
+    let mut served = Served::start(home, &["-f", &file.to_string_lossy(), "-q"]);
+    let line = served.line();
+    assert!(line.contains("answers"), "{line}");
+    served
+}
+
+/// The end of a load through which nobody was let down.
+fn assert_none_failed(load: Load) -> Vec<Asked> {
+    load.wait(Instant::now());
+    let log = load.end();
+    assert!(failures(&log).is_empty(), "{:?}", failures(&log)[0]);
+    log
 }
 
 const SAID: &str = "GET /said HTTP/1.1\r\nhost: localhost\r\n\r\n";
@@ -122,17 +130,12 @@ fn a_gateway_in_the_background_that_is_killed_under_load_is_back_with_up_for_eve
 
 #[test]
 fn a_served_gateway_that_is_killed_under_load_takes_its_port_again_at_once() {
-    let home = home();
-    let file = home.write("gateway.yaml", &objects(home.port, "one", 1));
-    let mut served = Served::start(&home, &["-f", &file, "-q"]);
-    served.line();
+    let (home, mut served) = serving(1);
     let load = Load::start(home.port, CLIENTS, SAID);
     for _ in 0..3 {
         load.wait(Instant::now());
         served.kill();
-        served = Served::start(&home, &["-f", &file, "-q"]);
-        let line = served.line();
-        assert!(line.contains("answers"), "{line}");
+        served = serve(&home);
         let back = Instant::now();
         load.wait(back);
         assert_none_failed_after(&load.seen(), back);
@@ -143,9 +146,8 @@ fn a_served_gateway_that_is_killed_under_load_takes_its_port_again_at_once() {
 #[test]
 fn new_objects_under_load_cost_no_request_and_no_connection() {
     let home = home();
-    let file = home.write("gateway.yaml", &objects(home.port, "v0", 1));
-    let mut served = Served::start(&home, &["-f", &file, "-q"]);
-    served.line();
+    home.write("gateway.yaml", &objects(home.port, "v0", 1));
+    let _served = serve(&home);
     let load = Load::start(home.port, CLIENTS, SAID);
     for version in 1..4 {
         let said = format!("v{version}");
@@ -256,10 +258,7 @@ fn wait_until_refused(port: u16) {
 fn a_signal_lets_streams_end_and_nobody_new_in() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let upstream = listener.local_addr().unwrap().port();
-    let home = home();
-    let file = home.write("gateway.yaml", &objects(home.port, "one", upstream));
-    let mut served = Served::start(&home, &["-f", &file, "-q"]);
-    served.line();
+    let (home, served) = serving(upstream);
     let mut stream = Stream::open(&listener, home.port);
     served.signal(libc::SIGTERM);
     wait_until_refused(home.port);
@@ -273,10 +272,7 @@ fn a_signal_lets_streams_end_and_nobody_new_in() {
 fn a_second_signal_ends_streams_at_once() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let upstream = listener.local_addr().unwrap().port();
-    let home = home();
-    let file = home.write("gateway.yaml", &objects(home.port, "one", upstream));
-    let mut served = Served::start(&home, &["-f", &file, "-q"]);
-    served.line();
+    let (home, served) = serving(upstream);
     let _stream = Stream::open(&listener, home.port);
     served.signal(libc::SIGTERM);
     wait_until_refused(home.port);
@@ -288,17 +284,12 @@ fn a_second_signal_ends_streams_at_once() {
 
 #[test]
 fn a_second_serve_on_a_taken_port_is_refused_and_costs_the_first_nothing() {
-    let home = home();
-    let file = home.write("gateway.yaml", &objects(home.port, "one", 1));
-    let mut served = Served::start(&home, &["-f", &file, "-q"]);
-    served.line();
+    let (home, _served) = serving(1);
     let load = Load::start(home.port, CLIENTS, SAID);
     let other = home.write("other.yaml", &objects(home.port, "two", 1));
     let said = home.gw(&["serve", "-f", &other]);
     assert_eq!(said.code, 1, "{said:?}");
-    load.wait(Instant::now());
-    let log = load.end();
-    assert!(failures(&log).is_empty(), "{:?}", failures(&log)[0]);
+    let log = assert_none_failed(load);
     for asked in &log {
         assert!(
             matches!(&asked.went, Went::Answered(_, body) if body == "one"),
@@ -312,10 +303,7 @@ fn clients_that_stall_and_upstreams_that_say_nothing_hold_up_nobody() {
     // It takes connections, as far as its queue goes, and never answers.
     let silent = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let upstream = silent.local_addr().unwrap().port();
-    let home = home();
-    let file = home.write("gateway.yaml", &objects(home.port, "one", upstream));
-    let mut served = Served::start(&home, &["-f", &file, "-q"]);
-    served.line();
+    let (home, _served) = serving(upstream);
     let stalled: Vec<TcpStream> = [
         "GET /said HTTP/1.1\r\nho",
         "",
@@ -331,9 +319,7 @@ fn clients_that_stall_and_upstreams_that_say_nothing_hold_up_nobody() {
     })
     .collect();
     let load = Load::start(home.port, CLIENTS, SAID);
-    load.wait(Instant::now());
-    let log = load.end();
-    assert!(failures(&log).is_empty(), "{:?}", failures(&log)[0]);
+    let log = assert_none_failed(load);
     let slowest = log.iter().map(|asked| asked.took).max().unwrap();
     assert!(slowest < Duration::from_secs(1), "{slowest:?}");
     drop(stalled);
@@ -385,7 +371,5 @@ fn a_log_that_nobody_reads_holds_up_nobody() {
         assert!(begin.elapsed() < SOON, "only {} answers", load.seen().len());
         std::thread::sleep(Duration::from_millis(10));
     }
-    load.wait(Instant::now());
-    let log = load.end();
-    assert!(failures(&log).is_empty(), "{:?}", failures(&log)[0]);
+    assert_none_failed(load);
 }

@@ -7,36 +7,15 @@ mod served;
 
 use home::{Home, free_port};
 use serde_json::json;
-use served::Served;
+use served::{Served, answering};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// A Gateway and a route that answers by itself with these words.
 fn objects(port: u16, said: &str) -> String {
-    format!(
-        r#"apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: gw}}
-spec: {{gatewayClassName: agentgateway, listeners: [{{name: http, protocol: HTTP, port: {port}}}]}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: r}}
-spec:
-  parentRefs: [{{name: gw}}]
-  rules: [{{matches: [{{path: {{value: /}}}}]}}]
----
-apiVersion: agentgateway.dev/v1alpha1
-kind: AgentgatewayPolicy
-metadata: {{name: said}}
-spec:
-  targetRefs: [{{group: gateway.networking.k8s.io, kind: HTTPRoute, name: r}}]
-  traffic: {{directResponse: {{status: 200, body: {said}}}}}
-"#
-    )
+    answering(port, "r", "/", said)
 }
 
 /// One request on an open connection; the answer's body, which has a length.

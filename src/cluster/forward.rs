@@ -6,11 +6,10 @@
 //! pod is ready, the connection ends.
 
 use super::access::Access;
-use crate::error::{Error, Result, chain};
+use crate::error::chain;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
-use std::net::SocketAddrV4;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
@@ -39,16 +38,6 @@ struct Known {
 }
 
 impl Forward {
-    pub async fn bind(listen: SocketAddrV4) -> Result<TcpListener> {
-        TcpListener::bind(listen).await.map_err(|e| {
-            Error::new(
-                format!("the port-forward can't listen on {listen}"),
-                "gw up",
-            )
-            .because(&e)
-        })
-    }
-
     /// Serves until the process is ended.
     pub async fn serve(
         self,

@@ -17,6 +17,16 @@ use std::time::{Duration, Instant};
 
 /// Plurals can't be derived (EndpointSlice, HTTPRoute are regular; Gateway API's are not ours to
 /// guess), so the kinds that we touch are listed.
+/// What a gateway is made of: kinds of Gateway API and of agentgateway.
+pub const GATEWAY_KINDS: [(&str, &str); 6] = [
+    ("gateway.networking.k8s.io/v1", "GatewayClass"),
+    ("gateway.networking.k8s.io/v1", "Gateway"),
+    ("gateway.networking.k8s.io/v1", "HTTPRoute"),
+    ("agentgateway.dev/v1alpha1", "AgentgatewayBackend"),
+    ("agentgateway.dev/v1alpha1", "AgentgatewayPolicy"),
+    ("agentgateway.dev/v1alpha1", "AgentgatewayParameters"),
+];
+
 fn plural(kind: &str) -> String {
     match kind {
         "AgentgatewayPolicy" => "agentgatewaypolicies".to_string(),
@@ -36,6 +46,19 @@ pub fn api(client: &Client, api_version: &str, kind: &str, namespace: &str) -> A
     match namespace {
         "" => Api::all_with(client.clone(), &resource),
         namespace => Api::namespaced_with(client.clone(), namespace, &resource),
+    }
+}
+
+/// An object's API and name; nothing for things that are no objects.
+pub fn of<'a>(client: &Client, thing: &'a Thing) -> Option<(Api<DynamicObject>, &'a str)> {
+    match thing {
+        Thing::Object {
+            api_version,
+            kind,
+            namespace,
+            name,
+        } => Some((api(client, api_version, kind, namespace), name)),
+        _ => None,
     }
 }
 

@@ -1,7 +1,6 @@
 //! The last resort for a service that listens on loopback only: a relay on the bridge's address
 //! that takes only the cluster network's sources and passes only what inference needs.
 
-use crate::error::{Error, Result};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -86,17 +85,6 @@ impl Subnet {
 }
 
 impl Relay {
-    pub async fn bind(&self) -> Result<TcpListener> {
-        let listener = TcpListener::bind(SocketAddr::V4(self.listen)).await;
-        listener.map_err(|e| {
-            Error::new(
-                format!("the relay can't listen on {}", self.listen),
-                "gw up",
-            )
-            .because(&e)
-        })
-    }
-
     /// Serves until the process is ended.
     pub async fn serve(
         self,

@@ -1,7 +1,7 @@
 //! Everything that has a say in how a request is answered, whoever made it; and what is not well.
 
 use super::client::{is_absent, refused};
-use super::object::api;
+use super::object::{GATEWAY_KINDS, api};
 use super::pod::{PodState, state};
 use crate::error::Result;
 use crate::plan::survey::Trouble;
@@ -12,13 +12,8 @@ use kube::api::ListParams;
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
-const KINDS: [(&str, &str); 9] = [
-    ("gateway.networking.k8s.io/v1", "GatewayClass"),
-    ("gateway.networking.k8s.io/v1", "Gateway"),
-    ("gateway.networking.k8s.io/v1", "HTTPRoute"),
-    ("agentgateway.dev/v1alpha1", "AgentgatewayBackend"),
-    ("agentgateway.dev/v1alpha1", "AgentgatewayPolicy"),
-    ("agentgateway.dev/v1alpha1", "AgentgatewayParameters"),
+/// What a gateway leads to.
+const BEHIND: [(&str, &str); 3] = [
     ("v1", "Service"),
     ("discovery.k8s.io/v1", "EndpointSlice"),
     ("v1", "Secret"),
@@ -29,7 +24,8 @@ const WARNINGS: usize = 20;
 
 /// Objects of all namespaces with their status; Secrets by their names alone.
 pub async fn objects(client: &Client) -> Result<Vec<Value>> {
-    let lists = KINDS.map(|(version, kind)| list(client, version, kind));
+    let kinds = GATEWAY_KINDS.into_iter().chain(BEHIND);
+    let lists = kinds.map(|(version, kind)| list(client, version, kind));
     let lists: Result<Vec<Vec<Value>>> = join_all(lists).await.into_iter().collect();
     Ok(lists?.into_iter().flatten().collect())
 }

@@ -11,11 +11,12 @@ use crate::plan::choose::wants_key;
 use crate::plan::outcome::Wire;
 use crate::plan::select::{KeyState, Service, Services};
 use crate::plan::{Action, Plan, build, placeholder};
-use crate::profile::load::{Source, find};
+use crate::profile::load::{self, find};
 use crate::profile::wire::{API_VERSION, KIND};
-use crate::profile::{Profile, Serves, TargetKind};
+use crate::profile::{GATEWAY, NAMESPACE, PORT, Profile, Serves, TargetKind};
 use crate::provider::check::AUTHORIZATION;
 use crate::provider::{Home, Key, Provider, bedrock};
+use crate::secret::source::Source;
 use crate::secret::vault::Vault;
 use crate::yaml;
 use serde_json::{Value, json};
@@ -37,8 +38,8 @@ impl Ground {
         let known = |text: fn(&Record) -> String, usual: &str| {
             record.as_ref().map_or_else(|| usual.to_string(), text)
         };
-        let at = known(|record| record.namespace.clone(), "kgateway-system");
-        let name = known(|record| record.gateway.clone(), "ai-gateway");
+        let at = known(|record| record.namespace.clone(), NAMESPACE);
+        let name = known(|record| record.gateway.clone(), GATEWAY);
         Ok(Ground {
             target: record
                 .as_ref()
@@ -46,7 +47,7 @@ impl Ground {
                 .unwrap_or(TargetKind::Kind),
             namespace: namespace.map_or(at, str::to_string),
             gateway: gateway.map_or(name, str::to_string),
-            port: record.as_ref().map_or(8080, |record| record.port),
+            port: record.as_ref().map_or(PORT, |record| record.port),
             record,
         })
     }
@@ -74,7 +75,7 @@ impl Ground {
         if let Some(route) = route {
             value["routes"] = json!([route]);
         }
-        Source::made("the command line", yaml::write(&value)).profile()
+        load::Source::written("the command line", &yaml::write(&value)).profile()
     }
 
     /// The objects of such a profile, as they would be applied by hand. Nothing is touched, and no
@@ -216,8 +217,8 @@ async fn usual(port: u16, name: &str, namespace: &str) -> Wire {
 }
 
 fn has_bearer(provider: Provider) -> bool {
-    let set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    provider.ways().variables.iter().any(set)
+    let names = provider.ways().variables.iter();
+    Source::Env(names.map(ToString::to_string).collect()).is_here()
 }
 
 /// Objects as a person applies them: without our marks, because they are not ours then, and with
@@ -257,15 +258,16 @@ pub async fn apply(
     let source = ground.record.as_ref().map(|record| record.source.clone());
     let source = source.filter(|source| !source.is_empty());
     let follows_own = source.as_deref() == Some(&own);
+    let followed = ground.followed()?;
     let mut value = match (&before, follows_own) {
         (Some(text), true) => yaml::read_values(text)?
             .into_iter()
             .next()
             .unwrap_or_default(),
-        _ => fresh(source.as_deref(), &ground.followed()?),
+        _ => fresh(source.as_deref(), &followed),
     };
     put(&mut value, "backends", backend);
-    let followed = ground.followed()?.unwrap_or_default();
+    let followed = followed.unwrap_or_default();
     if let Some(route) = route {
         // Written routes take the place of those that follow from backends.
         if followed["routes"].is_null() && value["routes"].is_null() {

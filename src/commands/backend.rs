@@ -9,8 +9,7 @@ use crate::profile::{Profile, Serves, TargetKind};
 use crate::provider::check::AUTHORIZATION;
 use crate::provider::{Key, Provider, bedrock};
 use crate::report::document::Document;
-use crate::secret::keychain;
-use crate::secret::source::Source;
+use crate::secret::source::{Source, at_home};
 use crate::text;
 use crate::yaml;
 use serde_json::{Value, json};
@@ -179,24 +178,9 @@ fn printing(entry: &str, profile: &Profile) -> Printing {
         Some(Serves::Groups(_)) | None => (None, None),
     };
     match named.or(usual) {
-        Some(Source::File(path)) if path.starts_with("~/") => Printing::File(path),
-        Some(Source::File(path)) => Printing::File(text::shell(&path)),
-        Some(Source::Command(words)) => {
-            let words: Vec<String> = words.iter().map(|word| text::shell(word)).collect();
-            Printing::Command(words.join(" "))
-        }
-        Some(Source::Env(names)) => {
-            let place = Source::Env(names.clone()).place();
-            let first = names.first().cloned().unwrap_or_default();
-            let name = if names.contains(&place) { place } else { first };
-            Printing::Command(format!("printenv {name}"))
-        }
-        Some(Source::Keychain(name)) => {
-            let words = keychain::words(&name);
-            let words: Vec<String> = words.iter().map(|word| text::shell(word)).collect();
-            Printing::Command(words.join(" "))
-        }
-        Some(Source::Prompt(_) | Source::Aws(_)) => Printing::Command("cat".to_string()),
+        Some(Source::File(path)) => Printing::File(text::shell(&at_home(&path).to_string_lossy())),
+        // What nothing prints, the person types.
+        Some(source) => Printing::Command(source.printed().unwrap_or_else(|| "cat".to_string())),
         None => Printing::Command(format!("printenv {}", AUTHORIZATION.to_uppercase())),
     }
 }

@@ -12,7 +12,7 @@ use crate::provider::client::{Client, PLACEHOLDER};
 use crate::report::document::Document;
 use crate::report::exports::{Line, Shell, Value};
 use crate::secret::keychain;
-use crate::secret::source::Source;
+use crate::secret::source::{Source, at_home};
 use serde_json::{Map, json};
 
 pub fn run(session: &Session, options: &Env) -> Outcome {
@@ -134,21 +134,15 @@ fn shown(auth: &RouteAuth, paths: &EnvironmentPaths) -> std::result::Result<Valu
             Ok(Value::File(file.to_string_lossy().into_owned()))
         }
         (Scheme::Bearer, Some(KeyFrom::Source(source))) => match source {
+            Source::Env(_) if source.is_in_file() => {
+                Err(format!("{}, which no shell reads", source.origin()))
+            }
             Source::Env(_) => Ok(Value::Variable(source.place())),
-            Source::File(path) => Ok(Value::File(at_home(path))),
+            Source::File(path) => Ok(Value::File(at_home(path).to_string_lossy().into_owned())),
             Source::Command(words) => Ok(Value::Command(words.clone())),
             Source::Keychain(name) => Ok(Value::Command(keychain::words(name))),
             Source::Prompt(_) | Source::Aws(_) => Err(format!("from {}", source.title())),
         },
-    }
-}
-
-/// Quoted, a shell would take the `~` for a folder of that name.
-fn at_home(path: &str) -> String {
-    let home = std::env::home_dir().unwrap_or_default();
-    match path.strip_prefix("~/") {
-        Some(rest) => home.join(rest).to_string_lossy().into_owned(),
-        None => path.to_string(),
     }
 }
 

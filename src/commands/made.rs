@@ -64,29 +64,19 @@ pub fn to_show(session: &Session, record: &Record, path: &str) -> Option<String>
             let file = session.environment().made_key(&auth.policy, &auth.name);
             format!("$(cat {})", text::shell(&file.to_string_lossy()))
         }
-        KeyFrom::Source(source) => match source {
-            Source::Env(_) => format!("${}", source.place()),
-            Source::File(path) => format!("$(cat {})", home_relative(path)),
-            Source::Command(words) => {
-                let words: Vec<String> = words.iter().map(|word| text::shell(word)).collect();
-                format!("$({})", words.join(" "))
-            }
-            // No command that could be copied gives these.
-            Source::Keychain(_) | Source::Prompt(_) | Source::Aws(_) => "$KEY".to_string(),
+        KeyFrom::Source(source @ Source::Env(_)) if !source.is_in_file() => {
+            format!("${}", source.place())
+        }
+        // Where no command could be copied, the person puts in the key.
+        KeyFrom::Source(source) => match source.printed() {
+            Some(line) => format!("$({line})"),
+            None => "$KEY".to_string(),
         },
     };
     Some(match auth.scheme {
         Scheme::Bearer => format!("-H \"authorization: Bearer {value}\""),
         Scheme::Basic => format!("-u \"{}:{value}\"", auth.name),
     })
-}
-
-/// A shell knows `~/` only where it is not quoted.
-fn home_relative(path: &str) -> String {
-    match path.strip_prefix("~/") {
-        Some(rest) => format!("~/{}", text::shell(rest)),
-        None => text::shell(path),
-    }
 }
 
 /// Where each key is, for machines.

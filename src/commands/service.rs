@@ -9,6 +9,7 @@ use crate::cluster::relay::Relay;
 use crate::error::{Error, Result};
 use crate::gateway::processor::serve_processor;
 use crate::gateway::{DoorPorts, RotatingFile, ServeOptions, serve};
+use crate::host::port;
 use std::io::Write;
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
@@ -58,7 +59,7 @@ pub async fn relay(
         whole,
         raw,
     };
-    let listener = relay.bind().await?;
+    let listener = port::listen("the relay", relay.listen).await?;
     let address = listener
         .local_addr()
         .map_err(|e| Error::new("the relay has no address", "gw up").because(&e))?;
@@ -78,7 +79,7 @@ pub async fn forward(options: cli::Forward) -> Outcome {
         gateway: options.gateway,
         port: options.listen.port(),
     };
-    let listener = Forward::bind(options.listen).await?;
+    let listener = port::listen("the port-forward", options.listen).await?;
     ready(&options.listen.to_string())?;
     forward.serve(listener, log).await;
     Ok(None)

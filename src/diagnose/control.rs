@@ -171,45 +171,16 @@ fn image(snapshot: &Snapshot) -> Vec<Found> {
 }
 
 fn crash(snapshot: &Snapshot) -> Vec<Found> {
-    let Some(Trouble::Crash {
-        pod,
-        restarts,
-        code,
-        memory,
-    }) = pods(snapshot)
-    else {
+    let Some(Trouble::Crash(crash)) = pods(snapshot) else {
         return Vec::new();
     };
-    let last = snapshot
-        .controller_log
-        .iter()
-        .rev()
-        .find(|line| line.is_error())
-        .map(|line| line.text());
-    let cause = match (&last, memory) {
-        (_, true) => "the kernel ended it for its memory".to_string(),
-        (Some(last), _) => crate::text::excerpt(last, 160),
-        (None, _) => format!("it ended with exit code {code}"),
-    };
-    let next = snapshot.kubectl(&format!("-n {} logs {pod} --previous", snapshot.system));
     let found = Found::new(
         "the controller does not crash",
         "controller",
-        Fix::Command(next),
+        crash.logs(snapshot, &snapshot.system),
     )
-    .short("the controller crashes")
-    .cause(cause)
-    .saw(
-        format!("Pod {pod}"),
-        format!(
-            "{}, exit code {code}",
-            crate::text::count(restarts, "restart")
-        ),
-    );
-    vec![match last {
-        Some(last) => found.saw("controller log", crate::text::excerpt(&last, 240)),
-        None => found,
-    }]
+    .short("the controller crashes");
+    vec![crash.told(found, "controller log", &snapshot.controller_log)]
 }
 
 fn pending(snapshot: &Snapshot) -> Vec<Found> {

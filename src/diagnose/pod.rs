@@ -1,6 +1,9 @@
 //! Why a Deployment has no pod that is ready, in the words of kubelet, scheduler and quota.
 
+use super::finding::{Fix, Found};
+use super::log::Line;
 use super::snapshot::{Snapshot, condition, items, name, namespace, text};
+use crate::text::{count, excerpt};
 use serde_json::Value;
 
 /// Pods of one Deployment.
@@ -10,6 +13,43 @@ pub struct Pods<'a> {
     pub label: &'static str,
 }
 
+/// A container that ended, and ends again.
+pub struct Crash {
+    pub pod: String,
+    pub restarts: usize,
+    pub code: i64,
+    /// The kernel ended it for its memory.
+    pub memory: bool,
+}
+
+impl Crash {
+    /// Its cause and what was seen of it; `source` names the log that `lines` are of.
+    pub fn told(&self, found: Found, source: &str, lines: &[Line]) -> Found {
+        let last = lines.iter().rev().find(|line| line.is_error());
+        let last = last.map(Line::text);
+        let cause = match (&last, self.memory) {
+            (_, true) => "the kernel ended it for its memory".to_string(),
+            (Some(last), _) => excerpt(last, 160),
+            (None, _) => format!("it ended with exit code {}", self.code),
+        };
+        let restarts = count(self.restarts, "restart");
+        let found = found.cause(cause).saw(
+            format!("Pod {}", self.pod),
+            format!("{restarts}, exit code {}", self.code),
+        );
+        match last {
+            Some(last) => found.saw(source, excerpt(&last, 240)),
+            None => found,
+        }
+    }
+
+    /// What a person reads next.
+    pub fn logs(&self, snapshot: &Snapshot, namespace: &str) -> Fix {
+        let pod = &self.pod;
+        Fix::Command(snapshot.kubectl(&format!("-n {namespace} logs {pod} --previous")))
+    }
+}
+
 /// Why a Deployment has no pod that is ready.
 pub enum Trouble {
     Image {
@@ -17,12 +57,7 @@ pub enum Trouble {
         image: String,
         message: String,
     },
-    Crash {
-        pod: String,
-        restarts: usize,
-        code: i64,
-        memory: bool,
-    },
+    Crash(Crash),
     Pending {
         source: String,
         message: String,
@@ -91,12 +126,12 @@ fn of_pod(pod: &Value) -> Option<Trouble> {
                 }
                 "CrashLoopBackOff" | "CreateContainerConfigError" | "RunContainerError" => {
                     let last = &container["lastState"]["terminated"];
-                    Some(Trouble::Crash {
+                    Some(Trouble::Crash(Crash {
                         pod: title.clone(),
                         restarts: container["restartCount"].as_u64().unwrap_or(0) as usize,
                         code: last["exitCode"].as_i64().unwrap_or(0),
                         memory: last["reason"] == "OOMKilled",
-                    })
+                    }))
                 }
                 _ => None,
             }

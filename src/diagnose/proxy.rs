@@ -136,46 +136,20 @@ fn image(snapshot: &Snapshot) -> Vec<Found> {
 }
 
 fn crash(snapshot: &Snapshot) -> Vec<Found> {
-    let Some(Trouble::Crash {
-        pod,
-        restarts,
-        code,
-        memory,
-    }) = trouble(snapshot, &gateway_pods(snapshot))
-    else {
+    let Some(Trouble::Crash(crash)) = trouble(snapshot, &gateway_pods(snapshot)) else {
         return Vec::new();
     };
-    if memory {
+    // One that is out of memory has a rule of its own.
+    if crash.memory {
         return Vec::new();
     }
-    let next = snapshot.kubectl(&format!("-n {} logs {pod} --previous", snapshot.namespace));
-    let last = snapshot
-        .proxy_log
-        .iter()
-        .rev()
-        .find(|line| line.is_error())
-        .map(|line| line.text());
     let found = Found::new(
         "the proxy does not crash",
         format!("gateway {}", snapshot.gateway),
-        Fix::Command(next),
+        crash.logs(snapshot, &snapshot.namespace),
     )
-    .short("the proxy crashes")
-    .cause(last.as_ref().map_or_else(
-        || format!("it ended with exit code {code}"),
-        |l| crate::text::excerpt(l, 160),
-    ))
-    .saw(
-        format!("Pod {pod}"),
-        format!(
-            "{}, exit code {code}",
-            crate::text::count(restarts, "restart")
-        ),
-    );
-    vec![match last {
-        Some(last) => found.saw("proxy log", crate::text::excerpt(&last, 240)),
-        None => found,
-    }]
+    .short("the proxy crashes");
+    vec![crash.told(found, "proxy log", &snapshot.proxy_log)]
 }
 
 fn pending(snapshot: &Snapshot) -> Vec<Found> {

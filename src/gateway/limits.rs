@@ -1,4 +1,4 @@
-//! What this process may have open at once, and what it keeps.
+//! What this process may have open at once.
 
 /// Connections that are served at once; more wait to be accepted.
 const CONNECTIONS: u64 = 4096;
@@ -18,16 +18,6 @@ pub fn raise_files() {
         limit.rlim_cur = wanted;
         // SAFETY: setrlimit reads the struct that it is given, which outlives the call.
         unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) };
-    }
-}
-
-/// Gives the system the memory that was freed since the start. The allocator keeps it otherwise, and a
-/// gateway never again needs as much as reading its objects took.
-pub fn give_back() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: malloc_trim takes no pointer, and any thread may call it at any time.
-    unsafe {
-        libc::malloc_trim(0);
     }
 }
 

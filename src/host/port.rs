@@ -1,14 +1,38 @@
 //! Ports of this machine: free or taken, and by whom.
 
-use crate::error::{Error, Exit};
+use crate::error::{Error, Exit, Result};
 use std::fs::{File, OpenOptions};
-use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddrV4, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a killed process may take to let its port go.
+const MOMENT: Duration = Duration::from_secs(2);
 
 /// Whether a listener could be opened on 127.0.0.1 right now.
 pub fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+/// Whether a port is free, or becomes so in a moment: the listener of a process that was just killed
+/// stays until its last thread has gone, and until then nobody is seen to own it.
+pub async fn becomes_free(port: u16) -> bool {
+    let start = Instant::now();
+    while !is_free(port) {
+        if owner(port).is_some() || start.elapsed() > MOMENT {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    true
+}
+
+/// Opens the port of a service of ours; `service` as in `the relay`.
+pub async fn listen(service: &str, at: SocketAddrV4) -> Result<tokio::net::TcpListener> {
+    tokio::net::TcpListener::bind(at)
+        .await
+        .map_err(|e| Error::new(format!("{service} can't listen on {at}"), "gw up").because(&e))
 }
 
 /// The first free port above `port`.

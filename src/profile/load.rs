@@ -7,7 +7,7 @@ use super::suggest::nearest;
 use super::{Profile, wire};
 use crate::error::{Error, Result};
 use crate::text;
-use crate::yaml;
+use crate::yaml::{self, Node};
 use serde_json::Value;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -73,13 +73,23 @@ impl Source {
 
     /// The profile with all that it extends, or everything that is wrong with it as one failure.
     pub fn profile(&self) -> Result<Profile> {
+        Ok(self.read()?.1)
+    }
+
+    /// What is written in it and in all that it extends, put together.
+    pub fn whole(&self) -> Result<Value> {
+        Ok(yaml::to_json(&self.read()?.0))
+    }
+
+    fn read(&self) -> Result<(Node, Profile)> {
         let mut texts = vec![Text {
             origin: self.origin.clone(),
             text: self.text.clone(),
             folder: self.folder.clone(),
         }];
-        let profile = assemble(&mut texts, &base).and_then(|document| wire::of(&document));
-        profile.map_err(|problems| match wire::first_object(&self.text) {
+        let read = assemble(&mut texts, &base)
+            .and_then(|document| wire::of(&document).map(|profile| (document, profile)));
+        read.map_err(|problems| match wire::first_object(&self.text) {
             None => problem::error(&problems, &texts, self.next.clone()),
             Some(kind) => {
                 let what = format!(
@@ -94,30 +104,6 @@ impl Source {
                     .fact(format!("it begins with an object of kind {}", quote(&kind)))
             }
         })
-    }
-
-    /// What is written in it and in all that it extends, put together.
-    pub fn whole(&self) -> Result<Value> {
-        self.profile()?;
-        let mut texts = vec![Text {
-            origin: self.origin.clone(),
-            text: self.text.clone(),
-            folder: self.folder.clone(),
-        }];
-        let document = assemble(&mut texts, &base);
-        let document =
-            document.map_err(|problems| problem::error(&problems, &texts, self.next.clone()))?;
-        Ok(yaml::to_json(&document))
-    }
-
-    /// A text that was made here, as if it had been given.
-    pub fn made(origin: &str, text: String) -> Source {
-        Source {
-            origin: origin.to_string(),
-            text,
-            next: CORRECT.to_string(),
-            folder: None,
-        }
     }
 }
 

@@ -29,6 +29,7 @@ pub mod wire;
 
 pub use load::load;
 pub use record::{from_wire, to_wire};
+pub use release::{GATEWAY, NAMESPACE, PORT};
 pub use rule::Rule;
 pub use shipped::shipped;
 

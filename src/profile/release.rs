@@ -12,6 +12,12 @@ const RELEASE: [&str; 6] = [
     "controllerImage",
     "proxyImage",
 ];
+/// Where charts and objects are put where nothing is said.
+pub const NAMESPACE: &str = "kgateway-system";
+/// The gateway's name and port where nothing is said.
+pub const GATEWAY: &str = "ai-gateway";
+pub const PORT: u16 = 8080;
+
 const IMAGE: [&str; 3] = ["registry", "repository", "tag"];
 /// kind appends `-control-plane` to make a host name, which has 63 characters at most.
 const LONGEST_CLUSTER: usize = 49;
@@ -37,7 +43,7 @@ pub fn target(root: &Fields) -> Target {
 pub fn release(root: &Fields) -> Release {
     let mut release = Release {
         version: "v2.2.0".to_string(),
-        namespace: "kgateway-system".to_string(),
+        namespace: NAMESPACE.to_string(),
         kgateway: true,
         charts: "oci://ghcr.io/kgateway-dev/charts".to_string(),
         controller_image: None,
@@ -89,8 +95,8 @@ fn optional(fields: &Fields, name: &str) -> Option<String> {
 /// The gateway; `ai-gateway` at port 8080 where nothing is said.
 pub fn gateway(root: &Fields) -> Gateway {
     let mut gateway = Gateway {
-        name: "ai-gateway".to_string(),
-        port: 8080,
+        name: GATEWAY.to_string(),
+        port: PORT,
     };
     let field = root.get("gateway");
     let Some(fields) = field.and_then(|f| f.fields(&["name", "port"])) else {

@@ -3,6 +3,7 @@
 
 mod policy;
 
+use super::test::METHODS;
 use super::wire::{API_VERSION, KIND};
 use super::{Protocol, TargetKind};
 use crate::provider::{Form, Provider};
@@ -303,7 +304,6 @@ fn route() -> Value {
 }
 
 fn test() -> Value {
-    let methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
     let expect = object(&[
         (
             "status",
@@ -325,7 +325,7 @@ fn test() -> Value {
     let mut test = object(&[
         ("name", name("Name of the test")),
         ("route", text("Name of a route")),
-        ("method", one_of(&methods, "POST if left out")),
+        ("method", one_of(&METHODS, "POST if left out")),
         ("path", path("Path under the route")),
         ("body", json!({"description": "What is sent"})),
         ("expect", expect),

@@ -7,7 +7,7 @@ use crate::yaml;
 use std::collections::BTreeMap;
 
 const KNOWN: [&str; 6] = ["name", "route", "method", "path", "body", "expect"];
-const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+pub(super) const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
 
 /// The tests in the order of the text.
 pub fn tests(root: &Fields, routes: &[Route]) -> Vec<Test> {

@@ -53,13 +53,49 @@ impl Source {
     /// Where the key was really found, as it is told.
     pub fn origin(&self) -> String {
         let place = self.place();
-        let in_file = match self {
-            Source::Env(names) => !names.iter().any(|name| set(name)),
-            _ => false,
-        };
-        match in_file && dotenv::get(&place).is_some() {
+        match self.is_in_file() {
             true => format!("{place} of {}", dotenv::FILE),
             false => place,
+        }
+    }
+
+    /// Whether one of its variables is set, or stands in the `.env` file.
+    pub fn is_here(&self) -> bool {
+        matches!(self, Source::Env(names) if from_env(names).is_ok())
+    }
+
+    /// Whether it is a variable that the `.env` file alone has: no shell knows it.
+    pub fn is_in_file(&self) -> bool {
+        let Source::Env(names) = self else {
+            return false;
+        };
+        !names.iter().any(|name| set(name)) && names.iter().any(|name| dotenv::get(name).is_some())
+    }
+
+    /// The command that writes the key, for a person's shell; nothing where there is none to copy.
+    pub fn printed(&self) -> Option<String> {
+        let line = |words: &[String]| {
+            let words: Vec<String> = words.iter().map(|word| text::shell(word)).collect();
+            words.join(" ")
+        };
+        match self {
+            Source::Env(_) if self.is_in_file() => None,
+            Source::Env(names) => {
+                let place = self.place();
+                let name = if names.contains(&place) {
+                    Some(&place)
+                } else {
+                    names.first()
+                };
+                name.map(|name| format!("printenv {name}"))
+            }
+            Source::File(path) => Some(format!(
+                "cat {}",
+                text::shell(&at_home(path).to_string_lossy())
+            )),
+            Source::Command(words) => Some(line(words)),
+            Source::Keychain(name) => Some(line(&keychain::words(name))),
+            Source::Prompt(_) | Source::Aws(_) => None,
         }
     }
 
@@ -141,11 +177,16 @@ fn from_env(names: &[String]) -> Result<Secret> {
     })
 }
 
-fn from_file(path: &str) -> Result<Secret> {
-    let full = match path.strip_prefix("~/") {
+/// A path as a file is opened with: quoted, or behind a `=`, no shell knows what `~/` is.
+pub fn at_home(path: &str) -> PathBuf {
+    match path.strip_prefix("~/") {
         Some(rest) => std::env::home_dir().unwrap_or_default().join(rest),
         None => PathBuf::from(path),
-    };
+    }
+}
+
+fn from_file(path: &str) -> Result<Secret> {
+    let full = at_home(path);
     let next = format!("ls -l {}", text::shell(&full.to_string_lossy()));
     let fault = |e: &std::io::Error| {
         Error::usage(format!("the key's file {path} can't be read"), next.clone()).because(e)

@@ -73,7 +73,7 @@ impl Existing {
         };
         context.journal.begin(&thing)?;
         process.stop().await?;
-        if !port::is_free(port) {
+        if !port::becomes_free(port).await {
             return Err(port::taken(port));
         }
         let identity = process.start(&args).await?;

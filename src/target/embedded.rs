@@ -117,7 +117,7 @@ impl Embedded {
             }
             process.stop().await?;
         }
-        if !port::is_free(self.port) {
+        if !port::becomes_free(self.port).await {
             return Err(port::taken(self.port));
         }
         context.journal.begin(&Thing::Process {

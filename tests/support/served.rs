@@ -4,6 +4,32 @@ use super::home::Home;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Stdio};
 
+/// A Gateway on this port and a route that answers by itself with these words.
+#[allow(dead_code, reason = "each test program uses a part of it")]
+pub fn answering(port: u16, route: &str, path: &str, said: &str) -> String {
+    format!(
+        r#"apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {{name: gw}}
+spec: {{gatewayClassName: agentgateway, listeners: [{{name: http, protocol: HTTP, port: {port}}}]}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: {route}}}
+spec:
+  parentRefs: [{{name: gw}}]
+  rules: [{{matches: [{{path: {{value: {path}}}}}]}}]
+---
+apiVersion: agentgateway.dev/v1alpha1
+kind: AgentgatewayPolicy
+metadata: {{name: said}}
+spec:
+  targetRefs: [{{group: gateway.networking.k8s.io, kind: HTTPRoute, name: {route}}}]
+  traffic: {{directResponse: {{status: 200, body: {said}}}}}
+"#
+    )
+}
+
 pub struct Served {
     child: Child,
     out: BufReader<ChildStdout>,

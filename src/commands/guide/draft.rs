@@ -8,9 +8,8 @@ use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::plan::build::build;
 use crate::profile::load::{Source, find};
-use crate::profile::{Profile, TargetKind};
+use crate::profile::{PORT, Profile, TargetKind};
 use crate::target::place::{DEFAULT_CLUSTER, Place};
-use crate::target::propose::document::USUAL_PORT;
 use crate::target::propose::{Answers, Proposal, propose};
 use crate::text;
 use crate::yaml;
@@ -55,7 +54,7 @@ impl Session {
                 .node_image
                 .clone()
                 .filter(|_| cluster.is_some()),
-            port: Some(proposal.port).filter(|port| *port != USUAL_PORT),
+            port: Some(proposal.port).filter(|port| *port != PORT),
             ..options.wish.clone()
         };
         if wish.profile.is_some() {

@@ -10,12 +10,12 @@ use crate::host::facts::Facts;
 use crate::host::look::look;
 use crate::host::port::Claim;
 use crate::plan::select::Services;
-use crate::profile::wire;
+use crate::profile::{PORT, wire};
 use crate::secret::Secret;
 use crate::secret::vault::Vault;
 use crate::target::choose::Asked;
 use crate::target::place::DEFAULT_CLUSTER;
-use crate::target::propose::document::{USUAL_PORT, document};
+use crate::target::propose::document::document;
 use crate::target::propose::offer::{Offer, judged, of_keys, of_services};
 use crate::target::propose::{Known, elsewhere, services};
 use crate::text::list;
@@ -62,7 +62,7 @@ impl Session {
         let start = Instant::now();
         let settings = keys::settings();
         let asking = tokio::spawn(ask(settings.clone(), self.environment()));
-        let facts = look(wish.port.unwrap_or(USUAL_PORT)).await;
+        let facts = look(wish.port.unwrap_or(PORT)).await;
         picture(&facts, start.elapsed());
         let offers = of_keys(&facts.keys);
         let asked: Vec<&str> = offers.iter().map(|o| o.provider.ways().title).collect();
@@ -125,7 +125,7 @@ async fn ask(
     if offers.is_empty() {
         return Ok(Keys::default());
     }
-    let text = document(&offers, None, USUAL_PORT);
+    let text = document(&offers, None, PORT);
     let profile = wire::read(&text).map_err(|problems| {
         let what = format!("what was found makes no profile: {problems:?}");
         Error::new(what, "gw detect -o json")

@@ -3,7 +3,7 @@
 use super::memory::{Entry, Memory, kept};
 use crate::apply::record::Record;
 use crate::cluster::client::{is_absent, refused};
-use crate::cluster::object::api;
+use crate::cluster::object;
 use crate::cluster::ready::{Deadline, deployment_ready};
 use crate::diagnose::applied::Applied;
 use crate::diagnose::drift::{Drift, compare};
@@ -132,13 +132,7 @@ impl Work<'_> {
             return Ok(());
         };
         let removals = removals(&drift);
-        let Thing::Object {
-            api_version,
-            kind,
-            namespace,
-            name,
-        } = thing
-        else {
+        let Some((api, name)) = object::of(client, thing) else {
             return Ok(());
         };
         if removals.is_empty() {
@@ -153,7 +147,6 @@ impl Work<'_> {
                 .because(&e)
             })?;
         let patch: Patch<Value> = Patch::Json(patch);
-        let api = api(client, api_version, kind, namespace);
         let done = api.patch(name, &PatchParams::default(), &patch).await;
         done.map(|_| ()).map_err(|e| {
             refused(
@@ -267,19 +260,16 @@ pub fn removals(drift: &Drift) -> Vec<Value> {
 
 /// A live object with its kind, or nothing.
 pub async fn live(client: &Client, thing: &Thing) -> Result<Option<Value>> {
-    let Thing::Object {
-        api_version,
-        kind,
-        namespace,
-        name,
-    } = thing
+    let (
+        Some((api, name)),
+        Thing::Object {
+            api_version, kind, ..
+        },
+    ) = (object::of(client, thing), thing)
     else {
         return Ok(None);
     };
-    match api(client, api_version, kind, namespace)
-        .get_opt(name)
-        .await
-    {
+    match api.get_opt(name).await {
         Ok(found) => Ok(found.map(|found| {
             let mut value = serde_json::to_value(found).unwrap_or_default();
             value["apiVersion"] = json!(api_version);

@@ -3,7 +3,7 @@
 use super::memory::Entry;
 use super::perform::{Work, live, scale};
 use crate::cluster::client::refused;
-use crate::cluster::object::{api, delete};
+use crate::cluster::object::{self, delete};
 use crate::error::Result;
 use crate::host::process::Background;
 use crate::plan::outcome::{Undone, Wire};
@@ -130,13 +130,7 @@ async fn secret(client: &Client, thing: &Thing, before: &Value, mut now: Value) 
 }
 
 async fn put(client: &Client, thing: &Thing, object: Value) -> Result<()> {
-    let Thing::Object {
-        api_version,
-        kind,
-        namespace,
-        name,
-    } = thing
-    else {
+    let Some((api, name)) = object::of(client, thing) else {
         return Ok(());
     };
     let title = thing.title();
@@ -149,9 +143,7 @@ async fn put(client: &Client, thing: &Thing, object: Value) -> Result<()> {
         field_manager: Some(MANAGER.to_string()),
         ..PostParams::default()
     };
-    let done = api(client, api_version, kind, namespace)
-        .replace(name, &params, &object)
-        .await;
+    let done = api.replace(name, &params, &object).await;
     done.map(|_| ())
         .map_err(|e| refused(format!("{title} can't be given back"), &e, "gw status"))
 }

@@ -1,7 +1,7 @@
 //! What a cluster shows: objects of every kind that matters, CRDs, releases, logs, its clock.
 
 use super::{Inside, Scene};
-use crate::cluster::object::api;
+use crate::cluster::object::{GATEWAY_KINDS, api};
 use crate::cluster::release::installed;
 use crate::cluster::{client, log as pods};
 use crate::diagnose::log::{Line, stamped};
@@ -27,16 +27,8 @@ const CHARTS: [&str; 4] = [
     "kgateway",
 ];
 
-/// Kinds of the whole cluster, and of our namespace.
-const WIDE: [(&str, &str); 7] = [
-    ("gateway.networking.k8s.io/v1", "GatewayClass"),
-    ("gateway.networking.k8s.io/v1", "Gateway"),
-    ("gateway.networking.k8s.io/v1", "HTTPRoute"),
-    ("agentgateway.dev/v1alpha1", "AgentgatewayBackend"),
-    ("agentgateway.dev/v1alpha1", "AgentgatewayPolicy"),
-    ("agentgateway.dev/v1alpha1", "AgentgatewayParameters"),
-    ("v1", "Node"),
-];
+/// Kinds of the whole cluster beside those of a gateway, and of our namespace.
+const WIDE: [(&str, &str); 1] = [("v1", "Node")];
 const NEAR: [(&str, &str); 7] = [
     ("apps/v1", "Deployment"),
     ("v1", "Pod"),
@@ -70,31 +62,27 @@ pub async fn look(scene: &Scene<'_>) -> Inside {
     inside.place.alive = true;
     let space = scene.record.namespace.as_str();
     let system = scene.record.system();
-    let wide = WIDE
-        .iter()
-        .map(|(version, kind)| list(&client, version, kind, "", scene.vault));
-    let near = NEAR
-        .iter()
-        .map(|(version, kind)| list(&client, version, kind, space, scene.vault));
+    let in_all = |(version, kind)| (version, kind, "");
+    let wide = GATEWAY_KINDS.into_iter().chain(WIDE).map(in_all);
     // Charts of an environment that shares its cluster are in another namespace than its objects.
-    let apart = NEAR.iter().filter(|_| system != space);
-    let apart = apart.map(|(version, kind)| list(&client, version, kind, system, scene.vault));
+    let near = [space, system]
+        .into_iter()
+        .take(if system == space { 1 } else { 2 });
+    let near = near.flat_map(|space| NEAR.map(|(version, kind)| (version, kind, space)));
+    let wanted: Vec<(&str, &str, &str)> = wide.chain(near).collect();
+    let lists = wanted
+        .iter()
+        .map(|(version, kind, space)| list(&client, version, kind, space, scene.vault));
     let releases = join_all(CHARTS.map(|chart| installed(&client, system, chart)));
     let (objects, crds, releases, ahead, controller, proxy) = tokio::join!(
-        join_all(wide.chain(near).chain(apart)),
+        join_all(lists),
         crds(&client),
         releases,
         clock(&client),
         log(&client, system, "controller", "agentgateway", scene.lines),
         log(&client, space, "proxy", &scene.record.gateway, scene.lines),
     );
-    for (kind, result) in WIDE
-        .iter()
-        .chain(&NEAR)
-        .chain(&NEAR)
-        .map(|(_, kind)| *kind)
-        .zip(objects)
-    {
+    for ((_, kind, _), result) in wanted.iter().zip(objects) {
         match result {
             Ok(found) => inside.objects.extend(found),
             Err(why) => inside.unread.push((kind.to_string(), why)),

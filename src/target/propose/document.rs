@@ -1,16 +1,14 @@
 //! The profile of a proposal as text: the same bytes for the same machine.
 
 use super::offer::Offer;
-use crate::profile::TargetKind;
 use crate::profile::wire::{API_VERSION, KIND};
+use crate::profile::{PORT, TargetKind};
 use crate::text::list;
 use crate::yaml;
 use serde_json::{Map, Value, json};
 
 /// Name of the profile that a machine gives.
 pub const NAME: &str = "found";
-/// The port of a gateway when nobody says otherwise.
-pub const USUAL_PORT: u16 = 8080;
 
 /// Where a profile runs.
 pub struct Where<'a> {
@@ -37,7 +35,7 @@ pub fn document(offers: &[Offer], target: Option<Where>, port: u16) -> String {
         }
         head.insert("target".into(), target);
     }
-    if port != USUAL_PORT {
+    if port != PORT {
         head.insert("gateway".into(), json!({"port": port}));
     }
     let mut text = String::from("# What `gw` found on a machine, as a profile of its own.\n");

@@ -1,10 +1,10 @@
 //! What could answer here: model servers that run, and providers whose keys are at hand. Pure.
 
-use super::document::{USUAL_PORT, document};
+use super::document::document;
 use crate::error::Error;
 use crate::host::facts::{Key, Model, Service};
 use crate::plan::select::{KeyState, Services, select};
-use crate::profile::wire;
+use crate::profile::{PORT, wire};
 use crate::provider::{Home, Provider};
 use crate::text::count;
 use serde_json::{Map, Value, json};
@@ -204,7 +204,7 @@ pub fn judged(offers: Vec<Offer>, services: &Services) -> Vec<Offer> {
 
 /// Why a profile with this backend alone could not be planned.
 fn obstacle(offer: &Offer, services: &Services) -> Option<Error> {
-    let text = document(std::slice::from_ref(offer), None, USUAL_PORT);
+    let text = document(std::slice::from_ref(offer), None, PORT);
     match wire::read(&text) {
         Ok(profile) => select(&profile, services).err(),
         Err(_) => {

@@ -2,7 +2,7 @@
 //! request finds its rule or none.
 
 use http::{HeaderMap, Method};
-use proptest::prelude::{ProptestConfig, any, proptest};
+use proptest::prelude::{Just, ProptestConfig, any, prop_oneof, proptest};
 use serde_json::{Value, json};
 
 use super::{backend, gateway, openai, policy, route};
@@ -19,11 +19,21 @@ fn samples() -> Vec<Value> {
     };
     let service = json!({"name": "s", "port": 80});
     let key = json!({"name": "secret"});
-    vec![
-        gateway(
-            json!({"protocol": "HTTPS", "hostname": "*.example", "tls": {"mode": "Terminate", "certificateRefs": [key]},
+    let mut gateway = gateway(
+        json!({"protocol": "HTTPS", "hostname": "*.example", "tls": {"mode": "Terminate", "certificateRefs": [key]},
             "allowedRoutes": {"namespaces": {"from": "Selector", "selector": {"matchExpressions": [{"key": "k", "operator": "In", "values": ["v"]}]}}}}),
-        ),
+    );
+    // Beside one whose certificate is no certificate, one that is served.
+    if let Some(listeners) = gateway["spec"]["listeners"].as_array_mut() {
+        listeners.push(json!({"name": "plain", "protocol": "HTTP", "port": 8081}));
+    }
+    let mut redirects = route(
+        json!({"rules": [{"filters": [{"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "hostname": "h", "port": 1, "statusCode": 301,
+            "path": {"type": "ReplaceFullPath", "replaceFullPath": "/x"}}}]}]}),
+    );
+    redirects["metadata"]["name"] = json!("redirects");
+    vec![
+        gateway,
         route(
             json!({"hostnames": ["a.example", "*.b.example"], "rules": [{"name": "one",
             "matches": [{"path": {"type": "RegularExpression", "value": "/a/[a-z]+"}, "method": "GET",
@@ -37,10 +47,7 @@ fn samples() -> Vec<Value> {
             "timeouts": {"request": "1s", "backendRequest": "500ms"}, "retry": {"attempts": 2, "codes": [500], "backoff": "10ms"},
             "backendRefs": [{"group": "agentgateway.dev", "kind": "AgentgatewayBackend", "name": "b", "weight": 3}, service]}]}),
         ),
-        route(
-            json!({"rules": [{"filters": [{"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "hostname": "h", "port": 1, "statusCode": 301,
-            "path": {"type": "ReplaceFullPath", "replaceFullPath": "/x"}}}]}]}),
-        ),
+        redirects,
         openai(
             json!({"auth": {"secretRef": key}, "tls": {"sni": "h", "insecureSkipVerify": "All"}, "http": {"version": "HTTP2", "requestTimeout": "1s"},
             "ai": {"routes": {"/x": "Messages", "*": "Passthrough"}, "prompt": {"prepend": [{"role": "system", "content": "c"}]},
@@ -90,7 +97,8 @@ proptest! {
 
     #[test]
     fn no_change_to_an_object_makes_anything_panic(
-        changed in proptest::collection::vec(mutant(samples()), 1..3), path in "/[a-z/%.]{0,12}", host in any::<String>(),
+        changed in proptest::collection::vec(mutant(samples()), 1..3), path in "/[a-z/%.]{0,12}",
+        host in prop_oneof![any::<String>(), Just("a.example".to_string()), Just("x.b.example".to_string())],
     ) {
         // In the world as it should be, the changed ones take the places of those they were.
         let objects: Vec<Value> = samples().into_iter().chain(changed).collect();
@@ -111,4 +119,11 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn the_samples_have_listeners_with_rules_to_find() {
+    let compiled = compile(&World::of(samples()).unwrap());
+    let mut listeners = compiled.config.listeners.values().flatten();
+    assert!(listeners.any(|listener| !listener.candidates.is_empty()));
 }
