@@ -3,10 +3,12 @@
 //!
 //! GW_UPDATE=1 writes the generated pages anew.
 
+#[path = "docs/generated.rs"]
+mod generated;
 #[path = "support/home.rs"]
 mod home;
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 use gatewright::cli::Cli;
 use gatewright::profile::wire;
 use home::Home;
@@ -148,51 +150,4 @@ fn every_link_between_pages_leads_somewhere() {
             "the index says nothing of {page}"
         );
     }
-}
-
-#[test]
-fn the_page_of_commands_is_what_help_says() {
-    let mut text = String::from(
-        "# Commands\n\nGenerated from the command line's own types; `GW_UPDATE=1 cargo test --test docs` writes it anew.\n",
-    );
-    // Fixed, so that a wide terminal writes the same page.
-    let mut command = Cli::command().term_width(96);
-    command.build();
-    for verb in command.get_subcommands_mut().filter(|c| !c.is_hide_set()) {
-        if verb.get_name() == "help" {
-            continue;
-        }
-        describe(verb, "gw", 2, &mut text);
-    }
-    same("commands.md", &text);
-}
-
-fn describe(command: &mut clap::Command, parent: &str, level: usize, text: &mut String) {
-    let name = format!("{parent} {}", command.get_name());
-    let help = command.render_long_help().to_string();
-    // What the environment of the tester says must not stand in a page.
-    let help: Vec<&str> = help.lines().map(str::trim_end).collect();
-    text.push_str(&format!(
-        "\n{} {name}\n\n```text\n{}\n```\n",
-        "#".repeat(level),
-        help.join("\n").trim_end()
-    ));
-    for verb in command.get_subcommands_mut() {
-        if verb.get_name() != "help" {
-            describe(verb, &name, level + 1, text);
-        }
-    }
-}
-
-/// Compares a generated page with the one that is kept.
-fn same(page: &str, text: &str) {
-    let path = docs().join(page);
-    if std::env::var_os("GW_UPDATE").is_some() {
-        fs::write(&path, text).unwrap();
-    }
-    let kept = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        kept == text,
-        "docs/{page} is not up to date: GW_UPDATE=1 cargo test --test docs"
-    );
 }
