@@ -72,6 +72,11 @@ impl Terminal {
         self.screen.screen().contents()
     }
 
+    /// What stands there, cell by cell.
+    pub fn cells(&self) -> &vt100::Screen {
+        self.screen.screen()
+    }
+
     pub fn shows_cursor(&self) -> bool {
         !self.screen.screen().hide_cursor()
     }
