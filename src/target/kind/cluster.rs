@@ -51,7 +51,11 @@ impl Kind {
         context: &Context<'_>,
     ) -> Result<Outcome> {
         let found = match self.found().await? {
-            None => return self.create(plan, context).await,
+            None => {
+                // Nothing of ours is left: what a person makes under this name from now on is theirs.
+                self.disown(context)?;
+                return self.create(plan, context).await;
+            }
             Some(found) => found,
         };
         match self.maker(&found, context.journal) {
@@ -60,14 +64,11 @@ impl Kind {
                 let waiting = "deleting a cluster whose creation was interrupted";
                 (context.waiting)(waiting.to_string());
                 self.program(context.waiting).await?.delete().await?;
+                self.disown(context)?;
                 return self.create(plan, context).await;
             }
             // Also one that was made anew by hand: what we kept of ours leads nowhere now.
-            Maker::Somebody if context.journal.knows(&self.thing()) => {
-                self.forget_cluster();
-                context.journal.removed(&self.thing())?;
-            }
-            Maker::Somebody => {}
+            Maker::Somebody => self.disown(context)?,
         }
         let (found, change) = match found.running {
             true => (found, Change::Unchanged),
@@ -130,9 +131,11 @@ impl Kind {
             return Err(port::taken(plan.host_port));
         }
         let program = self.program(context.waiting).await?;
+        // Whatever may fail before a cluster is begun: one that the ledger knows and that was never
+        // begun would make a person's own of that name ours.
+        let node = self.node_image(plan, context).await?;
         self.forget_cluster();
         context.journal.begin(&self.thing())?;
-        let node = self.node_image(plan, context).await?;
         if let Err(error) = program.create(plan, node.as_deref(), context.waiting).await {
             // kind cleans up after itself: then there is nothing of ours, and a cluster that a
             // person makes under this name is theirs.
@@ -153,6 +156,16 @@ impl Kind {
         self.load_images(context).await?;
         let detail = format!("kind {}, Kubernetes {version}, created", self.cluster);
         Ok(Outcome::new(Change::Created, detail))
+    }
+
+    /// A cluster of ours is no more. The ledger first: known and without its id, one of that name
+    /// counts as ours.
+    fn disown(&self, context: &Context<'_>) -> Result<()> {
+        if context.journal.knows(&self.thing()) {
+            context.journal.removed(&self.thing())?;
+            self.forget_cluster();
+        }
+        Ok(())
     }
 
     /// That a file is not there is what is wanted.
