@@ -67,6 +67,7 @@ impl Case {
                 own: DEFAULT_CLUSTER.to_string(),
                 ..Asked::default()
             },
+            usual_cluster: DEFAULT_CLUSTER.to_string(),
             last_port: None,
         };
         let proposal = propose(&known, &Answers::default()).expect("a proposal");

@@ -6,10 +6,10 @@ use crate::commands::session::Session;
 use crate::commands::wish::Wanted;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
-use crate::plan::build::build;
+use crate::plan::build::{build, default_cluster};
 use crate::profile::load::{Source, find};
 use crate::profile::{PORT, Profile, TargetKind};
-use crate::target::place::{DEFAULT_CLUSTER, Place};
+use crate::target::place::Place;
 use crate::target::propose::{Answers, Proposal, propose};
 use crate::text;
 use crate::yaml;
@@ -47,7 +47,7 @@ impl Session {
                 .filter(|_| kind == TargetKind::Context)
                 .map(str::to_string),
             cluster: cluster
-                .filter(|name| *name != DEFAULT_CLUSTER)
+                .filter(|name| *name != default_cluster(&self.global.env))
                 .map(str::to_string),
             node_image: options
                 .wish

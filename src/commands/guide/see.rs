@@ -9,12 +9,12 @@ use crate::host::at_hand;
 use crate::host::facts::Facts;
 use crate::host::look::look;
 use crate::host::port::Claim;
+use crate::plan::build::default_cluster;
 use crate::plan::select::Services;
 use crate::profile::{PORT, wire};
 use crate::secret::Secret;
 use crate::secret::vault::Vault;
 use crate::target::choose::Asked;
-use crate::target::place::DEFAULT_CLUSTER;
 use crate::target::propose::document::document;
 use crate::target::propose::offer::{Offer, judged, of_keys, of_services};
 use crate::target::propose::{Known, elsewhere, services};
@@ -97,13 +97,14 @@ impl Session {
             context: wish.context.clone(),
             profile: None,
             profile_context: None,
-            own: own.unwrap_or_else(|| DEFAULT_CLUSTER.to_string()),
+            own: own.unwrap_or_else(|| default_cluster(&self.global.env)),
         };
         Ok(Seen {
             known: Known {
                 facts,
                 offers,
                 asked,
+                usual_cluster: default_cluster(&self.global.env),
                 last_port: record.map(|record| record.port),
             },
             vault: keys.vault,

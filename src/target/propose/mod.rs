@@ -6,7 +6,7 @@ pub mod offer;
 
 use super::choose::{Asked, Choice, choose};
 use super::detect::candidates;
-use super::place::{Candidate, DEFAULT_CLUSTER, Place};
+use super::place::{Candidate, Place};
 use crate::error::Result;
 use crate::host::facts::Facts;
 use crate::plan::select;
@@ -23,6 +23,8 @@ pub struct Known {
     pub offers: Vec<Offer>,
     /// What flags say of the place, and where the environment is already: it does not move.
     pub asked: Asked,
+    /// The environment's kind cluster where a profile names none.
+    pub usual_cluster: String,
     /// The port of the environment that is there.
     pub last_port: Option<u16>,
 }
@@ -70,7 +72,7 @@ pub fn propose(known: &Known, answers: &Answers) -> Result<Proposal> {
     if used.is_empty() {
         used.push(Offer::mock());
     }
-    let cluster = place.cluster().filter(|name| *name != DEFAULT_CLUSTER);
+    let cluster = place.cluster().filter(|name| *name != known.usual_cluster);
     let context = place.context();
     let target = document::Where {
         kind: place.kind(),

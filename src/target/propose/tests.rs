@@ -3,6 +3,7 @@ use super::offer::{Offer, judged, of_keys, of_services, without_key};
 use super::{Answers, Known, Proposal, choices, propose};
 use crate::error::Error;
 use crate::host::facts::{Container, Facts, Key, Model, Port, Service};
+use crate::plan::build::default_cluster;
 use crate::plan::select::{KeyState, Services};
 use crate::profile::wire;
 use crate::target::choose::Asked;
@@ -50,6 +51,7 @@ fn known(offers: Vec<Offer>) -> Known {
             own: DEFAULT_CLUSTER.to_string(),
             ..Asked::default()
         },
+        usual_cluster: DEFAULT_CLUSTER.to_string(),
         last_port: None,
     }
 }
@@ -329,4 +331,25 @@ fn a_cluster_that_is_not_there_is_said_to_be_created_and_never_proposed() {
         ..Answers::default()
     };
     assert!(propose(&known, &asked).unwrap().creates);
+}
+
+#[test]
+fn a_profile_names_the_kind_cluster_that_its_environment_would_not_take_itself() {
+    let of = |environment: &str, cluster: &str| {
+        let known = Known {
+            usual_cluster: default_cluster(environment),
+            ..known(Vec::new())
+        };
+        let answers = Answers {
+            place: Some(Place::NewKind {
+                cluster: cluster.to_string(),
+            }),
+            ..Answers::default()
+        };
+        propose(&known, &answers).unwrap().document
+    };
+    let named = format!("cluster: {DEFAULT_CLUSTER}");
+    assert!(!of("default", DEFAULT_CLUSTER).contains("cluster:"));
+    assert!(of("ci", DEFAULT_CLUSTER).contains(&named));
+    assert!(!of("ci", &default_cluster("ci")).contains("cluster:"));
 }
