@@ -1,6 +1,7 @@
 //! The way to one cluster's API server: a kubeconfig of our own, or a context of the user's.
 
 use crate::error::{Error, Exit, Result};
+use crate::host::kubeconfig::server;
 use crate::text;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -121,6 +122,28 @@ impl Access {
         }
     }
 
+    /// A command of `kubectl` or `helm` that a person is to type must reach this cluster, not the one
+    /// they work on. Any other, and one that says where already, is left as it is.
+    pub fn here(&self, next: &str) -> String {
+        const SAID: [&str; 3] = ["--kubeconfig", "--context", "--kube-context"];
+        let Some((program, rest)) = next.split_once(' ') else {
+            return next.to_string();
+        };
+        let says = rest.split([' ', '=']).any(|word| SAID.contains(&word));
+        let flag = match (program, self) {
+            ("kubectl" | "helm", _) if says => return next.to_string(),
+            ("kubectl" | "helm", Access::Own(_)) => "--kubeconfig",
+            ("kubectl", Access::Theirs(_)) => "--context",
+            ("helm", Access::Theirs(_)) => "--kube-context",
+            _ => return next.to_string(),
+        };
+        let place = match self {
+            Access::Own(path) => path.to_string_lossy(),
+            Access::Theirs(theirs) => theirs.context.as_str().into(),
+        };
+        format!("{program} {flag} {} {rest}", text::shell(&place))
+    }
+
     /// Whether anything leads to the cluster still: a context that was taken away leads to none.
     pub fn is_there(&self) -> bool {
         match self {
@@ -135,14 +158,6 @@ fn own(path: &Path) -> Result<Kubeconfig> {
         let what = format!("{} can't be used", path.display());
         Error::new(what, "gw up --target kind").because(&e)
     })
-}
-
-/// The API server to which a context leads.
-pub fn server(file: &Kubeconfig, context: &str) -> Option<String> {
-    let context = file.contexts.iter().find(|c| c.name == context)?;
-    let cluster = &context.context.as_ref()?.cluster;
-    let cluster = file.clusters.iter().find(|c| c.name == *cluster)?;
-    cluster.cluster.as_ref()?.server.clone()
 }
 
 /// KUBECONFIG or its default, with absolute paths: other commands run in other folders.
@@ -168,6 +183,37 @@ mod tests {
             context: "dev".into(),
             server: server.into(),
         }
+    }
+
+    #[test]
+    fn a_command_to_be_typed_says_once_which_cluster_it_is_for() {
+        let own = Access::Own(PathBuf::from("/my state/kubeconfig"));
+        let theirs = Access::Theirs(theirs(Path::new("/"), ""));
+        for (access, next, here) in [
+            (
+                &own,
+                "kubectl get pods",
+                "kubectl --kubeconfig '/my state/kubeconfig' get pods",
+            ),
+            (
+                &own,
+                "helm -n a rollback b",
+                "helm --kubeconfig '/my state/kubeconfig' -n a rollback b",
+            ),
+            (
+                &theirs,
+                "kubectl get pods",
+                "kubectl --context dev get pods",
+            ),
+            (&theirs, "helm list", "helm --kube-context dev list"),
+            (&theirs, "kubelogin get-token", "kubelogin get-token"),
+            (&theirs, "gw up", "gw up"),
+        ] {
+            assert_eq!(access.here(next), here);
+            assert_eq!(access.here(here), here);
+        }
+        let elsewhere = "kubectl config view --kubeconfig=/a";
+        assert_eq!(theirs.here(elsewhere), elsewhere);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! through a program that the kubeconfig names: looking must not log anybody in.
 
 use super::facts::{Answer, Context, Installed, Node, may_be_local};
+use super::kubeconfig::server;
 use futures::future::join_all;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1 as core;
@@ -70,13 +71,6 @@ async fn one(
         current,
         answer,
     }
-}
-
-fn server(file: &Kubeconfig, context: &str) -> Option<String> {
-    let context = file.contexts.iter().find(|c| c.name == context)?;
-    let cluster = &context.context.as_ref()?.cluster;
-    let cluster = file.clusters.iter().find(|c| c.name == *cluster)?;
-    cluster.cluster.as_ref()?.server.clone()
 }
 
 /// Whether the context's user needs no program to log in.

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::yaml;
+use kube::config::Kubeconfig;
 use serde_json::{Value, json};
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,14 @@ pub fn user_file() -> PathBuf {
             .unwrap_or_default()
             .join(".kube/config")
     })
+}
+
+/// The API server to which a context leads.
+pub fn server(file: &Kubeconfig, context: &str) -> Option<String> {
+    let context = file.contexts.iter().find(|c| c.name == context)?;
+    let cluster = &context.context.as_ref()?.cluster;
+    let cluster = file.clusters.iter().find(|c| c.name == *cluster)?;
+    cluster.cluster.as_ref()?.server.clone()
 }
 
 /// Adds what `own` holds to the user's file; `changing` is called before a first change.

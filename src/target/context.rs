@@ -2,9 +2,9 @@
 //! stopped or deleted by us; what is in it of others stays.
 
 use super::detect::unsupported;
-use super::inside::{HostWay, Inside, in_context, no_process, stop};
+use super::inside::{HostWay, Inside, no_process, stop};
 use super::{Support, Target};
-use crate::cluster::access::{Access, Theirs};
+use crate::cluster::access::Theirs;
 use crate::cluster::forward;
 use crate::cluster::wiring::PRODUCTS;
 use crate::error::{Error, Exit, Result};
@@ -116,7 +116,7 @@ impl Existing {
         }
     }
 
-    async fn perform_step(&self, step: &Step, context: &Context<'_>) -> Result<Outcome> {
+    pub(super) async fn perform_step(&self, step: &Step, context: &Context<'_>) -> Result<Outcome> {
         match &step.action {
             Action::Existing { .. } => self.perform_existing(context).await,
             Action::Forward { port } => self.perform_forward(*port, context).await,
@@ -185,7 +185,7 @@ impl Target for Existing {
     ) -> BoxFuture<'a, Result<Vec<Found>>> {
         async move {
             let found = self.inside.others(plan, journal).await;
-            found.map_err(|e| in_context(e, &self.theirs.context))
+            found.map_err(|e| self.inside.told(e))
         }
         .boxed()
     }
@@ -197,7 +197,7 @@ impl Target for Existing {
     ) -> BoxFuture<'a, Result<Outcome>> {
         async move {
             let done = self.perform_step(step, context).await;
-            done.map_err(|e| in_context(e, &self.theirs.context))
+            done.map_err(|e| self.inside.told(e))
         }
         .boxed()
     }
@@ -209,7 +209,7 @@ impl Target for Existing {
     ) -> BoxFuture<'a, Result<Undone>> {
         async move {
             let undone = self.undo_thing(thing, context).await;
-            undone.map_err(|e| in_context(e, &self.theirs.context))
+            undone.map_err(|e| self.inside.told(e))
         }
         .boxed()
     }
@@ -224,7 +224,7 @@ impl Target for Existing {
 
     fn survey(&self) -> BoxFuture<'_, Result<Survey>> {
         async {
-            match Access::Theirs(self.theirs.clone()).is_there() {
+            match self.inside.access.is_there() {
                 true => self.inside.survey().await,
                 false => Ok(Survey {
                     detail: format!(

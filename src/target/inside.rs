@@ -19,7 +19,6 @@ use crate::plan::thing::Thing;
 use crate::plan::{Action, HostService, Plan, Step};
 use crate::profile::Image;
 use crate::supply::Supply;
-use crate::text;
 use kube::Client;
 use std::time::Duration;
 use tokio::sync::OnceCell;
@@ -76,6 +75,14 @@ impl Inside {
     pub async fn client(&self) -> Result<Client> {
         let connect = || self.access.client();
         self.client.get_or_try_init(connect).await.cloned()
+    }
+
+    /// An error whose next command reaches this cluster.
+    pub fn told(&self, error: Error) -> Error {
+        Error {
+            next: self.access.here(&error.next),
+            ..error
+        }
     }
 
     /// The API server's version; `next` is what to do where it never tells.
@@ -222,17 +229,4 @@ pub fn no_process() -> Support {
         "gw up --target embedded",
     );
     Support::Refuse(error.exit(Exit::Usage))
-}
-
-/// A command that a person is to type must reach this cluster, not the one they work on.
-pub fn in_context(mut error: Error, context: &str) -> Error {
-    let context = text::shell(context);
-    for (program, flag) in [("kubectl ", "--context"), ("helm ", "--kube-context")] {
-        let rest = error.next.strip_prefix(program);
-        if let Some(rest) = rest.filter(|rest| !rest.contains(flag)) {
-            error.next = format!("{program}{flag} {context} {rest}");
-            break;
-        }
-    }
-    error
 }

@@ -2,7 +2,7 @@
 //! (facts/local-clusters). Written from what is known of it; it has not been run on one here.
 
 use super::context::Existing;
-use super::inside::{HostWay, Inside, in_context};
+use super::inside::{HostWay, Inside};
 use super::{Support, Target};
 use crate::cluster::client::{is_absent, refused};
 use crate::cluster::wiring::ENGINES;
@@ -68,7 +68,7 @@ impl OrbStack {
                 .exit(Exit::NoTarget)
                 .fact("a gateway is for this machine alone"));
         }
-        let outcome = self.cluster.perform(step, context).await?;
+        let outcome = self.cluster.perform_step(step, context).await?;
         // Two load balancers on one port clash, and so does one with a program (facts 11).
         match !port::is_free(self.port) && !self.has_service().await? {
             true => Err(port::taken(self.port)),
@@ -95,7 +95,7 @@ impl OrbStack {
             | Action::Adopted(_)
             | Action::GatewayApi
             | Action::Chart(_)
-            | Action::Object(_) => self.cluster.perform(step, context).await,
+            | Action::Object(_) => self.cluster.perform_step(step, context).await,
         }
     }
 }
@@ -150,7 +150,7 @@ impl Target for OrbStack {
     ) -> BoxFuture<'a, Result<Outcome>> {
         async move {
             let done = self.perform_step(step, context).await;
-            done.map_err(|e| in_context(e, &self.cluster.theirs.context))
+            done.map_err(|e| self.cluster.inside.told(e))
         }
         .boxed()
     }

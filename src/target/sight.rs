@@ -1,7 +1,6 @@
 //! What a proof and `reach` look at in a cluster: the same for every sort of it.
 
 use super::inside::Inside;
-use crate::cluster::access::Access;
 use crate::cluster::witness::Witness;
 use crate::cluster::{log, world};
 use crate::error::Result;
@@ -9,7 +8,6 @@ use crate::plan::object::Place;
 use crate::plan::outcome::Context;
 use crate::plan::survey::Trouble;
 use crate::plan::view::{Address, View};
-use crate::text;
 use serde_json::Value;
 
 impl Inside {
@@ -25,21 +23,9 @@ impl Inside {
     pub async fn troubles(&self) -> Result<Vec<Trouble>> {
         let mut troubles = world::troubles(&self.client().await?, &self.namespace).await?;
         for trouble in &mut troubles {
-            trouble.next = trouble.next.take().map(|next| self.here(&next));
+            trouble.next = trouble.next.take().map(|next| self.access.here(&next));
         }
         Ok(troubles)
-    }
-
-    /// A command that a person is to type must reach this cluster, not the one they work on.
-    fn here(&self, next: &str) -> String {
-        let flag = match &self.access {
-            Access::Own(file) => format!("--kubeconfig {}", text::shell(&file.to_string_lossy())),
-            Access::Theirs(theirs) => format!("--context {}", text::shell(&theirs.context)),
-        };
-        match next.strip_prefix("kubectl ") {
-            Some(rest) => format!("kubectl {flag} {rest}"),
-            None => next.to_string(),
-        }
     }
 
     /// What the proxy sees of an address, by a witness of the moment.

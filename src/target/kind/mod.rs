@@ -5,7 +5,7 @@ mod images;
 mod program;
 
 use self::cluster::Maker;
-use super::inside::{HostWay, Inside, in_context, no_process, stop};
+use super::inside::{HostWay, Inside, no_process, stop};
 use super::{Support, Target};
 use crate::cluster::wiring::ENGINES;
 use crate::error::{Error, Result};
@@ -195,7 +195,7 @@ impl Target for Kind {
                 Some(found) if found.running => {
                     self.keep_kubeconfig(&|_| {}).await?;
                     let found = self.inside.others(plan, journal).await;
-                    found.map_err(|e| in_context(e, &format!("kind-{}", self.cluster)))
+                    found.map_err(|e| self.inside.told(e))
                 }
                 // Nothing is in a cluster that is not there; a stopped one tells when it runs.
                 Some(_) | None => Ok(Vec::new()),
@@ -212,7 +212,7 @@ impl Target for Kind {
         async move {
             self.perform_step(step, context)
                 .await
-                .map_err(|e| in_context(e, &format!("kind-{}", self.cluster)))
+                .map_err(|e| self.inside.told(e))
         }
         .boxed()
     }
@@ -225,7 +225,7 @@ impl Target for Kind {
         async move {
             self.undo_thing(thing, context)
                 .await
-                .map_err(|e| in_context(e, &format!("kind-{}", self.cluster)))
+                .map_err(|e| self.inside.told(e))
         }
         .boxed()
     }
