@@ -4,10 +4,10 @@ use super::Outcome;
 use super::session::Session;
 use crate::cli::Lock;
 use crate::error::{Error, Result};
-use crate::host::registry;
 use crate::plan::chart::{Chart, charts};
 use crate::plan::{Action, Plan};
 use crate::report::document::Document;
+use crate::supply::bundle::registry::Registry;
 use crate::text;
 use crate::yaml;
 use futures::future::try_join_all;
@@ -25,13 +25,14 @@ pub async fn run(session: &Session, options: &Lock) -> Outcome {
         return Err(Error::usage(what, "gw up --target kind"));
     }
     let release = session.release(&record).await?;
-    let charts = digests_of(&charts(&release)).await?;
+    let registry = Registry::open();
+    let charts = digests_of(&registry, &charts(&release)).await?;
     let survey = session.target(&record).survey().await?;
     let images = survey
         .parts
         .iter()
         .filter(|part| part.sort == "image")
-        .map(|part| image(&part.version));
+        .map(|part| image(&registry, &part.version));
     let images = try_join_all(images).await?;
     let lock = json!({
         "apiVersion": "gatewright.dev/v1alpha1",
@@ -60,30 +61,26 @@ pub async fn run(session: &Session, options: &Lock) -> Outcome {
     Ok(None)
 }
 
-async fn digests_of(charts: &[Chart]) -> Result<Vec<Value>> {
+async fn digests_of(registry: &Registry, charts: &[Chart]) -> Result<Vec<Value>> {
     try_join_all(charts.iter().map(|chart| async move {
-        let Some((host, path)) = chart.source.strip_prefix("oci://").and_then(|rest| rest.split_once('/')) else {
+        let Some(repository) = chart.source.strip_prefix("oci://") else {
             let what = format!("chart {} comes from {}, which has no digest", chart.name, chart.source);
             return Err(Error::new(what, "gw versions"));
         };
-        let digest = registry::digest(host, path, &chart.version, DEADLINE).await?;
+        let digest = registry.digest(&format!("{repository}:{}", chart.version), DEADLINE).await;
+        let digest = digest.map_err(|error| Error {
+            next: format!("helm show chart {} --version {}", chart.source, chart.version),
+            ..error
+        })?;
         Ok(json!({"name": chart.name, "source": chart.source, "version": chart.version, "digest": digest}))
     }))
     .await
 }
 
 /// An image as its registry has it now.
-async fn image(name: &str) -> Result<Value> {
+async fn image(registry: &Registry, name: &str) -> Result<Value> {
     let bare = name.split('@').next().unwrap_or(name);
-    let (path, tag) = bare
-        .rsplit_once(':')
-        .filter(|(_, tag)| !tag.contains('/'))
-        .unwrap_or((bare, "latest"));
-    let (host, repository) = match path.split_once('/') {
-        Some((host, rest)) if host.contains('.') || host.contains(':') => (host, rest.to_string()),
-        _ => ("registry-1.docker.io", path.to_string()),
-    };
-    let digest = registry::digest(host, &repository, tag, DEADLINE).await?;
+    let digest = registry.digest(bare, DEADLINE).await?;
     Ok(json!({"image": bare, "digest": digest}))
 }
 
@@ -103,10 +100,11 @@ pub async fn check(plan: &Plan) -> Result<()> {
             _ => None,
         })
         .collect();
-    let now = digests_of(&planned).await?;
+    let registry = Registry::open();
+    let now = digests_of(&registry, &planned).await?;
     let images = lock["images"].as_array().cloned().unwrap_or_default();
     let named = images.iter().filter_map(|locked| locked["image"].as_str());
-    let images_now = try_join_all(named.map(image)).await?;
+    let images_now = try_join_all(named.map(|name| image(&registry, name))).await?;
     let faults = drift(&lock, &now, &images_now);
     match faults.is_empty() {
         true => Ok(()),

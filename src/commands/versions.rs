@@ -5,11 +5,11 @@ use super::session::Session;
 use crate::apply::record::Record;
 use crate::diagnose::upgrade::releases;
 use crate::error::{Error, Result};
-use crate::host::registry;
 use crate::plan::survey::{Part, Survey};
 use crate::profile::load::find;
 use crate::profile::{Profile, Release};
 use crate::report::document::Document;
+use crate::supply::bundle::registry::Registry;
 use crate::text;
 use serde_json::json;
 use std::time::Duration;
@@ -115,23 +115,20 @@ fn supported(part: &Part) -> Option<&'static str> {
 
 /// Versions of which both charts are in the registry, newest first.
 pub async fn offered(charts: &str) -> Result<Vec<String>> {
-    let Some((host, path)) = charts
-        .trim_end_matches('/')
-        .strip_prefix("oci://")
-        .and_then(|rest| rest.split_once('/'))
-    else {
+    let Some(repository) = charts.trim_end_matches('/').strip_prefix("oci://") else {
         return Err(Error::new(
             format!("charts come from {charts}, which has no list of versions"),
             "gw versions",
         ));
     };
     let (controller, crds) = (
-        format!("{path}/agentgateway"),
-        format!("{path}/agentgateway-crds"),
+        format!("{repository}/agentgateway"),
+        format!("{repository}/agentgateway-crds"),
     );
+    let registry = Registry::open();
     let (controller, crds) = tokio::join!(
-        registry::tags(host, &controller, DEADLINE),
-        registry::tags(host, &crds, DEADLINE)
+        registry.tags(&controller, DEADLINE),
+        registry.tags(&crds, DEADLINE)
     );
     let crds = crds?;
     Ok(releases(&controller?)

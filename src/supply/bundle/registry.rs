@@ -1,4 +1,5 @@
-//! Container images from their registries, blob by blob: what is there already is not fetched again.
+//! Charts and container images in their registries: tags, digests, and images blob by blob, where what
+//! is there already is not fetched again. Anonymous, as what is public is read.
 
 use super::{Content, Image, Part, blob};
 use crate::error::{Error, Result};
@@ -23,6 +24,8 @@ const ACCEPTED: [&str; 4] = [
 ];
 const CONNECT: Duration = Duration::from_secs(15);
 const SILENCE: Duration = Duration::from_secs(60);
+/// Tags that are asked for at once: registries give no more.
+const TAGS: usize = 1000;
 /// A registry that cuts a connection goes on where it ended only with the next blob.
 const ATTEMPTS: usize = 3;
 
@@ -46,11 +49,42 @@ impl Registry {
         }))
     }
 
+    /// Tags of a repository, such as `ghcr.io/kgateway-dev/charts/agentgateway`.
+    pub async fn tags(&self, repository: &str, deadline: Duration) -> Result<Vec<String>> {
+        let reference = reference(repository)?;
+        let fault = || {
+            let next = format!("curl -fsS https://{}/v2/", reference.resolve_registry());
+            Error::new(format!("the tags of {repository} can't be read"), next)
+        };
+        let asked = self
+            .0
+            .list_tags(&reference, &RegistryAuth::Anonymous, Some(TAGS), None);
+        match tokio::time::timeout(deadline, asked).await {
+            Ok(Ok(answer)) => Ok(answer.tags),
+            Ok(Err(e)) => Err(fault().because(&e)),
+            Err(_) => Err(fault().fact(late(deadline))),
+        }
+    }
+
+    /// Digest of an image or a chart of a tag: what it means today, and for ever. That of the bytes
+    /// themselves: a header may say anything.
+    pub async fn digest(&self, name: &str, deadline: Duration) -> Result<String> {
+        let reference = reference(name)?;
+        let fault = |why: String| {
+            let what = format!("{name} can't be read from its registry");
+            Error::new(what, format!("docker manifest inspect {name}")).fact(why)
+        };
+        match tokio::time::timeout(deadline, self.raw(&reference)).await {
+            Ok(Ok(Some((_, digest)))) => Ok(digest),
+            Ok(Ok(None)) => Err(fault(format!("{} has none", reference.registry()))),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(fault(late(deadline))),
+        }
+    }
+
     /// Reads an image's manifest for Linux on `processor`; `None` where the registry has no such image.
     pub async fn resolve(&self, name: &str, processor: &str) -> Result<Option<Resolved>> {
-        let reference: Reference = name.parse().map_err(|e| {
-            Error::usage(format!("`{name}` is no image"), "gw profile validate FILE").because(&e)
-        })?;
+        let reference = reference(name)?;
         let Some((bytes, digest)) = self.raw(&reference).await? else {
             return Ok(None);
         };
@@ -163,6 +197,17 @@ impl Registry {
     }
 }
 
+/// A name as engines read it: without a registry it is Docker Hub's.
+fn reference(name: &str) -> Result<Reference> {
+    name.parse().map_err(|e| {
+        Error::usage(format!("`{name}` is no image"), "gw profile validate FILE").because(&e)
+    })
+}
+
+fn late(deadline: Duration) -> String {
+    format!("no answer in {}", text::duration(deadline))
+}
+
 impl Resolved {
     /// Bytes of everything that it is made of.
     pub fn size(&self) -> u64 {
@@ -234,6 +279,33 @@ fn descriptors(manifest: &Value) -> Option<(OciDescriptor, Vec<OciDescriptor>)> 
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_name_without_a_registry_is_docker_hubs() {
+        for (name, registry, repository, tag) in [
+            ("busybox:1", "index.docker.io", "library/busybox", "1"),
+            ("me/x", "index.docker.io", "me/x", "latest"),
+            ("docker.io/me/x:2", "index.docker.io", "me/x", "2"),
+            (
+                "docker.io/busybox:1",
+                "index.docker.io",
+                "library/busybox",
+                "1",
+            ),
+            ("localhost:5000/x:3", "localhost:5000", "x", "3"),
+            (
+                "cr.agentgateway.dev/controller:v2.2.0",
+                "cr.agentgateway.dev",
+                "controller",
+                "v2.2.0",
+            ),
+        ] {
+            let read = reference(name).unwrap();
+            let parts = (read.resolve_registry(), read.repository(), read.tag());
+            assert_eq!(parts, (registry, repository, Some(tag)), "{name}");
+        }
+        assert!(reference("no image").is_err());
+    }
 
     #[test]
     fn an_image_of_several_platforms_is_taken_for_one() {
