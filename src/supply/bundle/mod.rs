@@ -126,11 +126,11 @@ pub fn is_inside(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::{any, prop_assert, proptest};
+    use proptest::prelude::{prop_assert, proptest};
 
     proptest! {
         #[test]
-        fn no_path_that_is_taken_leads_out_of_its_folder(path in any::<String>()) {
+        fn no_path_that_is_taken_leads_out_of_its_folder(path in "[a./]{0,8}") {
             let out = path.starts_with('/') || path.split('/').any(|word| word == ".." || word == ".");
             prop_assert!(!(out && is_inside(&path)));
         }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use tar::Archive;
+use tar::{Archive, Entries};
 use zstd::stream::read::Decoder;
 
 /// A manifest larger than this is none.
@@ -27,13 +27,16 @@ pub struct Opened {
     folder: PathBuf,
 }
 
-type Entries<'a> = Archive<Decoder<'a, io::BufReader<File>>>;
+type Plain = Decoder<'static, io::BufReader<File>>;
 
-fn archive(file: &Path) -> io::Result<Entries<'static>> {
-    let mut decoder = Decoder::new(File::open(file)?)?;
-    // Long distances need it; our own bundles use less.
-    decoder.window_log_max(30)?;
-    Ok(Archive::new(decoder))
+fn archive(file: &Path) -> Result<Archive<Plain>> {
+    let open = || {
+        let mut decoder = Decoder::new(File::open(file)?)?;
+        // Long distances need it; our own bundles use less.
+        decoder.window_log_max(30)?;
+        Ok(Archive::new(decoder))
+    };
+    open().map_err(|e: io::Error| unreadable(file, &e))
 }
 
 fn unreadable(file: &Path, cause: &dyn std::fmt::Display) -> Error {
@@ -43,42 +46,49 @@ fn unreadable(file: &Path, cause: &dyn std::fmt::Display) -> Error {
 
 /// The manifest alone.
 pub fn manifest(file: &Path) -> Result<Manifest> {
-    let fault = |e: io::Error| unreadable(file, &e);
-    let mut archive = archive(file).map_err(fault)?;
-    let mut entries = archive.entries().map_err(fault)?;
-    let first = entries
-        .next()
-        .ok_or_else(|| unreadable(file, &"it is empty"))?;
-    first_entry(file, first.map_err(fault)?).map(|(manifest, _)| manifest)
+    head(file, &mut archive(file)?).map(|head| head.manifest)
 }
 
-fn first_entry(file: &Path, entry: tar::Entry<'_, impl Read>) -> Result<(Manifest, String)> {
+/// What a bundle begins with, and what follows.
+struct Head<'a> {
+    manifest: Manifest,
+    /// Digest of the manifest.
+    id: String,
+    rest: Entries<'a, Plain>,
+}
+
+fn head<'a>(file: &Path, archive: &'a mut Archive<Plain>) -> Result<Head<'a>> {
+    let fault = |e: io::Error| unreadable(file, &e);
+    let mut rest = archive.entries().map_err(fault)?;
+    let entry = rest.next();
+    let entry = entry.ok_or_else(|| unreadable(file, &"it is empty"))?;
+    let entry = entry.map_err(fault)?;
     let path = entry.path().map(|path| path.to_string_lossy().into_owned());
     if path.unwrap_or_default() != MANIFEST {
         return Err(unreadable(file, &"it does not begin with a manifest"));
     }
     let mut bytes = Vec::new();
     let read = entry.take(LARGEST_MANIFEST).read_to_end(&mut bytes);
-    read.map_err(|e| unreadable(file, &e))?;
+    read.map_err(fault)?;
     let manifest: Manifest = serde_json::from_slice(&bytes).map_err(|e| unreadable(file, &e))?;
     match manifest.fault() {
         Some(fault) => Err(unreadable(file, &fault)),
-        None => Ok((manifest, hex(&Sha256::digest(&bytes)))),
+        None => Ok(Head {
+            manifest,
+            id: hex(&Sha256::digest(&bytes)),
+            rest,
+        }),
     }
 }
 
 /// Reads every part and compares it with its digest; with a folder, puts it there.
 fn read(file: &Path, into: Option<&Path>, sink: &Sink) -> Result<Manifest> {
     let fault = |e: io::Error| unreadable(file, &e);
-    let mut archive = archive(file).map_err(fault)?;
-    let mut entries = archive.entries().map_err(fault)?;
-    let first = entries
-        .next()
-        .ok_or_else(|| unreadable(file, &"it is empty"))?;
-    let (manifest, _) = first_entry(file, first.map_err(fault)?)?;
+    let mut archive = archive(file)?;
+    let Head { manifest, rest, .. } = head(file, &mut archive)?;
     let (whole, mut got, mut pace) = (manifest.size(), 0, Pace::new());
     let mut left: Vec<&Part> = manifest.parts.iter().collect();
-    for entry in entries {
+    for entry in rest {
         let mut entry = entry.map_err(fault)?;
         let path = entry.path().map_err(fault)?.to_string_lossy().into_owned();
         let Some(at) = left.iter().position(|part| part.path == path) else {
@@ -148,15 +158,8 @@ pub fn verify(file: &Path, sink: &Sink) -> Result<Manifest> {
 
 /// Unpacks a bundle below `cache`, once: again it is there already.
 pub fn open(file: &Path, cache: &Path, sink: &Sink) -> Result<Opened> {
-    let fault = |e: io::Error| unreadable(file, &e);
-    let (manifest, id) = {
-        let mut archive = archive(file).map_err(fault)?;
-        let mut entries = archive.entries().map_err(fault)?;
-        let first = entries
-            .next()
-            .ok_or_else(|| unreadable(file, &"it is empty"))?;
-        first_entry(file, first.map_err(fault)?)?
-    };
+    let mut archive = archive(file)?;
+    let Head { manifest, id, .. } = head(file, &mut archive)?;
     let folder = cache.join("bundles").join(&id[..16]);
     if !folder.join(COMPLETE).exists() {
         let own = folder.with_extension(format!("part-{}", std::process::id()));
@@ -166,13 +169,24 @@ pub fn open(file: &Path, cache: &Path, sink: &Sink) -> Result<Opened> {
         fs::create_dir_all(&own).map_err(unwritten)?;
         let done = read(file, Some(&own), sink).and_then(|_| {
             fs::write(own.join(COMPLETE), "").map_err(unwritten)?;
-            let _ = fs::remove_dir_all(&folder);
-            fs::rename(&own, &folder).map_err(unwritten)
+            settle(&own, &folder).map_err(unwritten)
         });
         let _ = fs::remove_dir_all(&own);
         done?;
     }
     Ok(Opened { manifest, folder })
+}
+
+/// Moves a whole bundle to its place, where another `gw` may have put it meanwhile: that one is in use.
+fn settle(own: &Path, folder: &Path) -> io::Result<()> {
+    match fs::rename(own, folder) {
+        Err(_) if folder.join(COMPLETE).exists() => Ok(()),
+        Err(_) => {
+            let _ = fs::remove_dir_all(folder);
+            fs::rename(own, folder)
+        }
+        Ok(()) => Ok(()),
+    }
 }
 
 impl Opened {
@@ -226,5 +240,34 @@ impl Opened {
             })?;
         }
         Ok(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_whole_bundle_of_another_gw_stays_and_half_a_one_does_not() {
+        let cache = tempfile::tempdir().unwrap();
+        let unpacked = |name: &str, complete: bool| {
+            let folder = cache.path().join(name);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("whose"), name).unwrap();
+            if complete {
+                fs::write(folder.join(COMPLETE), "").unwrap();
+            }
+            folder
+        };
+        let whose = |folder: &Path| fs::read_to_string(folder.join("whose")).unwrap();
+        let place = unpacked("theirs", true);
+        settle(&unpacked("ours", true), &place).unwrap();
+        assert_eq!(whose(&place), "theirs");
+        fs::remove_file(place.join(COMPLETE)).unwrap();
+        settle(&unpacked("ours", true), &place).unwrap();
+        assert_eq!(whose(&place), "ours");
+        let empty = cache.path().join("new");
+        settle(&place, &empty).unwrap();
+        assert_eq!(whose(&empty), "ours");
     }
 }
