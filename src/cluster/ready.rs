@@ -39,24 +39,29 @@ impl Deadline {
     }
 }
 
-/// Whether a deployment's newest form is wholly available (facts 3.2).
+/// Whether a deployment's newest form is wholly available (facts 3.2). One without a pod is not.
 pub fn is_available(deployment: &Deployment) -> bool {
-    let wanted = deployment
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.replicas)
-        .unwrap_or(1);
+    let wanted = wanted(deployment);
     let Some(status) = &deployment.status else {
         return false;
     };
     let observed = status.observed_generation >= deployment.metadata.generation;
     let updated = status.updated_replicas.unwrap_or(0) >= wanted;
     let old_gone = status.replicas.unwrap_or(0) <= wanted;
-    observed && updated && old_gone && status.available_replicas.unwrap_or(0) >= wanted
+    wanted > 0
+        && observed
+        && updated
+        && old_gone
+        && status.available_replicas.unwrap_or(0) >= wanted
+}
+
+fn wanted(deployment: &Deployment) -> i32 {
+    let spec = deployment.spec.as_ref();
+    spec.and_then(|spec| spec.replicas).unwrap_or(1)
 }
 
 /// Watches a deployment until it is available. A pod that can't get there ends the wait soon, with the
-/// pod's own reason.
+/// pod's own reason, and so does a deployment that is to have none.
 pub async fn deployment_ready(
     client: &Client,
     namespace: &str,
@@ -82,8 +87,7 @@ pub async fn deployment_ready(
         .default_backoff()
         .map(|_| ());
     let mut changes = std::pin::pin!(futures::stream::select(changes, pod_changes));
-    let next = format!("kubectl -n {namespace} describe pods -l app.kubernetes.io/name={name}");
-    let mut stuck: Option<(Instant, String)> = None;
+    let mut stuck: Option<(Instant, Error)> = None;
     loop {
         let patience = match &stuck {
             Some((since, _)) => STUCK.saturating_sub(since.elapsed()).min(deadline.left()),
@@ -91,18 +95,15 @@ pub async fn deployment_ready(
         };
         let changed = tokio::time::timeout(patience, changes.next()).await;
         let over = !matches!(changed, Ok(Some(())));
-        match (over, &stuck) {
-            (true, Some((_, reason))) => {
-                let what = format!("{name} can't become ready");
-                return Err(Error::new(what, next).fact(reason.clone()));
-            }
+        match (over, stuck.take()) {
+            (true, Some((_, error))) => return Err(error),
             (true, None) => {
                 let what = format!("{name} is not ready after {}", deadline.span());
-                return Err(Error::new(what, next).fact(last));
+                return Err(Error::new(what, pods_of(namespace, name)).fact(last));
             }
-            (false, _) => {}
+            (false, before) => stuck = before,
         }
-        match look(&deployments, &sets, &pods, name).await? {
+        match look(&deployments, &sets, &pods, namespace, name).await? {
             Look::Ready => return Ok(()),
             Look::Coming(reason) => {
                 stuck = None;
@@ -111,9 +112,9 @@ pub async fn deployment_ready(
                     last = reason;
                 }
             }
-            Look::Stuck(reason) => {
+            Look::Stuck(error) => {
                 let since = stuck.map_or_else(Instant::now, |(since, _)| since);
-                stuck = Some((since, reason));
+                stuck = Some((since, error));
             }
         }
     }
@@ -122,13 +123,23 @@ pub async fn deployment_ready(
 enum Look {
     Ready,
     Coming(String),
-    Stuck(String),
+    Stuck(Error),
+}
+
+fn pods_of(namespace: &str, name: &str) -> String {
+    format!("kubectl -n {namespace} describe pods -l app.kubernetes.io/name={name}")
+}
+
+fn scaled_down(namespace: &str, name: &str) -> Error {
+    let next = format!("kubectl -n {namespace} scale deployment {name} --replicas 1");
+    Error::new(format!("{name} is scaled to no pod"), next)
 }
 
 async fn look(
     deployments: &Api<Deployment>,
     sets: &Api<ReplicaSet>,
     pods: &Api<Pod>,
+    namespace: &str,
     name: &str,
 ) -> Result<Look> {
     let fault =
@@ -139,6 +150,9 @@ async fn look(
     if is_available(&deployment) {
         return Ok(Look::Ready);
     }
+    if wanted(&deployment) == 0 {
+        return Ok(Look::Stuck(scaled_down(namespace, name)));
+    }
     let labels = ListParams::default().labels(&format!("app.kubernetes.io/name={name}"));
     let sets = sets.list(&labels).await.map_err(fault)?.items;
     let pods = pods.list(&labels).await.map_err(fault)?.items;
@@ -148,7 +162,11 @@ async fn look(
     Ok(match state(pod) {
         PodState::Ready => Look::Coming("its pod is ready, the deployment not yet".to_string()),
         PodState::Coming(reason) => Look::Coming(reason),
-        PodState::Stuck(reason) => Look::Stuck(format!("pod {}: {reason}", pod.name_any())),
+        PodState::Stuck(reason) => {
+            let what = format!("{name} can't become ready");
+            let error = Error::new(what, pods_of(namespace, name));
+            Look::Stuck(error.fact(format!("pod {}: {reason}", pod.name_any())))
+        }
     })
 }
 
@@ -203,6 +221,9 @@ mod tests {
         let old_pod_left = json!({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 1, "availableReplicas": 1});
         assert!(!is_available(&deployment(old_pod_left)));
         assert!(!is_available(&Deployment::default()));
+        let mut scaled_to_none = deployment(json!({"observedGeneration": 2}));
+        scaled_to_none.spec.as_mut().unwrap().replicas = Some(0);
+        assert!(!is_available(&scaled_to_none));
     }
 
     #[test]

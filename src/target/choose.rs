@@ -1,9 +1,9 @@
 //! Which place it is, when nobody can be asked (architecture, decisions 9 and 12). Pure.
 
-use super::detect::{candidates, judge, proposal};
+use super::detect::{candidates, judge, proposal, unsupported};
 use super::place::{Candidate, Locality, Place, Product};
 use crate::error::{Error, Exit, Result};
-use crate::host::facts::{Context, Facts};
+use crate::host::facts::{Answer, Context, Facts};
 use crate::profile::TargetKind;
 use crate::text;
 
@@ -217,8 +217,9 @@ fn is_current(facts: &Facts, candidate: &Candidate) -> bool {
 fn unusable(context: &Context, place: &Place, why: &str) -> Error {
     let name = text::shell(&context.name);
     let rest = |prefix| text::shell(context.name.strip_prefix(prefix).unwrap_or(&context.name));
+    let is_unsupported = matches!(&context.answer, Some(Answer::Cluster { version, .. }) if unsupported(version).is_some());
     let next = match place {
-        _ if why.starts_with("Kubernetes ") => "gw detect".to_string(),
+        _ if is_unsupported => "gw detect".to_string(),
         Place::OrbStack { .. } => "orb start k8s".to_string(),
         Place::Context { product, .. } => match product {
             Product::Kind => format!("docker start {}-control-plane", rest("kind-")),
