@@ -159,7 +159,7 @@ async fn confirm(session: &Session, options: &Down, cluster: &str) -> Result<()>
     }
     let keep = "gw created it; `gw down --keep-cluster` takes back only what is in it";
     let question =
-        format!("Delete kind cluster {cluster}, which gw created, with everything in it? [y/N] ");
+        format!("Delete kind cluster {cluster}, which gw created, with everything in it?");
     match session.ask(&question).await {
         Some(true) => return Ok(()),
         Some(false) => {}
