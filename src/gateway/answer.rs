@@ -7,7 +7,6 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode, response};
 use http_body_util::combinators::UnsyncBoxBody;
-use hyper::body::Incoming;
 
 use super::body::{self, AnyBody, ReadError};
 use super::exchange::{Reply, ReplyBody};
@@ -23,11 +22,10 @@ use super::refusal::Refusal;
 impl Call<'_> {
     pub(super) async fn reply(
         self,
-        answer: Response<Incoming>,
+        answer: Response<AnyBody>,
         asked: Asked,
     ) -> Result<Reply, Refusal> {
         let (parts, body) = answer.into_parts();
-        let body = AnyBody::Incoming(body);
         // What can't be unpacked can only go by, and only to a client of the same API.
         let goes_by = Coding::of(&parts.headers) == Coding::Other;
         if goes_by && is_foreign_error(self.kind, asked.dialect) {

@@ -12,6 +12,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::llm::Meter;
 use super::record::Record;
+use super::wire::Driven;
 
 pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -23,6 +24,8 @@ pub(super) enum AnyBody {
     Whole(Full<Bytes>),
     /// The other side's, as it comes.
     Incoming(Incoming),
+    /// An upstream's, whose connection goes on as it is read.
+    Driven(Driven),
     /// One that is made here: a translated stream, a session's events.
     Made(UnsyncBoxBody<Bytes, BoxError>),
 }
@@ -46,6 +49,7 @@ impl Body for AnyBody {
                 .poll_frame(cx)
                 .map_err(|never| match never {}),
             AnyBody::Incoming(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
+            AnyBody::Driven(body) => Pin::new(body).poll_frame(cx),
             AnyBody::Made(body) => Pin::new(body).poll_frame(cx),
         }
     }
@@ -54,6 +58,7 @@ impl Body for AnyBody {
         match self {
             AnyBody::Whole(body) => body.is_end_stream(),
             AnyBody::Incoming(body) => body.is_end_stream(),
+            AnyBody::Driven(body) => body.is_end_stream(),
             AnyBody::Made(body) => body.is_end_stream(),
         }
     }
@@ -62,6 +67,7 @@ impl Body for AnyBody {
         match self {
             AnyBody::Whole(body) => body.size_hint(),
             AnyBody::Incoming(body) => body.size_hint(),
+            AnyBody::Driven(body) => body.size_hint(),
             AnyBody::Made(body) => body.size_hint(),
         }
     }

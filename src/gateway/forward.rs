@@ -9,7 +9,6 @@ use http::uri::PathAndQuery;
 use http::{Request, StatusCode};
 
 use super::balance::Outcome;
-use super::body::AnyBody;
 use super::config::{Auth, Backend, BackendKind, Group, Origin};
 use super::exchange::{Exchange, Reply, ReplyBody, within};
 use super::header::remove_hop_by_hop;
@@ -73,7 +72,7 @@ impl Exchange<'_> {
             return upgrade::accept(self.upgrade, answer);
         }
         let (parts, body) = answer.into_parts();
-        let body = ReplyBody::Passing(AnyBody::Incoming(body), None);
+        let body = ReplyBody::Passing(body, None);
         Ok(Reply { parts, body })
     }
 

@@ -9,7 +9,6 @@ use futures::future::BoxFuture;
 use http::header::AUTHORIZATION;
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use tonic::body::Body;
 use tower_service::Service;
 
@@ -34,9 +33,9 @@ impl Channel {
 }
 
 impl Service<Request<Body>> for Channel {
-    type Response = Response<Incoming>;
+    type Response = Response<AnyBody>;
     type Error = io::Error;
-    type Future = BoxFuture<'static, Result<Response<Incoming>, io::Error>>;
+    type Future = BoxFuture<'static, Result<Response<AnyBody>, io::Error>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), io::Error>> {
         Poll::Ready(Ok(()))

@@ -77,8 +77,7 @@ impl Exchange<'_> {
                     return;
                 };
                 if let Ok(answer) = plane.transport().send(origin, request).await {
-                    let answer = AnyBody::Incoming(answer.into_body());
-                    drop(body::read(answer, ANSWER).await);
+                    drop(body::read(answer.into_body(), ANSWER).await);
                 }
             };
             // Whatever came of it is nobody's concern.

@@ -66,6 +66,7 @@ mod tls;
 mod transform;
 mod transport;
 mod upgrade;
+mod wire;
 
 pub use change::Change;
 pub use compile::{Compiled, compile};

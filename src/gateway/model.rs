@@ -7,7 +7,6 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response};
-use hyper::body::Incoming;
 use serde_json::Value;
 
 use super::body::{self, AnyBody, ReadError};
@@ -121,7 +120,7 @@ impl Call<'_> {
             .send(origin, request)
             .await?;
         let (parts, body) = answer.into_parts();
-        let body = ReplyBody::Passing(AnyBody::Incoming(body), None);
+        let body = ReplyBody::Passing(body, None);
         Ok(Reply { parts, body })
     }
 
@@ -225,7 +224,7 @@ impl Call<'_> {
         }))
     }
 
-    async fn send(&mut self, ready: Ready) -> Result<Response<Incoming>, Refusal> {
+    async fn send(&mut self, ready: Ready) -> Result<Response<AnyBody>, Refusal> {
         let origin = &self.provider.origin;
         let path = self.path(&ready.model, ready.prompt.is_stream());
         let mut head = self.exchange.take_head(origin, self.auth, &path)?;

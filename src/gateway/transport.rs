@@ -1,5 +1,5 @@
-//! Calls to upstreams: one pool of connections for plain HTTP, one for each TLS setting, one for each
-//! address that speaks HTTP/2, shared by all requests.
+//! Calls to upstreams: connections for plain HTTP, for each TLS setting, and for each address that speaks
+//! HTTP/2, shared by all requests.
 
 use std::collections::HashMap;
 use std::error::Error as StdError;
@@ -11,12 +11,11 @@ use std::time::Duration;
 use http::header::HOST;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
-use hyper::body::Incoming;
 use hyper_rustls::{
     DefaultServerNameResolver, FixedServerNameResolver, HttpsConnector, ResolveServerName,
 };
+use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::RootCertStore;
 use rustls::pki_types::ServerName;
@@ -28,21 +27,21 @@ use super::config::Origin;
 use super::refusal::Refusal;
 use super::resolver::{Resolver, Unresolved};
 use super::tls::Tls;
+use super::wire::Wires;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-const IDLE_CONNECTIONS: usize = 128;
 /// HTTP/2 clients that are kept, one for each address.
 const MULTIPLEXED: usize = 256;
 
-type PlainClient = Client<HttpConnector<Resolver>, AnyBody>;
-type SecureClient = Client<HttpsConnector<HttpConnector<Resolver>>, AnyBody>;
+type Plain = Wires<HttpConnector<Resolver>>;
+type Secure = Wires<HttpsConnector<HttpConnector<Resolver>>>;
 type MultiplexedClient = Client<HttpsConnector<Dial>, AnyBody>;
 
 pub(super) struct Transport {
-    plain: PlainClient,
+    plain: Plain,
     connector: HttpConnector<Resolver>,
-    secure: Mutex<HashMap<Tls, SecureClient>>,
+    secure: Mutex<HashMap<Tls, Arc<Secure>>>,
     multiplexed: Mutex<HashMap<(Option<Tls>, Authority), MultiplexedClient>>,
     /// Loaded when the first TLS call is made: reading the system's roots takes time and memory.
     system: OnceCell<RootCertStore>,
@@ -57,7 +56,7 @@ impl Transport {
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         Transport {
-            plain: pool().build(connector.clone()),
+            plain: Wires::new(connector.clone()),
             connector,
             secure: Mutex::default(),
             multiplexed: Mutex::default(),
@@ -70,43 +69,58 @@ impl Transport {
     pub async fn send(
         &self,
         origin: &Origin,
-        mut request: Request<AnyBody>,
-    ) -> Result<Response<Incoming>, Refusal> {
+        request: Request<AnyBody>,
+    ) -> Result<Response<AnyBody>, Refusal> {
         let Some(dial) = pick(&origin.dial) else {
             return Err(Refusal::no_healthy_backends());
         };
-        // In HTTP/2 the authority is what HTTP/1 says in Host.
-        let host = request.headers().get(HOST).filter(|_| origin.http2);
-        let named = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
-        let authority = match named {
-            Some(named) => {
-                request.headers_mut().remove(HOST);
-                named
+        let answer = match (&origin.tls, origin.http2) {
+            (None, false) => self.plain.send(Scheme::HTTP, dial, request).await,
+            (Some(tls), false) => {
+                let secure = self.secure(tls).await?;
+                secure.send(Scheme::HTTPS, dial, request).await
             }
-            None => dial.clone(),
+            (tls, true) => return self.share(tls.as_ref(), dial, request).await,
         };
-        let scheme = match origin.tls {
+        answer.map_err(|lost| {
+            let (what, error) = lost.error();
+            failure(what, error)
+        })
+    }
+
+    /// Sends a request over the HTTP/2 connection to an address.
+    async fn share(
+        &self,
+        tls: Option<&Tls>,
+        dial: &Authority,
+        mut request: Request<AnyBody>,
+    ) -> Result<Response<AnyBody>, Refusal> {
+        // In HTTP/2 the authority is what HTTP/1 says in Host.
+        let host = request.headers_mut().remove(HOST);
+        let named = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
+        let scheme = match tls {
             Some(_) => Scheme::HTTPS,
             None => Scheme::HTTP,
         };
         let path = request.uri().path_and_query().cloned();
         let uri = Uri::builder()
             .scheme(scheme)
-            .authority(authority)
+            .authority(named.unwrap_or_else(|| dial.clone()))
             .path_and_query(path.unwrap_or(PathAndQuery::from_static("/")));
         *request.uri_mut() = uri.build().map_err(Refusal::invalid)?;
-        let answer = match (&origin.tls, origin.http2) {
-            (None, false) => self.plain.request(request).await,
-            (Some(tls), false) => self.secure(tls).await?.request(request).await,
-            (tls, true) => {
-                let client = self.multiplexed(tls.as_ref(), dial).await?;
-                client.request(request).await
-            }
-        };
-        answer.map_err(|error| failure(&error))
+        let client = self.multiplexed(tls, dial).await?;
+        let answer = client.request(request).await;
+        let answer = answer.map_err(|error| {
+            let what = match error.is_connect() {
+                true => "Connect",
+                false => "SendRequest",
+            };
+            failure(what, error.source().unwrap_or(&error))
+        })?;
+        Ok(answer.map(AnyBody::Incoming))
     }
 
-    async fn secure(&self, tls: &Tls) -> Result<SecureClient, Refusal> {
+    async fn secure(&self, tls: &Tls) -> Result<Arc<Secure>, Refusal> {
         let lock = || self.secure.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = lock().get(tls) {
             return Ok(client.clone());
@@ -117,8 +131,8 @@ impl Transport {
         };
         let config = self.config(tls, b"http/1.1").await?;
         let connector = HttpsConnector::new(self.connector.clone(), config, true, names);
-        let client = pool().build(connector);
-        Ok(lock().entry(tls.clone()).or_insert(client).clone())
+        let wires = Arc::new(Wires::new(connector));
+        Ok(lock().entry(tls.clone()).or_insert(wires).clone())
     }
 
     async fn multiplexed(
@@ -153,7 +167,12 @@ impl Transport {
         let config = self.config(tls, b"h2").await?;
         let names = Arc::new(FixedServerNameResolver::new(name));
         let connector = HttpsConnector::new(http, config, false, names);
-        let client = pool().http2_only(true).build(connector);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .set_host(false)
+            .http2_only(true)
+            .build(connector);
         let mut clients = lock();
         // Where hosts are named by clients there may be any number of them.
         if clients.len() >= MULTIPLEXED {
@@ -204,16 +223,6 @@ fn broken(error: io::Error) -> Refusal {
     Refusal::upstream(&format!("Connect: {error}"))
 }
 
-fn pool() -> hyper_util::client::legacy::Builder {
-    let mut builder = Client::builder(TokioExecutor::new());
-    builder
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE_TIMEOUT)
-        .pool_max_idle_per_host(IDLE_CONNECTIONS)
-        .set_host(false);
-    builder
-}
-
 fn pick<T>(items: &[T]) -> Option<&T> {
     match items {
         [] => None,
@@ -236,21 +245,18 @@ fn system_roots(instead: Option<RootCertStore>) -> io::Result<RootCertStore> {
 }
 
 /// The real proxy's words for a call that failed (facts 9.7).
-fn failure(error: &ClientError) -> Refusal {
+fn failure(what: &str, error: &(dyn StdError + 'static)) -> Refusal {
     let mut io = None;
-    let mut cause: Option<&(dyn StdError + 'static)> = error.source();
     let mut last = error.to_string();
-    while let Some(inner) = cause {
-        if inner.is::<Unresolved>() {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<Unresolved>() {
             return Refusal::dns();
         }
-        io = io.or(inner.downcast_ref::<io::Error>());
-        last = inner.to_string();
-        cause = inner.source();
+        io = io.or(error.downcast_ref::<io::Error>());
+        last = error.to_string();
+        cause = error.source();
     }
-    match (error.is_connect(), io) {
-        (true, Some(io)) => Refusal::upstream(&format!("Connect: {io}")),
-        (true, None) => Refusal::upstream(&format!("Connect: {last}")),
-        (false, _) => Refusal::upstream(&format!("SendRequest: {last}")),
-    }
+    let first = io.filter(|_| what == "Connect").map(io::Error::to_string);
+    Refusal::upstream(&format!("{what}: {}", first.unwrap_or(last)))
 }

@@ -10,6 +10,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::copy_bidirectional;
 use tokio::sync::Semaphore;
 
+use super::body::AnyBody;
 use super::exchange::{Reply, ReplyBody};
 use super::record::Record;
 use super::refusal::Refusal;
@@ -56,7 +57,7 @@ impl Upgrade {
 /// What an upstream's 101 comes to.
 pub(super) fn accept(
     asked: Option<Upgrade>,
-    mut answer: Response<Incoming>,
+    mut answer: Response<AnyBody>,
 ) -> Result<Reply, Refusal> {
     let Some(asked) = asked else {
         return Err(Refusal::upgrade(None, None));

@@ -27,4 +27,5 @@ mod stream;
 mod support;
 mod tls;
 mod traffic;
+mod wire;
 mod world;

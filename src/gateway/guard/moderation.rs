@@ -49,7 +49,7 @@ impl Moderation {
         let request = self.request(said)?;
         let answer = transport.send(&self.origin, request).await;
         let (_, body) = answer.map_err(|_| Failed)?.into_parts();
-        let bytes = body::read(AnyBody::Incoming(body), ANSWER_LIMIT).await;
+        let bytes = body::read(body, ANSWER_LIMIT).await;
         let bytes = bytes.map_err(|_| Failed)?;
         let answer: Answer = serde_json::from_slice(&bytes).map_err(|_| Failed)?;
         Ok(answer.results.iter().any(|result| result.flagged))

@@ -102,7 +102,7 @@ impl Webhook {
         let request = self.request(origin, side, said, headers)?;
         let answer = transport.send(origin, request).await;
         let (_, body) = answer.map_err(|_| Failed)?.into_parts();
-        let bytes = body::read(AnyBody::Incoming(body), VERDICT_LIMIT).await;
+        let bytes = body::read(body, VERDICT_LIMIT).await;
         verdict(side, &bytes.map_err(|_| Failed)?)
     }
 

@@ -9,7 +9,6 @@ use http::header::{
 };
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response};
-use hyper::body::Incoming;
 
 use super::failure::Failure;
 use super::message::Message;
@@ -79,7 +78,7 @@ impl Caller {
         &self,
         target: &Target,
         call: Call<'_>,
-    ) -> Result<Response<Incoming>, Failure> {
+    ) -> Result<Response<AnyBody>, Failure> {
         let http = |cause: &dyn std::fmt::Display| Failure::Http(cause.to_string());
         let path: PathAndQuery = call.path.parse().map_err(|error| http(&error))?;
         let body = match call.message {

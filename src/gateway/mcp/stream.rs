@@ -4,7 +4,7 @@ use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use http_body_util::{BodyExt, StreamBody};
-use hyper::body::{Frame, Incoming};
+use hyper::body::Frame;
 use serde_json::Value;
 
 use super::failure::Failure;
@@ -19,8 +19,8 @@ const MESSAGE_LIMIT: usize = 16 << 20;
 pub(super) type Messages = BoxStream<'static, Result<Message, String>>;
 
 /// The events of an answer's body.
-pub(super) fn events(body: Incoming) -> Events {
-    Events::new(AnyBody::Incoming(body), MESSAGE_LIMIT)
+pub(super) fn events(body: AnyBody) -> Events {
+    Events::new(body, MESSAGE_LIMIT)
 }
 
 pub(super) fn once(message: Message) -> Messages {
@@ -28,8 +28,8 @@ pub(super) fn once(message: Message) -> Messages {
 }
 
 /// The one message in a body that is not a stream.
-pub(super) async fn whole(body: Incoming) -> Result<Messages, Failure> {
-    let body = crate::gateway::body::read(AnyBody::Incoming(body), MESSAGE_LIMIT).await;
+pub(super) async fn whole(body: AnyBody) -> Result<Messages, Failure> {
+    let body = crate::gateway::body::read(body, MESSAGE_LIMIT).await;
     let body = body.map_err(|_| Failure::Http("length limit exceeded".to_string()))?;
     Message::parse(&body).map(once).map_err(Failure::Http)
 }

@@ -159,7 +159,7 @@ async fn fetch(remote: &RemoteKeys, transport: &Transport) -> Option<KeySet> {
         if !answer.status().is_success() {
             return None;
         }
-        let bytes = body::read(AnyBody::Incoming(answer.into_body()), LONGEST).await;
+        let bytes = body::read(answer.into_body(), LONGEST).await;
         KeySet::read(&bytes.ok()?).ok()
     };
     tokio::time::timeout(FETCH_TIMEOUT, work).await.ok()?

@@ -152,7 +152,7 @@ async fn granted(transport: &Transport, uri: &str, form: String) -> Result<Grant
         .await
         .map_err(|refusal| refusal.body)?;
     let status = answer.status();
-    let body = body::read(AnyBody::Incoming(answer.into_body()), ANSWER_LIMIT).await;
+    let body = body::read(answer.into_body(), ANSWER_LIMIT).await;
     let granted = body
         .ok()
         .and_then(|body| serde_json::from_slice(&body).ok());

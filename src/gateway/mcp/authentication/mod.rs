@@ -238,7 +238,7 @@ impl Authentication {
         let work = async {
             let answer = plane.transport().send(home, request).await.ok()?;
             let (parts, body) = answer.into_parts();
-            let body = body::read(AnyBody::Incoming(body), LONGEST).await.ok()?;
+            let body = body::read(body, LONGEST).await.ok()?;
             let mut headers = HeaderMap::new();
             if let Some(kind) = parts.headers.get(CONTENT_TYPE) {
                 headers.insert(CONTENT_TYPE, kind.clone());

@@ -4,7 +4,6 @@
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, LOCATION};
 use http::{Method, Request, Response, StatusCode, Uri, response};
-use hyper::body::Incoming;
 use serde_json::{Map, Value};
 
 use super::{Body, Http, Verdict};
@@ -55,7 +54,7 @@ pub(super) async fn ask(
         Some(redirect) => redirected(redirect, &exchange.facts(&[]))?,
         None => Reply {
             parts,
-            body: ReplyBody::Passing(AnyBody::Incoming(body), None),
+            body: ReplyBody::Passing(body, None),
         },
     };
     Ok(Verdict::Denied(Box::new(reply)))
@@ -84,10 +83,10 @@ fn told(
 }
 
 /// The answer's body, where an expression asks about it.
-async fn read(policy: &Http, body: Incoming) -> Option<Bytes> {
+async fn read(policy: &Http, body: AnyBody) -> Option<Bytes> {
     let mut asked = policy.told.iter();
     match asked.any(|(_, told)| told.needs().response_body) {
-        true => body::read(AnyBody::Incoming(body), LONGEST).await.ok(),
+        true => body::read(body, LONGEST).await.ok(),
         false => None,
     }
 }
