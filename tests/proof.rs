@@ -314,17 +314,22 @@ fn parrot() -> u16 {
 
 #[test]
 fn a_key_that_a_provider_repeats_is_in_no_report() {
-    const KEY: &str = "sk-parrot-0123456789abcdef";
+    const KEYS: [&str; 2] = ["Vogelbeere im November", "zwei/Apfelbaeume"];
     let home = Home::new();
     let port = parrot();
-    let profile = home.write("p.yaml", &format!(
-        "apiVersion: gatewright.dev/v1alpha1\nkind: Profile\nname: p\nbackends:\n- {{name: a, provider: openai-compatible, address: \"http://127.0.0.1:{port}/v1\", model: m, key: {{env: PARROT_KEY}}}}\n"
-    ));
-    let up = home::said(
-        home.command(&["up", "--profile", &profile])
-            .env("PARROT_KEY", KEY)
-            .output()
-            .unwrap(),
+    let [from_file, from_command] = KEYS.map(|key| home.write(&key[..4], key));
+    let backend = |name: &str, key: &str| {
+        format!(
+            "- {{name: {name}, provider: openai-compatible, address: \"http://127.0.0.1:{port}/v1\", model: m, key: {key}}}\n"
+        )
+    };
+    let profile = home.write(
+        "p.yaml",
+        &format!(
+            "apiVersion: gatewright.dev/v1alpha1\nkind: Profile\nname: p\nbackends:\n{}{}",
+            backend("a", &format!("{{file: {from_file}}}")),
+            backend("b", &format!("{{command: [cat, {from_command}]}}")),
+        ),
     );
     assert_eq!(up.code, 4, "{up:?}");
     let files = ["r.json", "r.xml", "r.md"]
@@ -338,9 +343,18 @@ fn a_key_that_a_provider_repeats_is_in_no_report() {
     let read = files
         .iter()
         .map(|file| std::fs::read_to_string(file).unwrap());
-    for text in read.chain([up.stdout, up.stderr, test.stdout, test.stderr]) {
-        assert!(text.is_empty() || !text.contains(KEY), "{text}");
+    let said = [up, test, reach].into_iter();
+    let said = said.flat_map(|said| [said.stdout, said.stderr]);
+    for text in read.chain(said).chain([proof, report.to_string()]) {
+        for key in KEYS {
+            assert!(!text.contains(key), "{text}");
+        }
     }
-    let proof = std::fs::read_to_string(home.environment().join("proof.json")).unwrap();
-    assert!(!proof.contains(KEY) && proof.contains("bad key"), "{proof}");
 }
+/// Two backends whose provider repeats their keys, which look like no maker's and stand in no variable.
+    let up = home.gw(&["up", "--profile", &profile]);
+    let proof = std::fs::read_to_string(home.environment().join("proof.json")).unwrap();
+    assert!(proof.contains("bad key …"), "{proof}");
+    let reach = home.gw(&["reach"]);
+    assert_eq!(reach.code, 4, "{reach:?}");
+    let (report, _) = home.json(&["reach", "/b"]);

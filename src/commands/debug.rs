@@ -11,6 +11,7 @@ use crate::diagnose::fold::Diagnosis;
 use crate::diagnose::gather::{Scene, gather};
 use crate::diagnose::snapshot::Snapshot;
 use crate::error::Exit;
+use crate::profile::Profile;
 use crate::profile::load::find;
 use crate::report::debug;
 use crate::report::document::Document;
@@ -40,16 +41,22 @@ pub async fn run(session: &Session, options: &Debug) -> Outcome {
 impl Session {
     /// The keys of an environment as far as they are at hand; none is no failure.
     pub async fn keys(&self, record: &Record) -> Vault {
-        let source = record.source.clone();
-        let reading = tokio::task::spawn_blocking(move || find(&source, std::io::empty()));
-        let Ok(Ok(source)) = reading.await else {
+        let Some(profile) = applied(record).await else {
             return Vault::default();
         };
-        let Ok(profile) = source.profile() else {
-            return Vault::default();
-        };
-        let gathered = keys::gather(&profile, &keys::settings(), &self.environment()).await;
-        gathered.map(|keys| keys.vault).unwrap_or_default()
+        match keys::gather(&profile, &keys::settings(), &self.environment()).await {
+            Ok(keys) => keys.vault,
+            // A caller's key that is missing is no reason to tell a provider's.
+            Err(_) => keys::at_hand(&profile, true).await,
+        }
+    }
+
+    /// The keys that providers were given, as far as nobody has to type them (`keys::at_hand`).
+    pub async fn given(&self, record: &Record, programs: bool) -> Vault {
+        match applied(record).await {
+            Some(profile) => keys::at_hand(&profile, programs).await,
+            None => Vault::default(),
+        }
     }
 
     /// One look at everything.
@@ -74,6 +81,13 @@ impl Session {
         };
         gather(&scene).await
     }
+}
+
+/// The profile that an environment was made of, if it can be read.
+async fn applied(record: &Record) -> Option<Profile> {
+    let source = record.source.clone();
+    let reading = tokio::task::spawn_blocking(move || find(&source, std::io::empty()));
+    reading.await.ok()?.ok()?.profile().ok()
 }
 
 pub fn answer(session: &Session, snapshot: &Snapshot, diagnosis: &Diagnosis) {

@@ -53,6 +53,17 @@ pub async fn gather(
     Ok(keys)
 }
 
+/// The keys of providers as far as nobody has to type them, whatever else is missing: what no report
+/// may repeat. `programs`: those too that a program gives, which may take its time.
+pub async fn at_hand(profile: &Profile, programs: bool) -> Vault {
+    let wanted: Vec<Wanted> = profile.backends.iter().flat_map(wanted).collect();
+    let mut all = Vault::default();
+    for vault in join_all(wanted.iter().map(|wanted| wanted.at_hand(programs))).await {
+        all.extend(vault);
+    }
+    all
+}
+
 /// Somebody who needs a key.
 struct Wanted<'a> {
     owner: String,
@@ -75,6 +86,24 @@ impl Wanted<'_> {
             true => secret.until(now() + HOUR),
             false => secret,
         }
+    }
+
+    /// What of its key nobody has to type.
+    async fn at_hand(&self, programs: bool) -> Vault {
+        let mut vault = Vault::default();
+        let is_wanted =
+            |part: &&Part| part.source.is_plain() || (programs && !part.source.is_typed());
+        for parts in std::iter::once(&self.parts).chain(&self.instead) {
+            for part in parts.iter().filter(is_wanted) {
+                if let Ok(secret) = part.source.read().await {
+                    vault.put(&self.owner, &part.entry, secret);
+                }
+            }
+            if !vault.is_empty() {
+                break;
+            }
+        }
+        vault
     }
 
     /// Whether its key is a provider's own.

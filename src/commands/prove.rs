@@ -12,6 +12,7 @@ use crate::host::process;
 use crate::provider::Provider;
 use crate::report::github;
 use crate::report::status::Proof as Kept;
+use crate::secret::vault::Vault;
 use crate::target::Target;
 use crate::text;
 use crate::verify::case::{Case, Shown};
@@ -47,6 +48,8 @@ pub struct Asked<'a> {
     pub patience: Patience,
     /// Where copies are written down; without it the ledger is opened when it is needed.
     pub ledger: Option<&'a Ledger>,
+    /// The keys of providers, where they were read already.
+    pub keys: Option<&'a Vault>,
 }
 
 /// What a proof came to.
@@ -66,11 +69,18 @@ pub struct Run<'a> {
     pub credentials: BTreeMap<String, Arc<Credential>>,
     pub upstream: Option<Upstream>,
     pub patience: Patience,
+    /// Keys that a provider may repeat; without them they are read again.
+    pub keys: Option<&'a Vault>,
 }
 
 impl Session {
     /// The whole proof. What keeps it from being made fails it.
-    pub async fn prove(&self, record: &Record, settle: Duration) -> Vec<Finding> {
+    pub async fn prove(
+        &self,
+        record: &Record,
+        settle: Duration,
+        keys: Option<&Vault>,
+    ) -> Vec<Finding> {
         let asked = Asked {
             choice: Choice {
                 max_cost: MAX_COST,
@@ -83,6 +93,7 @@ impl Session {
                 fresh: true,
             },
             ledger: None,
+            keys,
         };
         match self.prove_as(record, &asked).await {
             Ok(proof) => proof.findings,
@@ -122,6 +133,7 @@ impl Session {
             credentials: credentials(&self.environment(), &planned).await,
             upstream: self.mock(),
             patience: asked.patience,
+            keys: asked.keys,
         };
         let mut findings = run.straight(&cases, &asked.choice).await;
         let answers = findings.first().is_some_and(|f| f.verdict == Verdict::Pass);

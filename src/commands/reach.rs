@@ -345,6 +345,7 @@ impl Looking<'_> {
             true => format!("route.{}", way.route),
             false => format!("route.{}/{}", way.namespace, way.route),
         };
+            keys: None,
         let found = proof.findings.into_iter().find(|finding| finding.id == id);
         Ok(found.map(|finding| {
             let said = finding.route.as_ref().map(|route| match route.tools {

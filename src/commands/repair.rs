@@ -20,6 +20,7 @@ use crate::diagnose::rule;
 use crate::error::{Error, Exit, Result};
 use crate::report::document::Document;
 use crate::report::{debug, human};
+use crate::secret::vault::Vault;
 use serde_json::{Value, json};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -101,7 +102,7 @@ pub async fn run(session: &Session, mut record: Record, code: &str, options: &De
     }
     record.wires = wires.into_inner().unwrap_or_else(PoisonError::into_inner);
     record.save(&paths)?;
-    proved(session, &record, &agreed).await
+    proved(session, &record, &vault, &agreed).await
 }
 
 /// Findings that can be repaired here, causes first; no change twice.
@@ -144,14 +145,19 @@ async fn confirmed(session: &Session, code: &str) -> Result<bool> {
     }
 }
 
-async fn proved(session: &Session, record: &Record, done: &[(&Finding, &Change)]) -> Outcome {
+async fn proved(
+    session: &Session,
+    record: &Record,
+    vault: &Vault,
+    done: &[(&Finding, &Change)],
+) -> Outcome {
     let task = session.sink.begin("proof");
     // What was changed reaches the proxy in its own time, and until then it answers as before.
     let start = Instant::now();
-    let mut findings = session.prove(record, SETTLE).await;
+    let mut findings = session.prove(record, SETTLE, Some(vault)).await;
     while has_failed(&findings) && start.elapsed() < SETTLE {
         tokio::time::sleep(PAUSE).await;
-        findings = session.prove(record, SETTLE).await;
+        findings = session.prove(record, SETTLE, Some(vault)).await;
     }
     task.unchanged("");
     session.keep_proof(&findings)?;

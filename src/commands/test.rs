@@ -41,6 +41,7 @@ pub async fn run(session: &Session, options: &Test) -> Outcome {
                 fresh: false,
             },
             ledger: None,
+            keys: None,
         };
         let start = Instant::now();
         let proof = session.prove_as(&record, &asked).await?;

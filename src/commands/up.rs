@@ -266,12 +266,8 @@ impl Work<'_> {
             },
             ledger: Some(&self.ledger),
         };
-        let mut findings = self.session.prove_as(record, &asked).await?.findings;
-        // A provider may repeat the key that it was given.
-        for text in findings.iter_mut().flat_map(Finding::texts) {
-            *text = self.vault.blot(text);
-        }
-        Ok((done, findings))
+            keys: Some(self.vault),
+        Ok((done, self.session.prove_as(record, &asked).await?.findings))
     }
 }
 

@@ -89,7 +89,7 @@ pub async fn run(session: &Session, options: &Upgrade) -> Outcome {
     let target = session.target(&record);
     let installed = install(session, &record, target.as_ref(), &next, options.timeout).await;
     let proof = match installed {
-        Ok(()) => session.prove(&record, SETTLE).await,
+        Ok(()) => session.prove(&record, SETTLE, None).await,
         Err(error) => {
             return back(
                 session,
@@ -363,7 +363,7 @@ async fn back(
             ))
         },
         Ok(()) => {
-            let proof = session.prove(record, SETTLE).await;
+            let proof = session.prove(record, SETTLE, None).await;
             session.keep_proof(&proof)?;
             match has_failed(&proof) {
                 false => error.fact(format!(

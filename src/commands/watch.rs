@@ -62,7 +62,7 @@ async fn drawn(session: &Session, record: &Record) -> Outcome {
             Ok(Some('l')) => logs = !logs,
             Ok(Some('t')) => {
                 let _ = term.write_str("testing every route\n");
-                let findings = session.prove(record, Duration::ZERO).await;
+                let findings = session.prove(record, Duration::ZERO, None).await;
                 session.keep_proof(&findings)?;
                 said = format!("\n{}", crate::report::human::proof(&findings, session.out));
             }

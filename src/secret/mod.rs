@@ -57,9 +57,19 @@ impl Secret {
         }
     }
 
-    /// A text of somebody else's in which this key may stand, without it.
+    /// A text of somebody else's in which this key may stand, without it; without its beginning too,
+    /// where the text was cut off in the middle of it.
     pub fn blot(&self, text: &str) -> String {
-        text.replace(self.expose(), "…")
+        /// Shorter, it may be a word.
+        const LEAST: usize = 8;
+        let text = text.replace(self.expose(), "…");
+        let ends = self.text.char_indices().map(|(at, _)| at);
+        let ends: Vec<usize> = ends.filter(|at| *at >= LEAST).collect();
+        let cut = ends.into_iter().rev().find_map(|end| {
+            let part = format!("{}…", &self.text[..end]);
+            text.contains(&part).then(|| text.replace(&part, "…"))
+        });
+        cut.unwrap_or(text)
     }
 }
 
@@ -77,5 +87,8 @@ mod tests {
     fn a_key_is_blotted_out_of_what_others_say() {
         let key = Secret::new("sk-9").unwrap();
         assert_eq!(key.blot("bad key sk-9 given"), "bad key … given");
+        let key = Secret::new("testbed-key-7").unwrap();
+        assert_eq!(key.blot("bad key testbed-ke…"), "bad key …");
+        assert_eq!(key.blot("a test…"), "a test…");
     }
 }

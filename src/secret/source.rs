@@ -111,6 +111,16 @@ impl Source {
         }
     }
 
+    /// Whether a person has to type it.
+    pub fn is_typed(&self) -> bool {
+        matches!(self, Source::Prompt(_))
+    }
+
+    /// Whether it is read at once, and by no program that may ask a person.
+    pub fn is_plain(&self) -> bool {
+        matches!(self, Source::Env(_) | Source::File(_))
+    }
+
     /// The variables of our environment that may hold the key.
     pub fn variables(&self) -> &[String] {
         match self {

@@ -36,6 +36,10 @@ impl Vault {
         all
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Everything of another vault too.
     pub fn extend(&mut self, other: Vault) {
         self.0.extend(other.0);

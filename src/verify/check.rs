@@ -109,7 +109,8 @@ impl Finding {
 
     /// Everything in it that somebody else may have said.
     pub fn texts(&mut self) -> impl Iterator<Item = &mut String> {
-        let answer = self.route.iter_mut().map(|route| &mut route.answer);
+        let route = self.route.iter_mut();
+        let answer = route.flat_map(|route| [&mut route.answer, &mut route.model]);
         let facts = self.facts.iter_mut().map(|(_, text)| text);
         facts.chain(answer).chain([&mut self.summary])
     }
