@@ -295,6 +295,7 @@ fn two_environments_on_somebodys_cluster_and_nothing_of_theirs_is_touched() {
         assert_eq!(logs.code, 0, "{source}: {logs:?}");
     }
 
+    the_way_is_shown_through_the_port_forward(&theirs);
     a_pod_that_is_replaced_is_followed(&theirs);
     a_lost_port_forward_is_told_and_started_again(&theirs);
 
@@ -336,6 +337,13 @@ fn two_environments_on_somebodys_cluster_and_nothing_of_theirs_is_touched() {
     assert_eq!(theirs.everything(), before);
     let after = std::fs::read_to_string(theirs.home.path().join("kubeconfig")).unwrap();
     assert_eq!(after, kubeconfig);
+}
+
+fn the_way_is_shown_through_the_port_forward(theirs: &Theirs) {
+    let reach = theirs.gw(&["reach"]);
+    assert_eq!(reach.code, 0, "{reach:?}");
+    assert!(reach.stdout.contains("the port-forward"), "{reach:?}");
+    assert!(reach.stdout.contains("proxy pod"), "{reach:?}");
 }
 
 fn a_pod_that_is_replaced_is_followed(theirs: &Theirs) {

@@ -8,14 +8,17 @@ use crate::apply::lock::Lock;
 use crate::apply::perform;
 use crate::apply::record::Record;
 use crate::cli::Reach;
+use crate::cluster::forward;
 use crate::error::{Error, Exit, Result};
+use crate::host::process::Background;
 use crate::host::{port, process, view, web};
 use crate::plan::survey::Trouble;
 use crate::plan::view::Address;
+use crate::profile::TargetKind;
 use crate::report::document::Document;
 use crate::report::reach::path;
 use crate::secret::vault::Vault;
-use crate::target::Target;
+use crate::target::{Target, embedded};
 use crate::verify::check::{Finding, Verdict};
 use crate::verify::choose::Choice;
 use crate::verify::installed::{Installed, PathMatch, Way};
@@ -90,6 +93,24 @@ pub async fn run(session: &Session, options: &Reach) -> Outcome {
     Ok(broken.then_some(Exit::NotProved))
 }
 
+/// Who is to hold the port of a gateway.
+#[derive(Debug, PartialEq)]
+enum Keeper {
+    /// A process of ours: its role, and what people call it.
+    Ours(&'static str, &'static str),
+    /// What a program of somebody else's leads to.
+    Others(String),
+}
+
+fn keeper(target: Option<TargetKind>, cluster: &str) -> Keeper {
+    match target {
+        Some(TargetKind::Kind) => Keeper::Others(format!("{cluster}-control-plane")),
+        Some(TargetKind::OrbStack) => Keeper::Others("OrbStack's load balancer".to_string()),
+        Some(TargetKind::Context) => Keeper::Ours(forward::ROLE, "the port-forward"),
+        Some(TargetKind::Embedded) | None => Keeper::Ours(embedded::ROLE, "the embedded gateway"),
+    }
+}
+
 fn failed(hops: &[Finding]) -> bool {
     hops.iter().any(|hop| hop.verdict == Verdict::Fail)
 }
@@ -157,7 +178,7 @@ impl Looking<'_> {
             }
         };
         let mut hops = vec![machine, self.holder(port)];
-        if !self.record.cluster.is_empty() {
+        if self.record.is_on_cluster() {
             let (home, gateway) = (&self.record.namespace, &self.record.gateway);
             let inside = reach::service(&self.installed, home, gateway, &self.troubles);
             hops.extend(inside);
@@ -178,26 +199,11 @@ impl Looking<'_> {
     /// Who holds the port, and whether it is who it should be.
     fn holder(&self, port: u16) -> Finding {
         let owner = port::owner(port).unwrap_or_else(|| "a process of another user".to_string());
-        if !self.record.cluster.is_empty() {
-            let to = format!("{owner} -> {}-control-plane", self.record.cluster);
-            return reach::hop("port", "port", to);
-        }
-        let all = process::all(&self.session.environment());
-        let gateway = all.into_iter().find(|(role, _)| role == "gateway");
-        match gateway.and_then(|(_, alive)| alive) {
-            Some(alive) if owner.ends_with(&format!("(pid {})", alive.pid)) => {
-                reach::hop("port", "port", format!("{owner}, the embedded gateway"))
-            }
-            Some(alive) => {
-                let what = format!(
-                    "{owner} holds it, and not the embedded gateway (pid {})",
-                    alive.pid
-                );
-                reach::broken("port", "port", what, "gw up")
-            }
-            None => {
-                let what = format!("{owner} holds it; the embedded gateway has ended");
-                reach::broken("port", "port", what, "gw up")
+        match keeper(self.record.target(), &self.record.cluster) {
+            Keeper::Others(title) => reach::hop("port", "port", format!("{owner} -> {title}")),
+            Keeper::Ours(role, title) => {
+                let alive = Background::new(&self.session.environment(), role).alive();
+                reach::held(&owner, title, alive.map(|alive| alive.pid))
             }
         }
     }
@@ -339,13 +345,10 @@ impl Looking<'_> {
                 fresh: false,
             },
             ledger: None,
+            keys: None,
         };
         let proof = self.session.prove_as(self.record, &asked).await?;
-        let id = match way.ours {
-            true => format!("route.{}", way.route),
-            false => format!("route.{}/{}", way.namespace, way.route),
-        };
-            keys: None,
+        let id = way.id();
         let found = proof.findings.into_iter().find(|finding| finding.id == id);
         Ok(found.map(|finding| {
             let said = finding.route.as_ref().map(|route| match route.tools {
@@ -363,5 +366,22 @@ impl Looking<'_> {
                 ..finding
             }
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cluster_that_was_there_is_not_taken_for_the_embedded_gateway() {
+        let role = |target| match keeper(Some(target), "") {
+            Keeper::Ours(role, _) => Some(role),
+            Keeper::Others(_) => None,
+        };
+        assert_eq!(role(TargetKind::Context), Some("forward"));
+        assert_eq!(role(TargetKind::OrbStack), None);
+        assert_eq!(role(TargetKind::Kind), None);
+        assert_eq!(role(TargetKind::Embedded), Some("gateway"));
     }
 }

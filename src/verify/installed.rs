@@ -41,6 +41,18 @@ pub struct Way {
     pub number: (usize, usize),
 }
 
+impl Way {
+    /// Of its cases: `route.ollama`, or `route.ollama.1.0` beyond the first match.
+    pub fn id(&self) -> String {
+        let theirs = (!self.ours).then(|| format!("{}/", self.namespace));
+        let own = format!("route.{}{}", theirs.unwrap_or_default(), self.route);
+        match self.number {
+            (0, 0) => own,
+            (rule, matched) => format!("{own}.{rule}.{matched}"),
+        }
+    }
+}
+
 /// The Gateway that a route hangs on.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Parent {

@@ -34,6 +34,18 @@ fn claim(id: &str, title: &str) -> Claim {
     }
 }
 
+/// Who holds the gateway's port, where a process of ours is to: its title, and its pid if it lives.
+pub fn held(owner: &str, title: &str, pid: Option<u32>) -> Finding {
+    let broken = |what| broken("port", "port", what, "gw up");
+    match pid {
+        Some(pid) if owner.ends_with(&format!("(pid {pid})")) => {
+            hop("port", "port", format!("{owner}, {title}"))
+        }
+        Some(pid) => broken(format!("{owner} holds it, and not {title} (pid {pid})")),
+        None => broken(format!("{owner} holds it; {title} has ended")),
+    }
+}
+
 /// The Gateway's Service, and the pods behind it.
 pub fn service(
     installed: &Installed,
@@ -347,5 +359,29 @@ mod tests {
             host(json!({"openai": {}, "host": "h", "port": 1})),
             Some(("h:1".into(), false))
         );
+    }
+
+    #[test]
+    fn the_port_is_held_by_the_process_that_is_to_hold_it() {
+        let held = |pid| {
+            let hop = held("gw (pid 42)", "the port-forward", pid);
+            (hop.verdict, hop.summary)
+        };
+        let table = [
+            (Some(42), Verdict::Pass, "gw (pid 42), the port-forward"),
+            (
+                Some(4),
+                Verdict::Fail,
+                "gw (pid 42) holds it, and not the port-forward (pid 4)",
+            ),
+            (
+                None,
+                Verdict::Fail,
+                "gw (pid 42) holds it; the port-forward has ended",
+            ),
+        ];
+        for (pid, verdict, summary) in table {
+            assert_eq!(held(pid), (verdict, summary.to_string()));
+        }
     }
 }

@@ -82,7 +82,7 @@ pub(super) struct Seen<'a> {
     pub path: Option<String>,
     /// As people type it.
     pub shown_path: String,
-    /// `route.ollama`, or `route.ollama.1.0` beyond the first match.
+    /// Of the way (`Way::id`).
     pub id: String,
     pub wants: Wants,
     /// What a limit of it counts: a copy stands for it then.
@@ -112,14 +112,6 @@ impl<'a> Seen<'a> {
         let planned_chat = planned.map(|p| matches!(p.serves, Served::Chat { .. }));
         let gone = backend.is_none();
         let (behind, models) = behind(backend, planned);
-        let id = match way.number {
-            (0, 0) => format!("route.{}", way.route),
-            (rule, matched) => format!("route.{}.{rule}.{matched}", way.route),
-        };
-        let id = match way.ours {
-            true => id,
-            false => id.replacen("route.", &format!("route.{}/", way.namespace), 1),
-        };
         let shown_path = match &way.path {
             PathMatch::Prefix(path) | PathMatch::Exact(path) | PathMatch::Regex(path) => {
                 path.clone()
@@ -135,7 +127,7 @@ impl<'a> Seen<'a> {
             models,
             path: base_path(&way.path),
             shown_path,
-            id,
+            id: way.id(),
             wants: wants(sources.installed, way),
             limited: copy::limited(sources.installed, way),
         }
