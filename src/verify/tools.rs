@@ -5,7 +5,7 @@ use super::answer::{Answer, Asked, explain};
 use super::case::Case;
 use super::check::{Check, Claim, Finding, RouteProof, Verdict};
 use super::credential::Credential;
-use super::gateway;
+use super::{gateway, stream};
 use crate::host::web::{local, why};
 use crate::plan::PlannedRoute;
 use crate::text;
@@ -251,16 +251,9 @@ fn rpc(body: &str, id: u64) -> Option<Value> {
     if let Ok(value) = serde_json::from_str::<Value>(body) {
         return Some(value).filter(is_it);
     }
-    let body = body.replace("\r\n", "\n");
-    let data = |event: &str| {
-        let lines = event.lines().filter_map(|line| line.strip_prefix("data:"));
-        let data: Vec<&str> = lines
-            .map(|line| line.strip_prefix(' ').unwrap_or(line))
-            .collect();
-        serde_json::from_str::<Value>(&data.join("\n")).ok()
-    };
-    let mut found = body.split("\n\n").filter_map(data).filter(is_it);
-    found.next()
+    let (events, _) = stream::events(body);
+    let messages = events.iter().map(|(_, data)| serde_json::from_str(data));
+    messages.filter_map(Result::ok).find(is_it)
 }
 
 /// A tool that its server marks as one that only reads, and what it is called with: first one that

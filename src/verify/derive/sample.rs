@@ -86,12 +86,69 @@ mod tests {
         assert_eq!(of("x{100000}"), None);
     }
 
+    /// A part of a pattern, with what it takes as a plain function: how many bytes of a text's
+    /// beginning, if any.
+    #[derive(Debug, Clone)]
+    enum Part {
+        Word(String),
+        Digits(usize),
+        Either(String, String),
+        Letters,
+    }
+
+    impl Part {
+        fn pattern(&self) -> String {
+            match self {
+                Part::Word(word) => word.clone(),
+                Part::Digits(count) => format!(r"\d{{{count}}}"),
+                Part::Either(one, other) => format!("(?:{one}|{other})"),
+                Part::Letters => "[m-p]+-".to_string(),
+            }
+        }
+
+        fn takes(&self, text: &str) -> Option<usize> {
+            let starts = |word: &String| text.starts_with(word.as_str()).then_some(word.len());
+            let run = |is: fn(char) -> bool| text.chars().take_while(|c| is(*c)).count();
+            match self {
+                Part::Word(word) => starts(word),
+                Part::Digits(count) => (run(|c| c.is_ascii_digit()) >= *count).then_some(*count),
+                Part::Either(one, other) => starts(one).or_else(|| starts(other)),
+                Part::Letters => {
+                    let letters = run(|c| ('m'..='p').contains(&c));
+                    (letters > 0 && text[letters..].starts_with('-')).then_some(letters + 1)
+                }
+            }
+        }
+    }
+
+    fn part() -> impl Strategy<Value = Part> {
+        prop_oneof![
+            "[a-f]{1,4}".prop_map(Part::Word),
+            (1..5usize).prop_map(Part::Digits),
+            ("g[a-f]{0,3}", "h[a-f]{0,3}").prop_map(|(one, other)| Part::Either(one, other)),
+            Just(Part::Letters),
+        ]
+    }
+
     proptest! {
         #[test]
-        fn any_pattern_is_answered(pattern in "[a-z()\\[\\]|*+?.{}0-9^$\\\\-]{0,24}") {
-            if let Some(text) = of(&pattern) {
-                prop_assert!(regex::Regex::new(&pattern).unwrap().is_match(&text));
+        fn a_pattern_of_usual_parts_has_a_sample_that_each_part_takes(
+            parts in prop::collection::vec(part(), 1..6),
+        ) {
+            let pattern: String = parts.iter().map(Part::pattern).collect();
+            let text = of(&pattern);
+            let mut rest = text.as_deref().unwrap_or("none");
+            for part in &parts {
+                let taken = part.takes(rest);
+                prop_assert!(taken.is_some(), "{pattern}: {text:?}, at {rest:?}");
+                rest = &rest[taken.unwrap_or(0)..];
             }
+            prop_assert_eq!(rest, "");
+        }
+
+        #[test]
+        fn no_pattern_makes_it_panic(pattern in "[a-z()\\[\\]|*+?.{}0-9^$\\\\-]{0,24}") {
+            let _ = of(&pattern);
         }
     }
 }
