@@ -79,7 +79,7 @@ fn every_policy_that_is_removed_turns_a_case_red_and_up_heals_it() {
         );
         assert_eq!(home.gw(&["up"]).code, 0, "{name}");
     }
-    let mut backend = guarded(&home);
+    let mut backend = kept_object(&home, "AgentgatewayBackend", "guarded");
     backend["spec"].as_object_mut().unwrap().remove("policies");
     admin(&home, "/apply", &backend);
     let (report, code) = home.json(&["test"]);
@@ -97,7 +97,8 @@ fn every_policy_that_is_removed_turns_a_case_red_and_up_heals_it() {
     }
 }
 
-fn guarded(home: &Home) -> Value {
+/// An object as the embedded gateway has it.
+fn kept_object(home: &Home, kind: &str, name: &str) -> Value {
     let mut stream = UnixStream::connect(home.environment().join("gateway.sock")).unwrap();
     stream
         .write_all(b"GET /objects HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n")
@@ -106,8 +107,7 @@ fn guarded(home: &Home) -> Value {
     stream.read_to_string(&mut answer).unwrap();
     let body: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
     let objects = body["objects"].as_array().unwrap();
-    let is_it =
-        |o: &&Value| o["kind"] == "AgentgatewayBackend" && o["metadata"]["name"] == "guarded";
+    let is_it = |o: &&Value| o["kind"] == kind && o["metadata"]["name"] == name;
     let mut found = objects.iter().find(is_it).unwrap().clone();
     found.as_object_mut().unwrap().remove("status");
     found
@@ -249,6 +249,60 @@ fn only_skip_and_route_choose_and_a_name_that_nothing_has_is_a_mistake() {
         "{without:?}"
     );
     assert_eq!(home.gw(&["test", "--route", "nowhere"]).code, 2);
+    for objects in ["object", "objects", "object.AgentgatewayPolicy.same-site"] {
+        assert_eq!(ids(&["test", "--only", objects]), ["gateway.answers"]);
+    }
+    let nobodys = home.gw(&["test", "--only", "object.AgentgatewayPolicy.nobodys"]);
+    assert_eq!(nobodys.code, 2, "{nobodys:?}");
+    delete_policy(&home, "same-site");
+    let (report, code) = home.json(&["test", "--only", "object"]);
+    assert_eq!(code, 4);
+    assert_eq!(
+        failed(&report),
+        ["object.AgentgatewayPolicy.same-site"],
+        "{report}"
+    );
+}
+
+#[test]
+fn an_up_that_changes_nothing_proves_all_unless_all_was_proved_before() {
+    let home = limits();
+    let proves_all = || {
+        let (report, code) = home.json(&["up"]);
+        assert_eq!(code, 0, "{report}");
+        let findings = report["findings"].as_array().unwrap();
+        findings.iter().any(|f| f["sort"] == "limit")
+    };
+    assert!(!proves_all());
+    assert_eq!(home.gw(&["test", "--only", "answer"]).code, 0);
+    assert!(proves_all());
+    assert!(!proves_all());
+    assert_eq!(home.gw(&["test", "--skip", "policy"]).code, 0);
+    assert!(proves_all());
+    let kept = home.environment().join("proof.json");
+    let mut proof: Value = serde_json::from_str(&std::fs::read_to_string(&kept).unwrap()).unwrap();
+    proof["findings"][0]["verdict"] = json!("fail");
+    std::fs::write(&kept, proof.to_string()).unwrap();
+    assert!(proves_all());
+    assert!(!proves_all());
+}
+
+#[test]
+fn reach_shows_the_proof_of_the_path_that_was_asked_for() {
+    let home = Home::new();
+    let profile = home.profile();
+    assert_eq!(home.gw(&["up", "--profile", &profile]).code, 0);
+    let mut route = kept_object(&home, "HTTPRoute", "mock");
+    let mut second = route["spec"]["rules"][0].clone();
+    second["matches"] = json!([{"path": {"type": "PathPrefix", "value": "/second"}}]);
+    route["spec"]["rules"].as_array_mut().unwrap().push(second);
+    admin(&home, "/apply", &route);
+    for path in ["/second", "/mock"] {
+        let (report, code) = home.json(&["reach", path]);
+        assert_eq!(code, 0, "{report}");
+        let hops = report["paths"][0]["hops"].as_array().unwrap();
+        assert_eq!(hops.last().unwrap()["route"]["path"], path, "{report}");
+    }
 }
 
 #[test]
@@ -312,6 +366,7 @@ fn parrot() -> u16 {
     port
 }
 
+/// Two backends whose provider repeats their keys, which look like no maker's and stand in no variable.
 #[test]
 fn a_key_that_a_provider_repeats_is_in_no_report() {
     const KEYS: [&str; 2] = ["Vogelbeere im November", "zwei/Apfelbaeume"];
@@ -331,6 +386,7 @@ fn a_key_that_a_provider_repeats_is_in_no_report() {
             backend("b", &format!("{{command: [cat, {from_command}]}}")),
         ),
     );
+    let up = home.gw(&["up", "--profile", &profile]);
     assert_eq!(up.code, 4, "{up:?}");
     let files = ["r.json", "r.xml", "r.md"]
         .map(|name| home.path().join(name).to_string_lossy().into_owned());
@@ -340,6 +396,11 @@ fn a_key_that_a_provider_repeats_is_in_no_report() {
         .for_each(|file| args.extend(["--report", file.as_str()]));
     let test = home.gw(&args);
     assert_eq!(test.code, 4, "{test:?}");
+    let proof = std::fs::read_to_string(home.environment().join("proof.json")).unwrap();
+    assert!(proof.contains("bad key …"), "{proof}");
+    let reach = home.gw(&["reach"]);
+    assert_eq!(reach.code, 4, "{reach:?}");
+    let (report, _) = home.json(&["reach", "/b"]);
     let read = files
         .iter()
         .map(|file| std::fs::read_to_string(file).unwrap());
@@ -351,10 +412,3 @@ fn a_key_that_a_provider_repeats_is_in_no_report() {
         }
     }
 }
-/// Two backends whose provider repeats their keys, which look like no maker's and stand in no variable.
-    let up = home.gw(&["up", "--profile", &profile]);
-    let proof = std::fs::read_to_string(home.environment().join("proof.json")).unwrap();
-    assert!(proof.contains("bad key …"), "{proof}");
-    let reach = home.gw(&["reach"]);
-    assert_eq!(reach.code, 4, "{reach:?}");
-    let (report, _) = home.json(&["reach", "/b"]);

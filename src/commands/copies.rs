@@ -27,16 +27,18 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How long a gateway may take to know a copy that it has just been given: a controller that has only
 /// just begun waits for the lease of the one before it, 15 s and more.
-const SETTLE: Duration = Duration::from_secs(40);
+pub const SETTLE: Duration = Duration::from_secs(40);
 /// An interrupted command does not hold its user up longer.
 const LAST: Duration = Duration::from_secs(8);
 
 /// Asks the cases that go through copies: first those with large limits, then those with small ones.
+/// `before`: what was found of the gateway itself.
 pub async fn prove(
     run: &Run<'_>,
     cases: &[Case],
     copies: &[Copy],
     ledger: Option<&Ledger>,
+    before: &[Finding],
 ) -> Result<Vec<Finding>> {
     let session = run.session;
     let paths = session.environment();
@@ -82,15 +84,8 @@ pub async fn prove(
             }
         }
     }
-    let answers = || -> Box<dyn Check> {
-        let base = run.record.base_url.clone();
-        Box::new(crate::verify::gateway::Answers { base })
-    };
-    for mut checks in [wide, small] {
-        if !checks.is_empty() {
-            checks.push(answers());
-            findings.extend(runner::run(&checks, &|_| {}).await);
-        }
+    for checks in [wide, small] {
+        findings.extend(runner::run(&checks, before, &|_| {}).await);
     }
     work.sweep().await?;
     drop(lock);

@@ -8,19 +8,20 @@ use super::session::Session;
 use crate::apply::ledger::Ledger;
 use crate::apply::record::{Record, now, write};
 use crate::error::Result;
-use crate::host::process;
+use crate::host::process::Background;
 use crate::provider::Provider;
 use crate::report::github;
 use crate::report::status::Proof as Kept;
 use crate::secret::vault::Vault;
-use crate::target::Target;
+use crate::target::{Target, mock};
 use crate::text;
-use crate::verify::case::{Case, Shown};
+use crate::verify::budget::Budget;
+use crate::verify::case::{Case, Shown, Sort};
 use crate::verify::check::{Check, Finding, Verdict};
 use crate::verify::choose::{Choice, choose};
 use crate::verify::credential::Credential;
 use crate::verify::derive::{Copy, Derived, Fault, Sources, absent, derive, with_gone};
-use crate::verify::installed::Installed;
+use crate::verify::installed::{Installed, name, word};
 use crate::verify::limit::Limit;
 use crate::verify::probe::{Patience, Probe};
 use crate::verify::sight::Upstream;
@@ -31,9 +32,6 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-/// How long a gateway may take to know a copy that it has just been given.
-const COPY_SETTLE: Duration = Duration::from_secs(15);
 
 /// US dollars that a proof may cost where nobody says otherwise.
 pub const MAX_COST: f64 = 0.01;
@@ -59,6 +57,8 @@ pub struct Proof {
     pub cost: f64,
     /// Routes of others that were not asked.
     pub others: Vec<String>,
+    /// Whether objects were looked at; those that are well are not told.
+    pub looked: bool,
 }
 
 /// What the cases of one proof are run with.
@@ -71,6 +71,7 @@ pub struct Run<'a> {
     pub patience: Patience,
     /// Keys that a provider may repeat; without them they are read again.
     pub keys: Option<&'a Vault>,
+    pub budget: Arc<Budget>,
 }
 
 impl Session {
@@ -134,17 +135,22 @@ impl Session {
             upstream: self.mock(),
             patience: asked.patience,
             keys: asked.keys,
+            budget: Arc::new(Budget::new(asked.choice.max_cost - cost)),
         };
         let mut findings = run.straight(&cases, &asked.choice).await;
         let answers = findings.first().is_some_and(|f| f.verdict == Verdict::Pass);
         if answers {
-            findings.extend(run.through_copies(&cases, copies, asked.ledger).await?);
+            let through = run.through_copies(&cases, copies, asked.ledger, &findings);
+            findings.extend(through.await?);
         }
-        if asked.choice.wants("object") {
-            findings.extend(wrong.iter().map(Fault::finding));
-        }
+        wrong.retain(|fault| asked.choice.takes(Sort::Object, &fault.id, None));
+        findings.extend(wrong.iter().map(Fault::finding));
         run.explain(&mut findings, &cases, &installed).await;
-        let cost = if answers { cost } else { 0.0 };
+        let cost = if answers { cost } else { 0.0 } + run.budget.spent();
+        let looked = applied.iter().chain(&whole.objects).any(|object| {
+            let id = format!("object.{}.{}", word(object, "/kind"), name(object));
+            asked.choice.takes(Sort::Object, &id, None)
+        });
         let others = match asked.all {
             true => Vec::new(),
             false => others,
@@ -153,13 +159,13 @@ impl Session {
             findings,
             cost,
             others,
+            looked,
         })
     }
 
     /// Where the mock of this environment tells what it was sent.
     fn mock(&self) -> Option<Upstream> {
-        let roles = process::all(&self.environment());
-        let mock = roles.into_iter().find(|(role, _)| role == "mock")?.1?;
+        let mock = Background::new(&self.environment(), mock::ROLE).alive()?;
         let port: u16 = mock
             .ready
             .rsplit(':')
@@ -179,9 +185,30 @@ impl Session {
         }
     }
 
+    /// Keeps a whole proof.
     pub fn keep_proof(&self, findings: &[Finding]) -> Result<()> {
-        let kept = json!({"at": now(), "findings": findings});
+        self.keep_at(now(), findings, true)
+    }
+
+    /// Keeps the proof of what was chosen.
+    pub fn keep_chosen(&self, findings: &[Finding], choice: &Choice) -> Result<()> {
+        let whole = choice.is_whole() && choice.skip.is_empty() && choice.max_cost >= MAX_COST;
+        self.keep_at(now(), findings, whole)
+    }
+
+    fn keep_at(&self, at: u64, findings: &[Finding], whole: bool) -> Result<()> {
+        let kept = json!({"at": at, "whole": whole, "findings": findings});
         write(&self.environment().proof(), &kept)
+    }
+
+    /// Whether the last proof was whole and good. It is not whole from here on: what comes now may
+    /// change what it has proved, and be killed before it proves it anew.
+    pub fn is_proved(&self) -> Result<bool> {
+        let Some(last) = self.last_proof() else {
+            return Ok(false);
+        };
+        self.keep_at(last.at, &last.findings, false)?;
+        Ok(last.whole && !has_failed(&last.findings))
     }
 
     pub fn last_proof(&self) -> Option<Kept> {
@@ -189,6 +216,7 @@ impl Session {
         let value: Value = serde_json::from_str(&text).ok()?;
         Some(Kept {
             at: value["at"].as_u64()?,
+            whole: value["whole"].as_bool().unwrap_or(false),
             findings: serde_json::from_value(value["findings"].clone()).ok()?,
         })
     }
@@ -223,6 +251,7 @@ impl Run<'_> {
                 ..self.patience
             },
             upstream: self.upstream.clone().filter(|_| mock),
+            budget: self.budget.clone(),
         }
     }
 
@@ -241,9 +270,8 @@ impl Run<'_> {
     pub fn limit(&self, case: &Case, copy: &Copy) -> Option<Box<dyn Check>> {
         let small = copy.small?;
         Some(Box::new(Limit {
-            probe: self.probe(case, COPY_SETTLE),
+            probe: self.probe(case, copies::SETTLE),
             small,
-            settle: COPY_SETTLE,
         }))
     }
 
@@ -267,8 +295,9 @@ impl Run<'_> {
         let base = &self.record.base_url;
         let routed = self.record.tests.iter().filter_map(|test| {
             let route = self.record.routes.iter().find(|r| r.name == test.route)?;
+            let (id, of) = (own::id(test), (route.name.as_str(), route.path.as_str()));
             choice
-                .wants_own(&test.name, &route.name, &route.path)
+                .takes(Sort::Own, &id, Some(of))
                 .then_some((test, route))
         });
         let check =
@@ -292,7 +321,7 @@ impl Run<'_> {
                 task.waiting(format!("{done} of {}", text::count(checks.len(), "case")));
             }
         };
-        let findings = runner::run(checks, &told).await;
+        let findings = runner::run(checks, &[], &told).await;
         task.unchanged("");
         findings
     }
@@ -304,6 +333,7 @@ impl Run<'_> {
         cases: &[Case],
         copies: Vec<Copy>,
         ledger: Option<&Ledger>,
+        before: &[Finding],
     ) -> Result<Vec<Finding>> {
         let asked = |copy: &Copy| {
             let through = |case: &&Case| case.copy.as_ref() == Some(&copy.name);
@@ -326,18 +356,11 @@ impl Run<'_> {
             .collect();
         // None of them sends anything: each says why.
         let mut findings = join_all(checks.iter().map(|check| check.run())).await;
-        if needed.is_empty() {
-            return Ok(settled(findings));
+        if !needed.is_empty() {
+            findings.extend(copies::prove(self, cases, &needed, ledger, before).await?);
         }
-        findings.extend(copies::prove(self, cases, &needed, ledger).await?);
-        Ok(settled(findings))
+        Ok(findings)
     }
-}
-
-/// Needs of a check are looked for among the checks that run with it, and these run after.
-fn settled(mut findings: Vec<Finding>) -> Vec<Finding> {
-    findings.retain(|finding| finding.id != gateway::ID);
-    findings
 }
 
 pub fn has_failed(findings: &[Finding]) -> bool {

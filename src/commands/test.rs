@@ -47,7 +47,7 @@ pub async fn run(session: &Session, options: &Test) -> Outcome {
         let proof = session.prove_as(&record, &asked).await?;
         named(options, &proof)?;
         left -= proof.cost;
-        session.keep_proof(&proof.findings)?;
+        session.keep_chosen(&proof.findings, &asked.choice)?;
         let report = Report {
             environment: &record.environment,
             base: &record.base_url,
@@ -77,7 +77,7 @@ fn named(options: &Test, proof: &Proof) -> Result<()> {
         .findings
         .iter()
         .any(|f| f.id != crate::verify::gateway::ID);
-    if proved || (options.only.is_empty() && options.route.is_empty()) {
+    if proved || proof.looked || (options.only.is_empty() && options.route.is_empty()) {
         return Ok(());
     }
     let what = [options.route.as_slice(), options.only.as_slice()].concat();

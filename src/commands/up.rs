@@ -242,6 +242,7 @@ impl Work<'_> {
             force: self.force,
             vault: self.vault,
         };
+        let proved = self.session.is_proved()?;
         let done = perform(self.plan, self.target, &run).await?;
         prune(self.plan, self.target, &run).await?;
         record.base_url = self.target.endpoint().await?;
@@ -249,8 +250,8 @@ impl Work<'_> {
         record.save(&self.session.environment())?;
         // Where nothing has changed since the last whole proof, every route's own answer will do.
         let only: &[&str] = match nothing_to_change(&done) {
-            Some(_) => &["answer", "object", "own"],
-            None => &[],
+            Some(_) if proved => &["answer", "object", "own"],
+            _ => &[],
         };
         let asked = Asked {
             choice: Cases {
@@ -265,8 +266,8 @@ impl Work<'_> {
                 fresh: true,
             },
             ledger: Some(&self.ledger),
-        };
             keys: Some(self.vault),
+        };
         Ok((done, self.session.prove_as(record, &asked).await?.findings))
     }
 }

@@ -15,6 +15,8 @@ use std::time::Duration;
 pub struct Proof {
     /// Seconds since 1970.
     pub at: u64,
+    /// Whether everything was asked that can be.
+    pub whole: bool,
     pub findings: Vec<Finding>,
 }
 

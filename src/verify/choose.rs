@@ -1,7 +1,7 @@
 //! Which cases are asked: what was named, and what the price cap lets through. What is not asked is
 //! skipped with its reason, and is no failure.
 
-use super::case::Case;
+use super::case::{Case, Sort};
 
 /// What a person wants of a proof.
 #[derive(Debug, Clone, Default)]
@@ -23,20 +23,21 @@ impl Choice {
         self.only.is_empty() && self.routes.is_empty()
     }
 
-    /// Whether cases of a sort that belong to no route are wanted.
-    pub fn wants(&self, sort: &str) -> bool {
-        let has = |word: &String| word.trim_end_matches('s') == sort;
+    /// Whether what is of a sort, has an id and belongs to a route is wanted. `route`: its name and its
+    /// path; what belongs to none is not wanted where routes were named.
+    pub fn takes(&self, sort: Sort, id: &str, route: Option<(&str, &str)>) -> bool {
+        let has = |word: &String| {
+            let is_sort = [word, word.trim_end_matches('s')].contains(&sort.name());
+            is_sort || id.contains(word.as_str())
+        };
+        let is_it = |named: &String| {
+            let of = |(name, path): (&str, &str)| {
+                name == named || path.trim_matches('/') == named.trim_matches('/')
+            };
+            route.is_some_and(of)
+        };
         let only = self.only.is_empty() || self.only.iter().any(has);
-        only && self.routes.is_empty() && !self.skip.iter().any(has)
-    }
-
-    /// Whether a profile's own test of this name is wanted.
-    pub fn wants_own(&self, test: &str, route: &str, path: &str) -> bool {
-        let has = |word: &String| word == "own" || format!("test.{test}").contains(word.as_str());
-        let named =
-            |name: &String| route == name || path.trim_matches('/') == name.trim_matches('/');
-        let only = self.only.is_empty() || self.only.iter().any(has);
-        let routes = self.routes.is_empty() || self.routes.iter().any(named);
+        let routes = self.routes.is_empty() || self.routes.iter().any(is_it);
         only && routes && !self.skip.iter().any(has)
     }
 }
@@ -47,19 +48,7 @@ const UNKNOWN: (f64, f64) = (15.0, 75.0);
 
 /// The cases that were asked for, and what all that will be asked costs at most.
 pub fn choose(cases: Vec<Case>, choice: &Choice) -> (Vec<Case>, f64) {
-    let wanted = |case: &Case| {
-        let has = |word: &String| {
-            case.sort.name() == word.trim_end_matches('s')
-                || case.sort.name() == word
-                || case.id.contains(word.as_str())
-        };
-        let only = choice.only.is_empty() || choice.only.iter().any(has);
-        let route = |name: &String| {
-            case.route == *name || case.path.trim_matches('/') == name.trim_matches('/')
-        };
-        let routes = choice.routes.is_empty() || choice.routes.iter().any(route);
-        only && routes && !choice.skip.iter().any(has)
-    };
+    let wanted = |case: &Case| choice.takes(case.sort, &case.id, Some((&case.route, &case.path)));
     let mut cases: Vec<Case> = cases.into_iter().filter(wanted).collect();
     let spent = cap(&mut cases, choice);
     (cases, spent)

@@ -5,6 +5,7 @@ use super::check::{Check, Claim, Finding, Verdict};
 use super::derive::Small;
 use super::gateway;
 use super::judge::Reply;
+use super::mark;
 use super::probe::Probe;
 use crate::text;
 use futures::FutureExt;
@@ -14,8 +15,6 @@ use std::time::{Duration, Instant};
 pub struct Limit {
     pub probe: Probe,
     pub small: Small,
-    /// How long the gateway may take to know the copy and its limit.
-    pub settle: Duration,
 }
 
 const PAUSE: Duration = Duration::from_millis(100);
@@ -42,10 +41,12 @@ impl Limit {
                 ..Finding::new(&claim, Verdict::Skip)
             };
         }
+        // The gateway may take so long to know the copy and its limit.
+        let settle = self.probe.patience.settle;
         let start = Instant::now();
         let (mut passed, mut last) = (0, String::new());
         while passed < self.most() {
-            let mark = format!("p{:016x}", rand::random::<u64>());
+            let mark = mark::new();
             let host = self.probe.host(&mark);
             let reply = match self.probe.send(&mark, host.as_deref()).await {
                 Ok(reply) => reply,
@@ -54,7 +55,7 @@ impl Limit {
             last = format!("{} {:?}", reply.status, text::excerpt(&reply.body, 200));
             match (reply.status, reply.body.as_str()) {
                 (404, "route not found" | "listener not found") | (500, "service not found")
-                    if start.elapsed() < self.settle => {}
+                    if start.elapsed() < settle => {}
                 (404, "route not found" | "listener not found") => {
                     let why = "the gateway has not taken up the copy".to_string();
                     return self.failed(&claim, why, host);
@@ -128,7 +129,7 @@ impl Check for Limit {
             id: self.case().id.clone(),
             title: self.case().title.clone(),
             needs: vec![gateway::ID.to_string()],
-            deadline: patience * 3 + self.settle + Duration::from_secs(5),
+            deadline: patience * 3 + self.probe.patience.settle + Duration::from_secs(5),
             lane: self.case().lane.clone(),
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod blot;
+pub mod budget;
 pub mod case;
 pub mod check;
 pub mod choose;

@@ -18,6 +18,10 @@ pub struct Own {
     pub test: Test,
 }
 
+pub fn id(test: &Test) -> String {
+    format!("test.{}", test.name)
+}
+
 impl Own {
     async fn ask(&self) -> Finding {
         let (claim, test) = (self.claim(), &self.test);
@@ -84,7 +88,7 @@ fn fault(test: &Test, status: u16, headers: &http::HeaderMap, body: &str) -> Opt
 impl Check for Own {
     fn claim(&self) -> Claim {
         Claim {
-            id: format!("test.{}", self.test.name),
+            id: id(&self.test),
             title: format!("own test {}", self.test.name),
             needs: vec![gateway::ID.to_string()],
             deadline: DEADLINE,

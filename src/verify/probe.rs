@@ -1,8 +1,10 @@
 //! Asks one case and judges what comes back.
 
 use super::answer::{Asked, Explanation, explain};
+use super::budget::Budget;
 use super::case::{Case, Shown, Sort};
 use super::check::{Check, Claim, Finding, RouteProof, Verdict};
+use super::choose::price;
 use super::credential::Credential;
 use super::form::Gist;
 use super::gateway;
@@ -44,6 +46,8 @@ pub struct Probe {
     pub patience: Patience,
     /// Where the built-in mock tells what it was sent.
     pub upstream: Option<Upstream>,
+    /// What it may be asked again for.
+    pub budget: Arc<Budget>,
 }
 
 /// One try: what came of it, and whether it may be another in a moment.
@@ -81,8 +85,9 @@ impl Probe {
             let sent = Instant::now();
             let tried = self.ask(&claim).await;
             let settles = tried.passing && start.elapsed() < self.patience.settle;
+            let paid = || settling < most && self.budget.take(price(&self.case));
             let retries = tried.again && retried.len() < self.patience.retries as usize;
-            if settles && (settling < most || tried.from_proxy) {
+            if settles && (tried.from_proxy || paid()) {
                 settling += 1;
                 let pause = if tried.from_proxy { PAUSE } else { pause };
                 tokio::time::sleep(pause).await;

@@ -10,8 +10,13 @@ use tokio::sync::Semaphore;
 /// Checks of one lane at a time: more than anybody's routes, and no flood.
 const WIDTH: usize = 64;
 
-/// Findings in the order of the checks. `told` hears of each one as it comes.
-pub async fn run(checks: &[Box<dyn Check>], told: &(dyn Fn(&Finding) + Sync)) -> Vec<Finding> {
+/// Findings in the order of the checks. What they need may be found `before`; `told` hears of each one
+/// as it comes.
+pub async fn run(
+    checks: &[Box<dyn Check>],
+    before: &[Finding],
+    told: &(dyn Fn(&Finding) + Sync),
+) -> Vec<Finding> {
     let mut found: Vec<Option<Finding>> = checks.iter().map(|_| None).collect();
     let named = checks.iter().map(|check| check.claim().lane);
     let lanes: HashMap<String, Semaphore> =
@@ -23,7 +28,7 @@ pub async fn run(checks: &[Box<dyn Check>], told: &(dyn Fn(&Finding) + Sync)) ->
             .enumerate()
             .filter(|(index, _)| found[*index].is_none())
         {
-            if matches!(standing(&check.claim(), &found), Standing::Ready) {
+            if matches!(standing(&check.claim(), before, &found), Standing::Ready) {
                 ready.push((index, check));
             }
         }
@@ -49,7 +54,7 @@ pub async fn run(checks: &[Box<dyn Check>], told: &(dyn Fn(&Finding) + Sync)) ->
     }
     let skipped = |check: &dyn Check, found: &[Option<Finding>]| {
         let claim = check.claim();
-        let why = match standing(&claim, found) {
+        let why = match standing(&claim, before, found) {
             Standing::Hopeless(why) => why,
             Standing::Ready | Standing::Waits => "what it needs was not checked".to_string(),
         };
@@ -73,9 +78,10 @@ enum Standing {
     Hopeless(String),
 }
 
-fn standing(claim: &Claim, found: &[Option<Finding>]) -> Standing {
+fn standing(claim: &Claim, before: &[Finding], found: &[Option<Finding>]) -> Standing {
     for need in &claim.needs {
-        match found.iter().flatten().find(|finding| finding.id == *need) {
+        let mut known = before.iter().chain(found.iter().flatten());
+        match known.find(|finding| finding.id == *need) {
             None => return Standing::Waits,
             Some(finding) if finding.verdict == Verdict::Fail => {
                 return Standing::Hopeless(format!("needs: {}", finding.title));
@@ -150,10 +156,25 @@ mod tests {
             check("a", None, Some(Verdict::Fail)),
             check("c", None, Some(Verdict::Pass)),
         ];
-        let found = run(&checks, &|_| {}).await;
+        let found = run(&checks, &[], &|_| {}).await;
         let verdicts: Vec<Verdict> = found.iter().map(|f| f.verdict).collect();
         assert_eq!(verdicts, [Verdict::Skip, Verdict::Fail, Verdict::Pass]);
         assert_eq!(found[0].summary, "needs: a holds");
+    }
+
+    #[tokio::test]
+    async fn what_was_found_before_is_not_looked_for_again() {
+        let needing = [check("b", Some("a"), Some(Verdict::Pass))];
+        for (before, after) in [
+            (Verdict::Pass, Verdict::Pass),
+            (Verdict::Fail, Verdict::Skip),
+        ] {
+            let before = [check("a", None, Some(before)).run().await];
+            let found = run(&needing, &before, &|_| {}).await;
+            assert_eq!((found.len(), found[0].verdict), (1, after));
+        }
+        let found = run(&needing, &[], &|_| {}).await;
+        assert_eq!(found[0].summary, "what it needs was not checked");
     }
 
     const SLOW: Duration = Duration::from_millis(400);
@@ -194,7 +215,7 @@ mod tests {
         };
         let checks: Vec<Box<dyn Check>> = (0..100).map(slow).collect();
         let start = Instant::now();
-        let found = run(&checks, &|_| {}).await;
+        let found = run(&checks, &[], &|_| {}).await;
         assert_eq!(found.len(), 100);
         // With a moment for a machine that does other things too.
         assert!(
@@ -206,7 +227,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_check_without_a_verdict_in_time_has_failed() {
-        let found = run(&[check("slow", None, None)], &|_| {}).await;
+        let found = run(&[check("slow", None, None)], &[], &|_| {}).await;
         assert_eq!(found[0].verdict, Verdict::Fail);
         assert_eq!(found[0].summary, "no verdict in 0.02 s");
     }
