@@ -6,7 +6,6 @@ use crate::apply::record::Record;
 use crate::cli::Logs;
 use crate::cluster::log;
 use crate::diagnose::log::{Line, parse, stamped};
-use crate::diagnose::redact;
 use crate::error::{Error, Result};
 use crate::gateway::before;
 use crate::report::document::Document;
@@ -94,7 +93,7 @@ fn print(session: &Session, lines: &[Line], sources: &mut Vec<String>) {
             true => shown::value(line).to_string(),
             false => shown::line(line, wide, hue, session.out),
         };
-        text.push_str(&redact::text(&said));
+        text.push_str(&said);
         text.push('\n');
     }
     session.write(&text);

@@ -4,7 +4,6 @@ use crate::apply::record::Record;
 use crate::diagnose::applied::Applied;
 use crate::error::{Error, Result};
 use crate::host::paths::EnvironmentPaths;
-use crate::plan::placeholder;
 use crate::target::Target;
 use crate::verify::derive::{Fault, faults};
 use crate::verify::installed::Installed;
@@ -20,22 +19,13 @@ pub fn applied(paths: &EnvironmentPaths, record: &Record) -> Vec<Value> {
     let Some(applied) = Applied::load(paths) else {
         return Vec::new();
     };
-    let aliases = applied.services.iter().flat_map(|service| {
-        let wire = record.wires.get(&service.name);
-        let named = wire.is_some_and(|wire| wire.address.is_some());
-        service.alias.iter().filter(move |_| named)
-    });
-    let objects = applied.objects.iter().chain(aliases);
-    let known = objects.filter(|object| object["kind"] != "Namespace");
-    known
-        .map(|object| {
-            let mut object = placeholder::fill(object, &record.wires);
-            if let Some(fields) = object.as_object_mut() {
-                fields.shift_remove("stringData");
-            }
-            object
-        })
-        .collect()
+    let mut objects = applied.standing(&record.wires);
+    for object in &mut objects {
+        if let Some(fields) = object.as_object_mut() {
+            fields.shift_remove("stringData");
+        }
+    }
+    objects
 }
 
 /// What is installed, once controllers have had their say or the time for it is over.

@@ -5,7 +5,6 @@ use super::session::Session;
 use super::up::recorded;
 use super::wish::Wanted;
 use crate::cli::Plan;
-use crate::diagnose::redact;
 use crate::error::Error;
 use crate::report::document::Document;
 use crate::report::{human, live};
@@ -46,7 +45,7 @@ async fn difference(session: &Session) -> Outcome {
         .map(|drift| drift.thing.title());
     let missing: Vec<String> = missing.collect();
     if session.is_json() {
-        let drift = redact::object(&serde_json::to_value(&snapshot.drift).unwrap_or_default());
+        let drift = serde_json::to_value(&snapshot.drift).unwrap_or_default();
         session.write(
             &Document::new("plan", &record.environment)
                 .set("drift", drift)

@@ -5,9 +5,9 @@ use super::{Outcome, watch};
 use crate::apply::ledger::Ledger;
 use crate::apply::record::Record;
 use crate::cli::Status as Options;
+use crate::diagnose::diagnose;
 use crate::diagnose::fold::Diagnosis;
 use crate::diagnose::snapshot::Snapshot;
-use crate::diagnose::{diagnose, redact};
 use crate::error::Exit;
 use crate::plan::own::SURVEYED;
 use crate::plan::survey::{Condition, ObjectState, Survey};
@@ -109,7 +109,7 @@ fn document(session: &Session, record: &Record, seen: &Seen) -> Document {
         .set("diagnosis", diagnosis.collect::<Vec<_>>())
         .set(
             "drift",
-            redact::object(&serde_json::to_value(&seen.snapshot.drift).unwrap_or_default()),
+            serde_json::to_value(&seen.snapshot.drift).unwrap_or_default(),
         );
     if seen.is_good() {
         document

@@ -3,9 +3,11 @@
 use crate::apply::record::write;
 use crate::error::Result;
 use crate::host::paths::EnvironmentPaths;
-use crate::plan::{Action, HostService, Plan};
+use crate::plan::outcome::Wire;
+use crate::plan::{Action, HostService, Plan, placeholder};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Kept beside the record: a plan made anew while something is broken would be another plan.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -38,6 +40,21 @@ impl Applied {
     pub fn load(paths: &EnvironmentPaths) -> Option<Self> {
         let text = std::fs::read_to_string(paths.applied()).ok()?;
         serde_json::from_str(&text).ok()
+    }
+
+    /// What must be there with these ways to services: names of ours only where one leads somewhere,
+    /// and no Namespace, which may be anybody's.
+    pub fn standing(&self, wires: &BTreeMap<String, Wire>) -> Vec<Value> {
+        let aliases = self.services.iter().flat_map(|service| {
+            let wire = wires.get(&service.name);
+            let named = wire.is_some_and(|wire| wire.address.is_some());
+            service.alias.iter().filter(move |_| named)
+        });
+        let objects = self.objects.iter().chain(aliases);
+        let known = objects.filter(|object| object["kind"] != "Namespace");
+        known
+            .map(|object| placeholder::fill(object, wires))
+            .collect()
     }
 
     /// An applied object by kind and name.

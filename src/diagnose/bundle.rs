@@ -2,8 +2,8 @@
 
 use super::fold::Diagnosis;
 use super::log::Line;
-use super::redact;
 use super::snapshot::Snapshot;
+use crate::secret::redact;
 use crate::yaml;
 use serde_json::{Value, json};
 
@@ -49,10 +49,7 @@ fn pretty(value: &Value) -> String {
 fn log(lines: &[Line]) -> String {
     let line = |line: &Line| {
         let at = line.at.map(|at| at.to_string()).unwrap_or_default();
-        format!(
-            "{}\n",
-            redact::text(&format!("{at} {} {}", line.level, line.text()))
-        )
+        format!("{at} {} {}\n", line.level, line.text())
     };
     lines.iter().map(line).collect()
 }
@@ -100,7 +97,7 @@ fn about(snapshot: &Snapshot) -> Value {
         "services": services,
         "processes": processes,
         "probes": probes,
-        "drift": redact::object(&serde_json::to_value(&snapshot.drift).unwrap_or_default()),
+        "drift": serde_json::to_value(&snapshot.drift).unwrap_or_default(),
         "notSeen": snapshot.unread,
     })
 }

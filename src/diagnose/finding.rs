@@ -1,6 +1,7 @@
 //! What a rule found: evidence with its source, one sentence of cause, and what repairs it.
 
 use crate::plan::thing::Thing;
+use crate::secret::redact;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -146,6 +147,15 @@ impl Found {
 
     pub fn cause(mut self, cause: impl Into<String>) -> Self {
         self.cause = cause.into();
+        self
+    }
+
+    /// As it may be shown: events, states and answers that it quotes may repeat a key.
+    pub fn told(mut self) -> Self {
+        let texts = self.evidence.iter_mut().map(|evidence| &mut evidence.text);
+        for text in texts.chain([&mut self.cause]) {
+            *text = redact::text(text);
+        }
         self
     }
 

@@ -59,10 +59,10 @@ pub fn judge(rule: &'static Rule, snapshot: &Snapshot) -> Verdict {
     if found.is_empty() {
         return Verdict::Passed;
     }
-    let finding = |found| Finding {
+    let finding = |found: Found| Finding {
         code: rule.code,
         severity: rule.severity,
-        found,
+        found: found.told(),
         explains: Vec::new(),
         effects: rule.explains,
     };

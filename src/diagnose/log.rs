@@ -1,5 +1,6 @@
 //! Lines of logs as values: JSON of the controller, tabs and `key=value` of the proxy, plain words.
 
+use crate::secret::{redact, shape};
 use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -66,12 +67,23 @@ pub fn stamped(source: &str, text: &str) -> Line {
     }
 }
 
+/// A line as values, without keys: whoever shows one, or quotes one as evidence, has it from here.
 pub fn parse(source: &str, text: &str) -> Line {
     let line = json(text)
         .or_else(|| tabs(text))
         .unwrap_or_else(|| plain(text));
+    let shown = |(name, value): (String, String)| {
+        let hidden = shape::names_key(&name) && !value.is_empty();
+        let value = match hidden {
+            true => redact::HIDDEN.to_string(),
+            false => redact::text(&value),
+        };
+        (name, value)
+    };
     Line {
         source: source.to_string(),
+        message: redact::text(&line.message),
+        fields: line.fields.into_iter().map(shown).collect(),
         ..line
     }
 }
@@ -220,6 +232,21 @@ mod tests {
         );
         let stamped = stamped("proxy", "2026-11-23T18:37:57Z panicked at x");
         assert!(stamped.at.is_some() && stamped.message == "panicked at x");
+    }
+
+    #[test]
+    fn no_key_is_left_in_a_line_whatever_its_form() {
+        for text in [
+            "2026-11-23T18:37:57Z\tinfo\trequest http.path=/x?key=PLANTED12345 authorization=\"Bearer PLANTED1234\"",
+            "2026-11-23T18:37:57Z\tinfo\trequest x-api-key=\"PLANTED with \\\"quotes\\\" PLANTED\"",
+            r#"{"level":"info","msg":"asked with Authorization: Bearer PLANTED","token":"PLANTED"}"#,
+            r#"{"level":"info","msg":"sent","headers":{"x-api-key":"PLANTED-1"},"err":"Incorrect API key provided: PLANTED."}"#,
+            "relay: password=PLANTED-1",
+        ] {
+            let line = parse("proxy", text);
+            assert!(!format!("{line:?}").contains("PLANTED"), "{line:?}");
+            assert!(line.text().contains(redact::HIDDEN), "{line:?}");
+        }
     }
 
     proptest! {

@@ -1,11 +1,11 @@
 //! Everything that the rules look at, gathered once. Values only: nothing here asks anybody.
 
-use super::drift::Drift;
 use super::finding::Scope;
 use super::log::Line;
 use crate::plan::outcome::Wire;
 use crate::plan::thing::Thing;
 use crate::plan::{ENVIRONMENT_LABEL, MANAGED_BY_LABEL, MANAGER};
+use crate::verify::drift::Drift;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,10 +1,10 @@
 //! What moves: fields that somebody changed, and what the last requests tell of each route.
 
 use super::style::Look;
-use crate::diagnose::drift::Drift;
 use crate::diagnose::log::Line;
 use crate::diagnose::snapshot::Snapshot;
 use crate::text;
+use crate::verify::drift::Drift;
 use serde_json::Value;
 
 /// Field by field: who changed what, and when.
@@ -18,7 +18,7 @@ pub fn drift(all: &[Drift], look: Look) -> Vec<String> {
         ));
         for field in &drift.fields {
             let said = |value: &Option<Value>| {
-                let shown = value.as_ref().map(crate::diagnose::redact::object);
+                let shown = value.as_ref();
                 shown.map_or("nothing".to_string(), |v| text::excerpt(&v.to_string(), 50))
             };
             let who = match (&field.by, &field.at) {

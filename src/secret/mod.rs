@@ -6,6 +6,8 @@ mod expiry;
 pub mod hidden;
 pub mod keychain;
 pub mod prompt;
+pub mod redact;
+pub mod shape;
 pub mod source;
 pub mod vault;
 

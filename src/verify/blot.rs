@@ -1,16 +1,7 @@
 //! A provider may repeat the key that it was given, in an error or in a log: no report shows one.
 
 use super::check::Finding;
-use crate::secret::Secret;
-use regex::Regex;
-use std::sync::OnceLock;
-
-/// How keys of known makers begin, with as many characters as a key has and a word has not.
-const SHAPES: &str = r"(?x-u)
-    \b(?: sk-[\w-]{12,} | sk_[\w-]{12,} | pk-[\w-]{12,} | AIza[\w-]{20,} | A[KS]IA[A-Z0-9]{12,} | ABSK[\w+/=-]{16,}
-      | ya29\.[\w.-]{12,} | gsk_\w{12,} | xai-[\w-]{12,} | hf_\w{12,} | gh[pousr]_\w{12,} | gw-[0-9a-f]{32,}
-      | eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)? )";
-const BEARER: &str = r"(?i-u)\b(bearer|basic)\s+([\w.~+/=-]{8,})";
+use crate::secret::{Secret, shape};
 
 /// Takes every key that is known here, and every text of a known key's shape, out of what others said.
 pub fn blot(findings: &mut [Finding], known: &[Secret]) {
@@ -23,19 +14,7 @@ pub fn clean(text: &str, known: &[Secret]) -> String {
     let text = known
         .iter()
         .fold(text.to_string(), |text, key| key.blot(&text));
-    let shapes = pattern(SHAPES, &KEYS).map_or(text.clone(), |keys| {
-        keys.replace_all(&text, "…").into_owned()
-    });
-    pattern(BEARER, &WORDS).map_or(shapes.clone(), |words| {
-        words.replace_all(&shapes, "$1 …").into_owned()
-    })
-}
-
-static KEYS: OnceLock<Option<Regex>> = OnceLock::new();
-static WORDS: OnceLock<Option<Regex>> = OnceLock::new();
-
-fn pattern(text: &str, place: &'static OnceLock<Option<Regex>>) -> Option<&'static Regex> {
-    place.get_or_init(|| Regex::new(text).ok()).as_ref()
+    shape::hide(&text, "…")
 }
 
 #[cfg(test)]

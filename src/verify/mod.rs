@@ -8,6 +8,7 @@ pub mod check;
 pub mod choose;
 pub mod credential;
 pub mod derive;
+pub mod drift;
 pub mod evidence;
 pub mod form;
 pub mod gateway;

@@ -1,13 +1,12 @@
 //! A change as a diff, before anybody says yes.
 
 use crate::diagnose::applied::Applied;
-use crate::diagnose::drift::Drift;
 use crate::diagnose::finding::Change;
 use crate::diagnose::snapshot::Snapshot;
 use crate::plan::placeholder;
 use crate::plan::thing::Thing;
+use crate::verify::drift::Drift;
 use crate::yaml;
-use serde_json::Value;
 
 /// One line of a diff.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,12 +101,18 @@ fn fields(drift: &Drift) -> Vec<Line> {
             (None, _) => String::new(),
         };
         lines.push(Line::Place(format!("{}{who}", field.path)));
-        lines.extend(field.live.iter().map(|value| Line::Minus(said(value))));
-        lines.extend(field.planned.iter().map(|value| Line::Plus(said(value))));
+        lines.extend(
+            field
+                .live
+                .iter()
+                .map(|value| Line::Minus(value.to_string())),
+        );
+        lines.extend(
+            field
+                .planned
+                .iter()
+                .map(|value| Line::Plus(value.to_string())),
+        );
     }
     lines
-}
-
-fn said(value: &Value) -> String {
-    crate::diagnose::redact::object(value).to_string()
 }

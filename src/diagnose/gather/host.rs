@@ -5,6 +5,7 @@ use crate::diagnose::log::{Line, parse};
 use crate::diagnose::snapshot::{Container, Door, Login, Process, Service};
 use crate::host::{docker, ollama, port, process, registry, web};
 use crate::plan::{HostService, NODE_PORT};
+use crate::secret::redact;
 use futures::future::join_all;
 use serde_json::Value;
 use std::time::Duration;
@@ -119,7 +120,7 @@ fn processes(scene: &Scene<'_>) -> Vec<Process> {
         Process {
             alive: alive.is_some(),
             pid: kept.map(|identity| identity.pid),
-            last: log.lines().last().map(str::to_string),
+            last: log.lines().last().map(redact::text),
             role,
         }
     };

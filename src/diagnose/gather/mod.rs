@@ -6,15 +6,15 @@ mod host;
 mod probe;
 
 use super::applied::Applied;
-use super::drift::compare;
 use super::snapshot::{Route, Snapshot};
 use crate::apply::ledger::Ledger;
 use crate::apply::record::Record;
 use crate::host::paths::EnvironmentPaths;
-use crate::plan::{PlannedRoute, Served, placeholder};
+use crate::plan::{PlannedRoute, Served};
 use crate::secret::vault::Vault;
 use crate::target::embedded::Embedded;
 use crate::verify::credential::Credential;
+use crate::verify::drift::{Drift, told};
 use serde_json::Value;
 
 pub use cluster::shapes;
@@ -132,24 +132,17 @@ fn shown(route: &PlannedRoute) -> Route {
 }
 
 /// Applied objects beside live ones. Where the live ones can't be read there is no difference to tell.
-fn drift(scene: &Scene<'_>, snapshot: &Snapshot) -> Vec<super::drift::Drift> {
+fn drift(scene: &Scene<'_>, snapshot: &Snapshot) -> Vec<Drift> {
     let Some(applied) = scene.applied.filter(|_| snapshot.place.alive) else {
         return Vec::new();
     };
-    let aliases = applied.services.iter().filter(|service| {
-        let wire = snapshot.wires.get(&service.name);
-        wire.is_some_and(|wire| wire.address.is_some())
-    });
-    let aliases = aliases.flat_map(|service| &service.alias);
     let mut found = Vec::new();
-    for object in applied.objects.iter().chain(aliases) {
-        let kind = object["kind"].as_str().unwrap_or("");
-        if kind == "Namespace" || super::place::is_unread(snapshot, kind) {
-            continue;
+    for planned in applied.standing(&snapshot.wires) {
+        let kind = planned["kind"].as_str().unwrap_or("");
+        let name = planned["metadata"]["name"].as_str().unwrap_or("");
+        if !super::place::is_unread(snapshot, kind) {
+            found.extend(told(&planned, snapshot.object(kind, name)));
         }
-        let planned = placeholder::fill(object, &snapshot.wires);
-        let name = object["metadata"]["name"].as_str().unwrap_or("");
-        found.extend(compare(&planned, snapshot.object(kind, name)));
     }
     found
 }

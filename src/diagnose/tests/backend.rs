@@ -1,7 +1,7 @@
 use super::*;
 use crate::diagnose::diagnose;
-use crate::diagnose::drift::compare;
 use crate::diagnose::snapshot::tests::{answered, codes, healthy, with};
+use crate::verify::drift::compare;
 use serde_json::json;
 
 fn rejected(snapshot: Snapshot, message: &str) -> Snapshot {

@@ -1,8 +1,8 @@
 use super::*;
 use crate::diagnose::diagnose;
-use crate::diagnose::drift::compare;
 use crate::diagnose::log::parse;
 use crate::diagnose::snapshot::tests::{codes, healthy, with};
+use crate::verify::drift::compare;
 use serde_json::{Value, json};
 
 fn down(pod: Value) -> Snapshot {

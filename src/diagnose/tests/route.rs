@@ -1,8 +1,8 @@
 use super::*;
 use crate::diagnose::diagnose;
-use crate::diagnose::drift::compare;
 use crate::diagnose::log::{Line, parse};
 use crate::diagnose::snapshot::tests::{answered, codes, healthy, with};
+use crate::verify::drift::compare;
 use serde_json::json;
 
 fn recorded(case: &str) -> Value {

@@ -1,9 +1,11 @@
 //! What was applied against what is there: gone, changed, or there and refused by its controller.
 
 use super::super::check::{Claim, Finding};
+use super::super::drift::told;
 use super::super::installed::{Installed, complaints, name, namespace, title, word};
 use super::copy::is_passing;
 use crate::plan::PlannedRoute;
+use crate::text;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -47,7 +49,9 @@ fn fault(object: &Value, summary: String, cause: &str, next: &str) -> Fault {
 
 fn drift(installed: &Installed, applied: &Value) -> Option<Fault> {
     let kind = word(applied, "/kind");
-    let Some(live) = installed.find(kind, namespace(applied), name(applied)) else {
+    let live = installed.find(kind, namespace(applied), name(applied));
+    let drift = told(applied, live)?;
+    let Some(field) = drift.fields.first() else {
         let cause = "somebody has deleted it since `gw up`";
         return Some(fault(
             applied,
@@ -56,31 +60,24 @@ fn drift(installed: &Installed, applied: &Value) -> Option<Fault> {
             "gw up",
         ));
     };
-    let changed = difference(&applied["spec"], &live["spec"], "spec")?;
+    let live = field.live.as_ref().unwrap_or(&Value::Null).to_string();
+    let changed = format!("{} is {}", place(&field.path), text::excerpt(&live, 60));
     let cause = "somebody has changed it since `gw up`";
     Some(fault(applied, changed, cause, "gw up --force"))
 }
 
-/// The first place at which what is there is not what was applied; an API server adds fields, and
-/// these are no change.
-fn difference(applied: &Value, live: &Value, place: &str) -> Option<String> {
-    match (applied, live) {
-        (Value::Object(applied), _) => applied
-            .iter()
-            .find_map(|(key, value)| difference(value, &live[key], &format!("{place}.{key}"))),
-        (Value::Array(applied), Value::Array(live)) if applied.len() == live.len() => {
-            let pairs = applied.iter().zip(live).enumerate();
-            let mut pairs = pairs.map(|(at, (a, b))| difference(a, b, &format!("{place}[{at}]")));
-            pairs.find_map(|found| found)
+/// A JSON pointer as people write it: `spec.rules[0].name`.
+fn place(pointer: &str) -> String {
+    let parts = pointer.split('/').skip(1);
+    let place = parts.fold(String::new(), |place, part| {
+        let name = part.replace("~1", "/").replace("~0", "~");
+        match (part.parse::<usize>(), place.is_empty()) {
+            (Ok(at), _) => format!("{place}[{at}]"),
+            (Err(_), true) => name,
+            (Err(_), false) => format!("{place}.{name}"),
         }
-        (applied, live) if applied == live => None,
-        // An empty value may be left out.
-        (Value::Null, _) => None,
-        (_, live) => Some(format!(
-            "{place} is {}",
-            crate::text::excerpt(&live.to_string(), 60)
-        )),
-    }
+    });
+    place
 }
 
 /// What its controller has not taken, or has nothing to say of: then it does nothing (facts 4.3, 4.5).
@@ -208,9 +205,21 @@ mod tests {
     }
 
     #[test]
-    fn what_an_api_server_adds_is_no_change() {
-        let applied = json!({"a": [{"b": 1}]});
-        let live = json!({"a": [{"b": 1, "weight": 1}], "c": 2});
-        assert_eq!(difference(&applied, &live, "spec"), None);
+    fn a_name_that_leads_elsewhere_is_a_change_and_a_key_in_one_is_not_told() {
+        let slice = |address: &str| {
+            json!({"kind": "EndpointSlice", "metadata": {"name": "s", "namespace": "n"},
+                "endpoints": [{"addresses": [address]}], "ports": [{"port": 1}]})
+        };
+        let found = faults(&installed(vec![slice("10.0.0.9")]), &[slice("10.0.0.1")]);
+        assert_eq!(
+            found[0].summary,
+            "endpoints[0].addresses[0] is \"10.0.0.9\""
+        );
+        let backend = |key: &str| {
+            json!({"kind": "AgentgatewayBackend", "metadata": {"name": "b", "namespace": "n"},
+                "spec": {"policies": {"auth": {"key": key}}}})
+        };
+        let found = faults(&installed(vec![backend("PLANTED")]), &[backend("x")]);
+        assert_eq!(found[0].summary, "spec.policies.auth.key is \"(removed)\"");
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::plan::MANAGER;
 use crate::plan::thing::Thing;
+use crate::secret::redact;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -28,8 +29,26 @@ pub struct Field {
     pub at: Option<String>,
 }
 
+/// What `compare` finds, as it may be shown: a value that stands where a key may stand is not told,
+/// whatever it looks like.
+pub fn told(planned: &Value, live: Option<&Value>) -> Option<Drift> {
+    let mut drift = compare(planned, live)?;
+    let wholes = [planned, live.unwrap_or(&Value::Null)].map(redact::object);
+    for field in &mut drift.fields {
+        for (value, whole) in [&mut field.planned, &mut field.live]
+            .into_iter()
+            .zip(&wholes)
+        {
+            if let (Some(value), Some(shown)) = (value, whole.pointer(&field.path)) {
+                *value = shown.clone();
+            }
+        }
+    }
+    Some(drift)
+}
+
 /// Compares an applied object with the live one. Values of Secrets are compared elsewhere: here they
-/// are never at hand.
+/// are never at hand. For showing there is `told`.
 pub fn compare(planned: &Value, live: Option<&Value>) -> Option<Drift> {
     let thing = Thing::of(planned);
     let Some(live) = live else {
@@ -107,6 +126,8 @@ fn differ(wanted: &Value, live: Option<&Value>, path: &str, fields: &mut Vec<Fie
             }
         }
         (wanted, Some(live)) if wanted == live => {}
+        // An empty value may be left out.
+        (wanted, None | Some(Value::Null)) if is_empty(wanted) => {}
         (wanted, live) => fields.push(Field {
             path: path.to_string(),
             planned: Some(wanted.clone()),
@@ -114,6 +135,14 @@ fn differ(wanted: &Value, live: Option<&Value>, path: &str, fields: &mut Vec<Fie
             by: None,
             at: None,
         }),
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(fields) => fields.values().all(is_empty),
+        _ => false,
     }
 }
 
@@ -127,7 +156,7 @@ fn added(planned: &Value, live: &Value, fields: &mut Vec<Field>) {
             let path = highest(planned, &path);
             let there = live.pointer(&path);
             let ours = planned.pointer(&path).is_some();
-            let covered = fields.iter().any(|field| path.starts_with(&field.path));
+            let covered = fields.iter().any(|field| is_within(&path, &field.path));
             if let (Some(there), false, false) = (there, ours, covered) {
                 fields.push(Field {
                     path,
@@ -139,6 +168,12 @@ fn added(planned: &Value, live: &Value, fields: &mut Vec<Field>) {
             }
         }
     }
+}
+
+/// Whether a pointer is another or lies beneath it.
+fn is_within(path: &str, above: &str) -> bool {
+    let rest = path.strip_prefix(above);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The highest part of a path that we did not apply: what lies above it is ours.
@@ -169,9 +204,9 @@ fn foreign(live: &Value) -> impl Iterator<Item = &Value> {
 /// Whoever owns the field, or what lies beneath or around it.
 fn toucher(live: &Value, field: &Field) -> Option<(String, Option<String>)> {
     let related = |entry: &&Value| {
-        leaves(&entry["fieldsV1"]).iter().any(|leaf| {
-            leaf.starts_with(&field.path) || field.path.starts_with(&format!("{leaf}/"))
-        })
+        leaves(&entry["fieldsV1"])
+            .iter()
+            .any(|leaf| is_within(leaf, &field.path) || is_within(&field.path, leaf))
     };
     let entry = foreign(live)
         .filter(related)
@@ -240,6 +275,9 @@ mod tests {
     fn what_the_api_server_adds_is_no_difference() {
         assert_eq!(compare(&planned(), Some(&live(|_| {}))), None);
         assert!(compare(&planned(), None).is_some_and(|drift| drift.missing));
+        let mut with_nothing = planned();
+        with_nothing["spec"]["filters"] = json!({"a": null});
+        assert_eq!(compare(&with_nothing, Some(&live(|_| {}))), None);
     }
 
     #[test]
@@ -276,6 +314,50 @@ mod tests {
         assert_eq!(
             (drift.fields[0].path.as_str(), &drift.fields[0].planned),
             ("/spec/hostnames", &None)
+        );
+    }
+
+    #[test]
+    fn a_key_without_a_makers_shape_is_hidden_by_the_place_where_it_stands() {
+        let ours = json!({"apiVersion": "v1", "kind": "AgentgatewayBackend", "metadata": {"name": "a"},
+            "spec": {"ai": {"groups": [{"x": 1}]}, "headers": [{"name": "x-api-key", "value": "{secret}"}]}});
+        let mut theirs = ours.clone();
+        theirs["spec"]["policies"] = json!({"auth": {"key": "PLANTED"}, "other": "seen"});
+        theirs["spec"]["headers"][0]["value"] = "PLANTED".into();
+        theirs["spec"]["ai"]["groups"] =
+            json!([{"x": 1}, {"policies": {"auth": {"key": "PLANTED"}}}]);
+        theirs["metadata"]["managedFields"] = json!([{"manager": "kubectl-edit", "operation": "Update",
+            "fieldsV1": {"f:spec": {"f:policies": {"f:auth": {"f:key": {}}, "f:other": {}}}}}]);
+        let drift = told(&ours, Some(&theirs)).unwrap();
+        let said = serde_json::to_string(&drift).unwrap();
+        assert_eq!(drift.fields.len(), 3, "{said}");
+        assert!(!said.contains("PLANTED") && said.contains("seen"), "{said}");
+        let raw = compare(&ours, Some(&theirs)).unwrap();
+        assert_eq!(raw.fields[1].live, Some("PLANTED".into()));
+    }
+
+    #[test]
+    fn a_field_is_not_another_whose_name_begins_like_it() {
+        let mut ours = planned();
+        ours["spec"]["host"] = "a".into();
+        let mut theirs = ours.clone();
+        theirs["spec"]["host"] = "b".into();
+        theirs["spec"]["hostnames"] = json!(["x.example"]);
+        theirs["metadata"]["managedFields"] = json!([
+            {"manager": "one", "operation": "Update", "time": "2026-11-25T14:02:00Z", "fieldsV1": {"f:spec": {"f:host": {}}}},
+            {"manager": "two", "operation": "Update", "time": "2026-11-25T15:02:00Z", "fieldsV1": {"f:spec": {"f:hostnames": {}}}}]);
+        let drift = compare(&ours, Some(&theirs)).unwrap();
+        let said: Vec<(&str, Option<&str>)> = drift
+            .fields
+            .iter()
+            .map(|field| (field.path.as_str(), field.by.as_deref()))
+            .collect();
+        assert_eq!(
+            said,
+            [
+                ("/spec/host", Some("one")),
+                ("/spec/hostnames", Some("two"))
+            ]
         );
     }
 

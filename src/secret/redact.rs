@@ -1,5 +1,6 @@
 //! Text and objects as they may be shown to a colleague: no key, no token, no password.
 
+use super::shape;
 use serde_json::Value;
 
 /// Fields below which every value may be a credential, by the ends of their names in lower case.
@@ -25,7 +26,7 @@ const PLAIN: [&str; 5] = [
     "configmapkeyref",
     "secretkeyref",
 ];
-const HIDDEN: &str = "(removed)";
+pub const HIDDEN: &str = "(removed)";
 
 /// An object without what may be a credential. Names of Secrets and their entries stay.
 pub fn object(value: &Value) -> Value {
@@ -35,12 +36,16 @@ pub fn object(value: &Value) -> Value {
 fn walk(value: &Value, hidden: bool) -> Value {
     match value {
         Value::Object(fields) => {
+            // Headers and variables: the name stands beside the value.
+            let named = fields.get("name").and_then(Value::as_str);
+            let named = named.is_some_and(names_secret);
             let pairs = fields
                 .iter()
                 .filter(|(key, _)| *key != "managedFields")
                 .map(|(key, below)| {
                     let reference = key.ends_with("Ref") || key == "metadata";
-                    let secret = (hidden || names_secret(key)) && !reference;
+                    let secret = hidden || names_secret(key) || named && key == "value";
+                    let secret = secret && !reference;
                     (key.clone(), walk(below, secret))
                 });
             Value::Object(pairs.collect())
@@ -57,36 +62,9 @@ fn names_secret(key: &str) -> bool {
     SECRET.iter().any(|end| key.ends_with(end)) && !PLAIN.contains(&key.as_str())
 }
 
-/// A text without what looks like a credential: tokens of known forms, what follows `Bearer` or a name
-/// that says it is one.
+/// A text without what looks like a credential.
 pub fn text(text: &str) -> String {
-    static FORMS: std::sync::OnceLock<Vec<regex::Regex>> = std::sync::OnceLock::new();
-    let forms = FORMS.get_or_init(|| {
-        let forms = [
-            // OpenAI, Anthropic, Google, AWS, GitHub, JSON web tokens, and keys that gw makes.
-            r"\b(sk-[A-Za-z0-9_\-]{8,}|AIza[A-Za-z0-9_\-]{20,}|ya29\.[A-Za-z0-9_\-.]{10,})",
-            r"\b((?:AKIA|ASIA)[A-Z0-9]{12,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}|gw-[A-Za-z0-9_\-]{20,})",
-            r"\b(eyJ[A-Za-z0-9_\-]{10,}\.[A-Za-z0-9_\-]+(?:\.[A-Za-z0-9_\-]*)?)",
-            r"(?i)\b(?:bearer|basic)\s+([A-Za-z0-9_\-.~+/=]{6,})",
-            r#"(?i)(?:api[_-]?key|authorization|token|password|secret|x-goog-api-key)["']?\s*[:=]\s*["']?([^\s"',;&}]{6,})"#,
-            r"(?i)[?&](?:key|api[_-]?key|access_token|x-amz-signature|x-amz-security-token)=([^&\s]+)",
-            r"(?i)incorrect api key provided: ([^\s,;]+)",
-            r"://[^/\s:@]+:([^@\s/]+)@",
-        ];
-        forms.iter().filter_map(|form| regex::Regex::new(form).ok()).collect()
-    });
-    forms.iter().fold(text.to_string(), |text, form| {
-        let replaced = form.replace_all(&text, |found: &regex::Captures<'_>| {
-            let whole = found.get(0).map_or("", |m| m.as_str());
-            match found.get(1) {
-                Some(inner) if inner.as_str() != HIDDEN => {
-                    whole.replacen(inner.as_str(), HIDDEN, 1)
-                }
-                _ => whole.to_string(),
-            }
-        });
-        replaced.into_owned()
-    })
+    shape::hide(text, HIDDEN)
 }
 
 #[cfg(test)]
@@ -132,6 +110,11 @@ mod tests {
         assert_eq!(
             object(&backend),
             json!({"spec": {"policies": {"auth": {"key": HIDDEN}}, "ai": {"x": 1}}})
+        );
+        let headers = json!({"set": [{"name": "X-Api-Key", "value": "PLANTED"}, {"name": "x-a", "value": "b"}]});
+        assert_eq!(
+            object(&headers),
+            json!({"set": [{"name": "X-Api-Key", "value": HIDDEN}, {"name": "x-a", "value": "b"}]})
         );
         let reference = json!({"auth": {"secretRef": {"name": "openai-key"}}});
         assert_eq!(object(&reference), reference);
