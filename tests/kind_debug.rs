@@ -168,6 +168,11 @@ fn planted_faults_are_found_first_repaired_and_given_back() {
     // The relay killed, the prefix kept, a model that is not there.
     kind.home.kill("relay-ollama");
     kind.until_first(Some("GW021"), Some("GW040"));
+    let broken = kind.ours("agentgatewaybackend", "ollama");
+    kind.fixed("GW021");
+    assert_eq!(kind.gw(&["undo", "--yes"]).code, 0);
+    assert_eq!(kind.ours("agentgatewaybackend", "ollama"), broken);
+    kind.until_first(Some("GW021"), Some("GW040"));
     kind.fixed("GW021");
     kind.near(&[
         "patch",

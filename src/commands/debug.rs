@@ -11,8 +11,6 @@ use crate::diagnose::fold::Diagnosis;
 use crate::diagnose::gather::{Scene, gather};
 use crate::diagnose::snapshot::Snapshot;
 use crate::error::Exit;
-use crate::profile::Profile;
-use crate::profile::load::find;
 use crate::report::debug;
 use crate::report::document::Document;
 use crate::secret::vault::Vault;
@@ -22,10 +20,10 @@ use crate::target::embedded::Embedded;
 const LINES: i64 = 400;
 
 pub async fn run(session: &Session, options: &Debug) -> Outcome {
-    let record = session.record()?;
     if let Some(code) = &options.fix {
-        return repair::run(session, record, code, options).await;
+        return repair::run(session, code, options).await;
     }
+    let record = session.record()?;
     let vault = session.keys(&record).await;
     let task = session.sink.begin("look");
     let snapshot = session.look(&record, &vault, !options.no_probe).await;
@@ -41,7 +39,7 @@ pub async fn run(session: &Session, options: &Debug) -> Outcome {
 impl Session {
     /// The keys of an environment as far as they are at hand; none is no failure.
     pub async fn keys(&self, record: &Record) -> Vault {
-        let Some(profile) = applied(record).await else {
+        let Ok(profile) = self.profile(record).await else {
             return Vault::default();
         };
         match keys::gather(&profile, &keys::settings(), &self.environment()).await {
@@ -53,9 +51,9 @@ impl Session {
 
     /// The keys that providers were given, as far as nobody has to type them (`keys::at_hand`).
     pub async fn given(&self, record: &Record, programs: bool) -> Vault {
-        match applied(record).await {
-            Some(profile) => keys::at_hand(&profile, programs).await,
-            None => Vault::default(),
+        match self.profile(record).await {
+            Ok(profile) => keys::at_hand(&profile, programs).await,
+            Err(_) => Vault::default(),
         }
     }
 
@@ -81,13 +79,6 @@ impl Session {
         };
         gather(&scene).await
     }
-}
-
-/// The profile that an environment was made of, if it can be read.
-async fn applied(record: &Record) -> Option<Profile> {
-    let source = record.source.clone();
-    let reading = tokio::task::spawn_blocking(move || find(&source, std::io::empty()));
-    reading.await.ok()?.ok()?.profile().ok()
 }
 
 pub fn answer(session: &Session, snapshot: &Snapshot, diagnosis: &Diagnosis) {

@@ -10,8 +10,9 @@ use crate::error::{Error, Result};
 use crate::gateway::before;
 use crate::report::document::Document;
 use crate::report::log as shown;
+use crate::verify::gateway::NOWHERE;
 use k8s_openapi::jiff::Timestamp;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs;
 use std::time::Duration;
 
@@ -37,9 +38,9 @@ pub async fn run(session: &Session, options: &Logs) -> Outcome {
     let record = session.record()?;
     let wanted = wanted(&record, options)?;
     let mut lines = read(session, &record, &wanted).await?;
-    let mut seen: HashSet<String> = HashSet::new();
+    let mut seen = Seen::default();
     if options.follow {
-        seen.extend(lines.iter().map(identity));
+        seen.news(&lines);
     }
     lines.retain(|line| wanted.takes(line));
     let lines = lines.split_off(lines.len().saturating_sub(wanted.count));
@@ -62,14 +63,34 @@ pub async fn run(session: &Session, options: &Logs) -> Outcome {
         let Ok(now) = read(session, &record, &wanted).await else {
             continue;
         };
-        let new: Vec<Line> = now
-            .iter()
-            .filter(|line| !seen.contains(&identity(line)))
-            .cloned()
-            .collect();
-        seen = now.iter().map(identity).collect();
-        let new: Vec<Line> = new.into_iter().filter(|line| wanted.takes(line)).collect();
+        let mut new = seen.news(&now);
+        new.retain(|line| wanted.takes(line));
         print(session, &new, &mut sources);
+    }
+}
+
+/// What was there at the last look, by source: how often each line. Lines without a time are alike.
+#[derive(Default)]
+struct Seen(HashMap<String, HashMap<String, usize>>);
+
+impl Seen {
+    /// Lines that were not there yet. A log that can't be read for once has not been forgotten.
+    fn news(&mut self, now: &[Line]) -> Vec<Line> {
+        let mut there: HashMap<String, HashMap<String, usize>> = HashMap::new();
+        let mut news = Vec::new();
+        for line in now {
+            let identity = identity(line);
+            let of_source = self.0.get(&line.source);
+            let known = of_source.and_then(|lines| lines.get(&identity)).copied();
+            let lines = there.entry(line.source.clone()).or_default();
+            let count = lines.entry(identity).or_default();
+            *count += 1;
+            if *count > known.unwrap_or(0) {
+                news.push(line.clone());
+            }
+        }
+        self.0.extend(there);
+        news
     }
 }
 
@@ -117,7 +138,7 @@ impl Wanted {
         };
         let wrong = !self.errors || line.is_error();
         // Whether the gateway answers is asked with this path, by every status: nobody's request.
-        let own = line.field("http.path") == Some("/gatewright-no-such-route");
+        let own = line.field("http.path") == Some(NOWHERE);
         route && recent && wrong && !own
     }
 }
@@ -264,6 +285,28 @@ fn merged(logs: Vec<Vec<Line>>) -> Vec<Line> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn followed_lines_are_told_once_and_again_where_they_come_again() {
+        let mut seen = Seen::default();
+        let mut news = |texts: &[(&str, &str)]| {
+            let lines: Vec<Line> = texts
+                .iter()
+                .map(|(source, text)| parse(source, text))
+                .collect();
+            let news = seen.news(&lines).into_iter().map(|line| line.message);
+            news.collect::<Vec<String>>()
+        };
+        let (proxy, relay) = (("proxy", "2026-11-25T10:00:00Z one"), ("relay", "refused"));
+        assert_eq!(news(&[proxy, relay]), ["one", "refused"]);
+        // For one look the proxy's log can't be read.
+        assert!(news(&[relay]).is_empty());
+        assert!(news(&[proxy, relay]).is_empty());
+        assert_eq!(news(&[proxy, relay, relay]), ["refused"]);
+        // The relay's log was begun anew.
+        assert!(news(&[proxy, relay]).is_empty());
+        assert_eq!(news(&[proxy, relay, relay]), ["refused"]);
+    }
 
     #[test]
     fn logs_are_merged_by_time_and_lines_without_one_stay_where_they_were() {

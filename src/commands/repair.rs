@@ -5,7 +5,6 @@ use super::debug::answer;
 use super::prove::has_failed;
 use super::session::Session;
 use crate::apply::ledger::Ledger;
-use crate::apply::lock::Lock;
 use crate::apply::perform::Run;
 use crate::apply::record::{Record, now};
 use crate::cli::Debug;
@@ -30,15 +29,15 @@ const SETTLE: Duration = Duration::from_secs(15);
 /// Between two proofs: the proxy has no way to announce that it is up to date.
 const PAUSE: Duration = Duration::from_millis(300);
 
-pub async fn run(session: &Session, mut record: Record, code: &str, options: &Debug) -> Outcome {
+pub async fn run(session: &Session, code: &str, options: &Debug) -> Outcome {
     if !code.is_empty() && rule::named(code).is_none() {
         return Err(Error::usage(
             format!("there is no rule {code}"),
             "gw explain",
         ));
     }
+    let (_lock, mut record) = session.locked("debug --fix").await?;
     let paths = session.environment();
-    let _lock = Lock::take(&paths.lock(), "debug --fix", |text| session.sink.note(text)).await?;
     let vault = session.keys(&record).await;
     let task = session.sink.begin("look");
     let snapshot = session.look(&record, &vault, !options.no_probe).await;
@@ -97,11 +96,15 @@ pub async fn run(session: &Session, mut record: Record, code: &str, options: &De
         if let Some(run) = memory.runs.last_mut() {
             run.codes.push(finding.code.to_string());
         }
-        work.perform(change, &mut memory).await?;
+        let done = work.perform(change, &mut memory).await;
+        // A way that was proved before a change failed, or before somebody ended it, is the way all the same.
+        let proved = wires.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        record.wires = proved;
+        let saved = record.save(&paths);
+        done?;
+        saved?;
         task.done(debug::change(change));
     }
-    record.wires = wires.into_inner().unwrap_or_else(PoisonError::into_inner);
-    record.save(&paths)?;
     proved(session, &record, &vault, &agreed).await
 }
 

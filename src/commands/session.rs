@@ -1,6 +1,7 @@
 //! What every command shares: paths, streams and how they look.
 
 use crate::apply::ledger::Ledger;
+use crate::apply::lock::Lock;
 use crate::apply::record::{Record, names};
 use crate::cli::{Global, Output, Progress};
 use crate::cluster::access::{Access, Theirs};
@@ -111,6 +112,15 @@ impl Session {
 
     pub fn record(&self) -> Result<Record> {
         Record::require(&self.paths, &self.global.env)
+    }
+
+    /// The environment's lock and the record as it is once that is held: whoever held it before may have
+    /// changed the record. Nobody waits for an environment that there is not.
+    pub async fn locked(&self, command: &str) -> Result<(Lock, Record)> {
+        self.record()?;
+        let file = self.environment().lock();
+        let lock = Lock::take(&file, command, |text| self.sink.note(text)).await?;
+        Ok((lock, self.record()?))
     }
 
     /// The answer, on stdout. A reader that has gone away is no fault.

@@ -3,7 +3,6 @@
 use super::Outcome;
 use super::session::Session;
 use crate::apply::ledger::Ledger;
-use crate::apply::lock::Lock;
 use crate::apply::perform::Run;
 use crate::cli::Undo;
 use crate::diagnose::applied::Applied;
@@ -19,9 +18,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 pub async fn run(session: &Session, options: &Undo) -> Outcome {
-    let mut record = session.record()?;
+    let (_lock, mut record) = session.locked("undo").await?;
     let paths = session.environment();
-    let _lock = Lock::take(&paths.lock(), "undo", |text| session.sink.note(text)).await?;
     let mut memory = Memory::load(&paths)?;
     let Some(last) = memory.runs.last().cloned() else {
         return Err(Error::new("no fix is there to be taken back", "gw debug"));

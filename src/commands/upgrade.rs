@@ -5,12 +5,12 @@ use super::prove::has_failed;
 use super::session::Session;
 use super::versions::offered;
 use crate::apply::ledger::Ledger;
-use crate::apply::lock::Lock;
 use crate::apply::perform::Run;
 use crate::apply::record::{Record, now, write};
 use crate::cli::Upgrade;
 use crate::diagnose::applied::Applied;
-use crate::diagnose::upgrade::{is_known, schemas, vanishing};
+use crate::diagnose::snapshot::Snapshot;
+use crate::diagnose::upgrade::{is_known, is_newer, schemas, vanishing};
 use crate::error::{Error, Exit, Result};
 use crate::exec::{self, find};
 use crate::plan::chart::{Chart, charts};
@@ -32,17 +32,20 @@ const SETTLE: Duration = Duration::from_secs(20);
 const RENDER: Duration = Duration::from_secs(60);
 
 pub async fn run(session: &Session, options: &Upgrade) -> Outcome {
-    let mut record = session.record()?;
+    let (_lock, mut record) = session.locked("upgrade").await?;
     if record.target == "embedded" {
         let what = "the embedded gateway has no charts: it is of this gw's own version";
         return Err(Error::usage(what, "gw --version"));
     }
     let paths = session.environment();
-    let _lock = Lock::take(&paths.lock(), "upgrade", |text| session.sink.note(text)).await?;
     let release = session.release(&record).await?;
     let version = wanted(&release, options).await?;
     if version == release.version {
-        let said = format!("{version} is what is installed, and nothing of 2.2 is newer\n");
+        let newest = match options.version {
+            Some(_) => "",
+            None => ", and nothing of 2.2 is newer",
+        };
+        let said = format!("{version} is what is installed{newest}\n");
         match session.is_json() {
             true => session.write(
                 &Document::new("upgrade", &record.environment)
@@ -59,7 +62,7 @@ pub async fn run(session: &Session, options: &Upgrade) -> Outcome {
     };
     let applied = Applied::load(&paths).unwrap_or_default();
     let task = session.sink.begin("checks");
-    check(&record, session, &next, &applied).await?;
+    let snapshot = check(&record, session, &next, &applied).await?;
     task.done(format!(
         "{} to {version}: no field of ours vanishes, versions are in range",
         release.version
@@ -68,7 +71,8 @@ pub async fn run(session: &Session, options: &Upgrade) -> Outcome {
         match session
             .ask(&format!(
                 "Upgrade {} from {} to {version}?",
-                record.cluster, release.version
+                record.place(),
+                release.version
             ))
             .await
         {
@@ -83,38 +87,28 @@ pub async fn run(session: &Session, options: &Upgrade) -> Outcome {
         }
     }
     let task = session.sink.begin("backup");
-    let folder = back_up(session, &record, &release, &applied).await?;
+    let folder = back_up(session, &snapshot, &release, &applied)?;
     task.done(folder.display().to_string());
 
     let target = session.target(&record);
     let installed = install(session, &record, target.as_ref(), &next, options.timeout).await;
-    let proof = match installed {
-        Ok(()) => session.prove(&record, SETTLE, None).await,
-        Err(error) => {
+    let proved = match installed {
+        Ok(()) => Ok(session.prove(&record, SETTLE, None).await),
+        Err(error) => Err(Fault::Install(error)),
+    };
+    let proved = proved.and_then(|proof| match has_failed(&proof) {
+        true => Err(Fault::Proof(proof)),
+        false => Ok(proof),
+    });
+    let proof = match proved {
+        Ok(proof) => proof,
+        Err(fault) => {
             return back(
-                session,
-                &record,
-                &release,
-                &version,
-                Fault::Install(error),
-                &folder,
-                options,
+                session, &record, &release, &version, fault, &folder, options,
             )
             .await;
         }
     };
-    if has_failed(&proof) {
-        return back(
-            session,
-            &record,
-            &release,
-            &version,
-            Fault::Proof(proof),
-            &folder,
-            options,
-        )
-        .await;
-    }
     record.note_upgrade(&session.planned_version(&record).await?, &version);
     record.save(&paths)?;
     session.keep_proof(&proof)?;
@@ -130,7 +124,8 @@ pub async fn run(session: &Session, options: &Upgrade) -> Outcome {
             session.write(&format!("\n{}", human::proof(&proof, session.out)));
             session.write(&format!(
                 "\n{} runs {version}, before it was {}\n",
-                record.cluster, release.version
+                record.place(),
+                release.version
             ));
         }
     }
@@ -151,10 +146,14 @@ async fn wanted(release: &Release, options: &Upgrade) -> Result<String> {
     }
     let offered = offered(&release.charts).await?;
     match typed {
-        None => offered
-            .into_iter()
-            .next()
-            .ok_or_else(|| Error::new("the registry has no release of 2.2", "gw versions")),
+        None => match offered.into_iter().next() {
+            Some(newest) if is_newer(&newest, &release.version) => Ok(newest),
+            Some(_) => Ok(release.version.clone()),
+            None => Err(Error::new(
+                "the registry has no release of 2.2",
+                "gw versions",
+            )),
+        },
         Some(version) if offered.contains(&version) => Ok(version),
         Some(version) => {
             let error = Error::new(
@@ -175,7 +174,7 @@ async fn check(
     session: &Session,
     next: &Release,
     applied: &Applied,
-) -> Result<()> {
+) -> Result<Snapshot> {
     let vault = Vault::default();
     let snapshot = session.look(record, &vault, false).await;
     if !snapshot.place.alive {
@@ -216,7 +215,7 @@ async fn check(
                 error.fact(field.clone())
             }));
     }
-    Ok(())
+    Ok(snapshot)
 }
 
 /// The manifests of the coming CRD chart, as helm renders them.
@@ -237,9 +236,9 @@ async fn rendered(release: &Release) -> Result<Vec<Value>> {
 }
 
 /// Objects without keys, and the values of every release, so that a person can go back by hand too.
-async fn back_up(
+fn back_up(
     session: &Session,
-    record: &Record,
+    snapshot: &Snapshot,
     release: &Release,
     applied: &Applied,
 ) -> Result<PathBuf> {
@@ -248,8 +247,6 @@ async fn back_up(
         .folder()
         .join("backups")
         .join(now().to_string());
-    let vault = Vault::default();
-    let snapshot = session.look(record, &vault, false).await;
     let kinds = [
         "Gateway",
         "HTTPRoute",

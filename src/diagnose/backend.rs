@@ -1,6 +1,6 @@
 //! Backends: their keys, what the controller says of them, and whether their hosts can be reached.
 
-use super::finding::{Change, Fix, Found, Scope, Severity};
+use super::finding::{Fix, Found, Scope, Severity};
 use super::limits::{edit, fix};
 use super::rule::{Needs, Rule};
 use super::snapshot::{Snapshot, backends_of, condition, hosts, items, name, text};
@@ -118,14 +118,11 @@ fn fix_backend(snapshot: &Snapshot, route: &str) -> (Fix, Option<Thing>) {
     let Some(backend) = of_route(snapshot, route) else {
         return (Fix::command("gw up"), None);
     };
-    let drifted = snapshot
-        .drift("AgentgatewayBackend", name(backend))
-        .is_some();
-    let fix = match (snapshot.is_ours(backend), drifted) {
-        (true, true) => Fix::Change(Change::Restore(Thing::of(backend))),
-        (true, false) => Fix::command("gw up"),
-        (false, _) => Fix::command(edit(snapshot, backend)),
+    let command = match snapshot.is_ours(backend) {
+        true => "gw up".to_string(),
+        false => edit(snapshot, backend),
     };
+    let fix = fix(snapshot, backend, command);
     (fix, Some(Thing::of(backend)))
 }
 

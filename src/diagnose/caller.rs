@@ -145,7 +145,7 @@ fn asked_elsewhere(snapshot: &Snapshot) -> Vec<Found> {
     let wrong: Vec<&Line> = requests(snapshot)
         .filter(|line| {
             let path = line.field("http.path").unwrap_or("");
-            let ours = path.contains("gatewright-no-such-route")
+            let ours = path.contains(crate::verify::gateway::NOWHERE)
                 || path.contains(crate::plan::WITNESS_PREFIX);
             let known = snapshot
                 .routes

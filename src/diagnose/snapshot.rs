@@ -217,18 +217,18 @@ impl Snapshot {
         routes.map(|route| name(route).to_string()).collect()
     }
 
+    /// Whether a backend leads to a service of this machine.
+    pub fn leads_to(&self, backend: &Value, service: &Service) -> bool {
+        let wire = self.wires.get(&service.name);
+        let is_its = |(host, _): &(String, u64)| wire.is_some_and(|wire| wire.host == *host);
+        name(backend) == service.name || hosts(backend).iter().any(is_its)
+    }
+
     /// Our routes whose backends need a service of this machine.
     pub fn scope_of_service(&self, service: &Service) -> Scope {
-        let host = self.wires.get(&service.name).map(|wire| wire.host.clone());
-        let needs = |backend: &str| {
-            backend == service.name
-                || self
-                    .object("AgentgatewayBackend", backend)
-                    .is_some_and(|object| {
-                        let hosts = hosts(object);
-                        host.as_ref()
-                            .is_some_and(|host| hosts.iter().any(|(h, _)| h == host))
-                    })
+        let needs = |name: &str| {
+            let backend = self.object("AgentgatewayBackend", name);
+            name == service.name || backend.is_some_and(|backend| self.leads_to(backend, service))
         };
         let mut routes = self.routes_of(needs);
         // Where objects can't be read, a route of the backend's own name is the best that is known.

@@ -21,13 +21,21 @@ pub fn is_known(version: &str) -> Result<(), String> {
 
 /// Patch releases of the line among tags, newest first.
 pub fn releases(tags: &[String]) -> Vec<String> {
-    let patch = |tag: &String| tag.strip_prefix(LINE)?.parse::<u32>().ok();
     let mut found: Vec<(u32, String)> = tags
         .iter()
         .filter_map(|tag| Some((patch(tag)?, tag.clone())))
         .collect();
     found.sort_by_key(|(patch, _)| std::cmp::Reverse(*patch));
     found.into_iter().map(|(_, tag)| tag).collect()
+}
+
+fn patch(version: &str) -> Option<u32> {
+    version.strip_prefix(LINE)?.parse().ok()
+}
+
+/// Whether a release of the line came after another; after what is not of the line, any.
+pub fn is_newer(version: &str, than: &str) -> bool {
+    patch(version) > patch(than)
 }
 
 /// Schemas by kind of the CRDs in a chart's rendered manifests.
@@ -113,6 +121,7 @@ mod tests {
         .map(str::to_string);
         assert_eq!(releases(&tags), ["v2.2.10", "v2.2.2", "v2.2.0"]);
         assert!(is_known("v2.2.7").is_ok());
+        assert!(is_newer("v2.2.10", "v2.2.9") && !is_newer("v2.2.1", "v2.2.1"));
         for wrong in ["v2.3.0", "2.2.1", "v2.2.1-rc1", "v2.2."] {
             assert!(is_known(wrong).is_err(), "{wrong}");
         }

@@ -72,7 +72,7 @@ pub use change::Change;
 pub use compile::{Compiled, compile};
 pub use doors::{DoorPorts, Doors};
 pub use limits::raise_files;
-pub use object::{Id, World};
+pub use object::{HIDDEN, Id, World};
 pub use resident::give_back;
 pub use rotate::{RotatingFile, before};
 pub use serve::{ServeOptions, memory_of, serve};

@@ -225,7 +225,8 @@ fn complete(id: &Id, object: &mut Value) {
     }
 }
 
-const HIDDEN: &str = "<redacted>";
+/// What stands in the place of a key where an object is shown.
+pub const HIDDEN: &str = "<redacted>";
 
 /// A copy that a person may see: keys are replaced by a word (architecture, decision 7).
 pub(super) fn redacted(object: &Value) -> Value {

@@ -4,7 +4,7 @@ use super::style::Look;
 use crate::apply::record::{Record, now};
 use crate::diagnose::finding::Severity;
 use crate::diagnose::fold::Diagnosis;
-use crate::diagnose::snapshot::{Snapshot, backends_of, hosts, items, text as value_text};
+use crate::diagnose::snapshot::{Snapshot, backends_of, items, text as value_text};
 use crate::plan::survey::{Condition, ObjectState, Part, Survey};
 use crate::text;
 use crate::verify::check::{Finding, Verdict};
@@ -132,7 +132,7 @@ impl Screen<'_> {
                     backends_of(live).join(", ")
                 ))
             }
-            "AgentgatewayBackend" => Some(self.backend(&object.name, live)),
+            "AgentgatewayBackend" => Some(self.backend(live)),
             "AgentgatewayPolicy" => {
                 let targets =
                     items(live, "/spec/targetRefs").map(|t| value_text(t, "/name").to_string());
@@ -143,19 +143,10 @@ impl Screen<'_> {
     }
 
     /// Host service alive, key present, model there.
-    fn backend(&self, name: &str, live: &Value) -> String {
+    fn backend(&self, live: &Value) -> String {
         let mut said = Vec::new();
-        let service = self.snapshot.services.iter().find(|service| {
-            let wired = self
-                .snapshot
-                .wires
-                .get(&service.name)
-                .map(|wire| wire.host.as_str());
-            service.name == name
-                || hosts(live)
-                    .iter()
-                    .any(|(host, _)| Some(host.as_str()) == wired)
-        });
+        let mut services = self.snapshot.services.iter();
+        let service = services.find(|service| self.snapshot.leads_to(live, service));
         if let Some(service) = service {
             let state = if service.silence.is_none() {
                 "answers"

@@ -12,7 +12,7 @@ use crate::host::paths::EnvironmentPaths;
 use crate::host::process::Background;
 use crate::plan::outcome::Context;
 use crate::plan::thing::Thing;
-use crate::plan::{Action, HostService, Phase, Step};
+use crate::plan::{Action, HostService, Phase, Step, placeholder};
 use crate::target::Target;
 use crate::verify::drift::{Drift, compare};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -69,6 +69,27 @@ impl Work<'_> {
         self.record.way(self.paths).client().await
     }
 
+    pub fn is_embedded(&self) -> bool {
+        self.record.target == "embedded"
+    }
+
+    /// An object of the embedded gateway, or nothing. It shows no keys.
+    async fn held(&self, thing: &Thing) -> Result<Option<Value>> {
+        let objects = self.target.objects().await?;
+        Ok(objects
+            .into_iter()
+            .find(|object| Thing::of(object) == *thing))
+    }
+
+    /// Writes down how an object was, before it is changed.
+    fn note(&self, thing: &Thing, before: Option<&Value>, memory: &mut Memory) -> Result<()> {
+        let entry = Entry::Object {
+            thing: thing.clone(),
+            before: before.map(kept),
+        };
+        memory.note(entry, self.paths)
+    }
+
     fn planned(&self, thing: &Thing) -> Result<&Value> {
         let Thing::Object { kind, name, .. } = thing else {
             return Err(Error::new(
@@ -87,27 +108,15 @@ impl Work<'_> {
 
     async fn restore(&self, thing: &Thing, memory: &mut Memory) -> Result<()> {
         let planned = self.planned(thing)?;
-        if self.record.target == "embedded" {
-            memory.note(
-                Entry::Object {
-                    thing: thing.clone(),
-                    before: None,
-                },
-                self.paths,
-            )?;
+        if self.is_embedded() {
+            self.note(thing, self.held(thing).await?.as_ref(), memory)?;
             return self.step(Action::Object(planned.clone())).await;
         }
         // What is lacking is told before anything is changed.
         let filled = self.context.fill(planned)?;
         let client = self.client().await?;
         let before = live(&client, thing).await?;
-        memory.note(
-            Entry::Object {
-                thing: thing.clone(),
-                before: before.as_ref().map(kept),
-            },
-            self.paths,
-        )?;
+        self.note(thing, before.as_ref(), memory)?;
         if let Some(before) = &before {
             self.take_away(&client, thing, planned, &filled, before)
                 .await?;
@@ -180,24 +189,43 @@ impl Work<'_> {
                 memory.note(Entry::Process { role }, self.paths)?;
             }
         }
+        // A name of ours may be led elsewhere with it.
+        if !self.is_embedded() && !service.alias.is_empty() {
+            let client = self.client().await?;
+            for thing in service.alias.iter().map(Thing::of) {
+                let before = live(&client, &thing).await?;
+                self.note(&thing, before.as_ref(), memory)?;
+            }
+        }
         self.step(Action::HostService(service.clone())).await?;
-        self.refill(service).await
+        self.refill(service, memory).await
     }
 
     /// Objects in which the way stands, with the way that was proved.
-    async fn refill(&self, service: &HostService) -> Result<()> {
-        let mark = format!("{{host.{}", service.name);
+    async fn refill(&self, service: &HostService, memory: &mut Memory) -> Result<()> {
         let objects = self
             .applied
             .map(|applied| applied.objects.as_slice())
             .unwrap_or_default();
-        for object in objects
-            .iter()
-            .filter(|object| object.to_string().contains(&mark))
-        {
+        for object in objects.iter().filter(|object| names(object, &service.name)) {
+            self.note_changed(object, memory).await?;
             self.step(Action::Object(object.clone())).await?;
         }
         Ok(())
+    }
+
+    /// Writes down how an object was, if applying it changes anything.
+    async fn note_changed(&self, planned: &Value, memory: &mut Memory) -> Result<()> {
+        let thing = Thing::of(planned);
+        let before = match self.is_embedded() {
+            true => self.held(&thing).await?,
+            false => live(&self.client().await?, &thing).await?,
+        };
+        let filled = self.context.fill(planned)?;
+        match compare(&filled, before.as_ref()) {
+            Some(_) => self.note(&thing, before.as_ref(), memory),
+            None => Ok(()),
+        }
     }
 
     async fn restart(&self, memory: &mut Memory) -> Result<()> {
@@ -220,7 +248,7 @@ impl Work<'_> {
         self.step(Action::Answers(None)).await
     }
 
-    async fn step(&self, action: Action) -> Result<()> {
+    pub async fn step(&self, action: Action) -> Result<()> {
         let step = Step {
             id: "fix".to_string(),
             phase: Phase::Objects,
@@ -229,6 +257,17 @@ impl Work<'_> {
         };
         self.target.perform(&step, &self.context).await.map(|_| ())
     }
+}
+
+/// Whether the way to a service stands in an object.
+fn names(object: &Value, service: &str) -> bool {
+    let text = object.to_string();
+    let ways = [
+        placeholder::host(service),
+        placeholder::address(service),
+        placeholder::port(service),
+    ];
+    ways.iter().any(|way| text.contains(way))
 }
 
 /// JSON patch operations (RFC 6902) that take away what others added, last items of lists first.
@@ -300,6 +339,14 @@ pub async fn scale(client: &Client, namespace: &str, name: &str, replicas: i64) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_is_not_another_whose_name_begins_like_it() {
+        let object = json!({"spec": {"host": "{host.ollama-2}"}});
+        assert!(names(&object, "ollama-2") && !names(&object, "ollama"));
+        let alias = json!({"endpoints": [{"addresses": ["{host.ollama.address}"]}]});
+        assert!(names(&alias, "ollama") && !names(&alias, "oll"));
+    }
 
     #[test]
     fn what_others_added_is_taken_away_and_nothing_else() {

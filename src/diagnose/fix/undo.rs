@@ -6,6 +6,7 @@ use crate::cluster::client::refused;
 use crate::cluster::object::{self, delete};
 use crate::error::Result;
 use crate::host::process::Background;
+use crate::plan::Action;
 use crate::plan::outcome::{Undone, Wire};
 use crate::plan::thing::Thing;
 use kube::Client;
@@ -27,10 +28,8 @@ pub enum Back {
 
 pub async fn undo(work: &Work<'_>, entry: &Entry) -> Result<Back> {
     match entry {
-        Entry::Object { thing, before } if work.record.target == "embedded" => {
-            let _ = before;
-            work.target.undo(thing, &work.context).await?;
-            Ok(Back::Done(format!("{} taken away again", thing.title())))
+        Entry::Object { thing, before } if work.is_embedded() => {
+            embedded(work, thing, before.as_ref()).await
         }
         Entry::Object { thing, before } => object(work, thing, before.as_ref()).await,
         Entry::Scale {
@@ -52,6 +51,21 @@ pub async fn undo(work: &Work<'_>, entry: &Entry) -> Result<Back> {
     }
 }
 
+async fn embedded(work: &Work<'_>, thing: &Thing, before: Option<&Value>) -> Result<Back> {
+    let title = thing.title();
+    let Some(before) = before else {
+        work.target.undo(thing, &work.context).await?;
+        return Ok(Back::Done(format!("{title} taken away again")));
+    };
+    // The embedded gateway shows no keys, so none can be given back.
+    if before["kind"] == "Secret" || before.to_string().contains(crate::gateway::HIDDEN) {
+        let why = "gw keeps no former value of a key";
+        return Ok(Back::Left(format!("{title} keeps its key: {why}")));
+    }
+    work.step(Action::Object(before.clone())).await?;
+    Ok(Back::Done(format!("{title} as it was before")))
+}
+
 async fn object(work: &Work<'_>, thing: &Thing, before: Option<&Value>) -> Result<Back> {
     let client = work.client().await?;
     let title = thing.title();
@@ -64,7 +78,8 @@ async fn object(work: &Work<'_>, thing: &Thing, before: Option<&Value>) -> Resul
         )
         .await?;
         return Ok(match done {
-            Undone::Removed | Undone::Absent => Back::Done(format!("{title} taken away again")),
+            Undone::Removed => Back::Done(format!("{title} taken away again")),
+            Undone::Absent => Back::Done(format!("{title} is not there, as before")),
             Undone::Kept(why) => Back::Left(format!("{title} stays: {why}")),
         });
     };

@@ -3,9 +3,12 @@
 use super::Scene;
 use crate::diagnose::log::{Line, parse};
 use crate::diagnose::snapshot::{Container, Door, Login, Process, Service};
+use crate::gateway::before;
 use crate::host::{docker, ollama, port, process, registry, web};
 use crate::plan::{HostService, NODE_PORT};
 use crate::secret::redact;
+use crate::target::Target;
+use crate::verify::gateway::NOWHERE;
 use futures::future::join_all;
 use serde_json::Value;
 use std::time::Duration;
@@ -33,8 +36,8 @@ pub async fn look(scene: &Scene<'_>) -> Host {
         .map(|applied| applied.services.as_slice())
         .unwrap_or_default();
     let services = join_all(services.iter().map(|service| ask(scene, service)));
-    let (services, door, (container, mapped), logins) =
-        tokio::join!(services, answers(scene), node(scene), logins());
+    let (services, door, (container, mapped), logins, gateway_log) =
+        tokio::join!(services, answers(scene), node(scene), logins(), log(scene));
     Host {
         processes: processes(scene),
         services,
@@ -45,7 +48,7 @@ pub async fn look(scene: &Scene<'_>) -> Host {
         },
         container,
         logins,
-        gateway_log: log(scene),
+        gateway_log,
     }
 }
 
@@ -116,11 +119,15 @@ fn processes(scene: &Scene<'_>) -> Vec<Process> {
     let one = |(role, alive): (String, Option<process::Identity>)| {
         let kept = std::fs::read_to_string(scene.paths.process(&role)).unwrap_or_default();
         let kept: Option<process::Identity> = serde_json::from_str(&kept).ok();
-        let log = std::fs::read_to_string(scene.paths.log(&role)).unwrap_or_default();
+        let log = scene.paths.log(&role);
+        // One that was begun anew a moment ago is empty.
+        let parts =
+            [before(&log), log].map(|part| std::fs::read_to_string(part).unwrap_or_default());
+        let last = parts.iter().flat_map(|text| text.lines()).last();
         Process {
             alive: alive.is_some(),
             pid: kept.map(|identity| identity.pid),
-            last: log.lines().last().map(redact::text),
+            last: last.map(redact::text),
             role,
         }
     };
@@ -133,7 +140,7 @@ async fn answers(scene: &Scene<'_>) -> Option<Result<u16, String>> {
         "" => format!("http://localhost:{}", scene.record.port),
         base => base.to_string(),
     };
-    let url = format!("{base}/gatewright-no-such-route");
+    let url = format!("{base}{NOWHERE}");
     let answer = web::get(&url, None, Duration::from_secs(5)).await;
     Some(answer.map(|(status, _)| status))
 }
@@ -171,13 +178,11 @@ async fn logins() -> Vec<Login> {
 }
 
 /// The end of the embedded gateway's log.
-fn log(scene: &Scene<'_>) -> Vec<Line> {
-    if scene.embedded.is_none() {
+async fn log(scene: &Scene<'_>) -> Vec<Line> {
+    let Some(embedded) = scene.embedded else {
         return Vec::new();
-    }
-    let text = std::fs::read_to_string(scene.paths.log("gateway")).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().collect();
+    };
     let count = usize::try_from(scene.lines).unwrap_or(0);
-    let tail = lines.iter().skip(lines.len().saturating_sub(count));
-    tail.map(|line| parse("gateway", line)).collect()
+    let lines = embedded.access_log(count).await.unwrap_or_default();
+    lines.iter().map(|line| parse("gateway", line)).collect()
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::diagnose::diagnose;
+use crate::diagnose::finding::Change;
 use crate::diagnose::snapshot::tests::{answered, codes, healthy, with};
 use crate::verify::drift::compare;
 use serde_json::json;

@@ -69,15 +69,14 @@ fn drift(installed: &Installed, applied: &Value) -> Option<Fault> {
 /// A JSON pointer as people write it: `spec.rules[0].name`.
 fn place(pointer: &str) -> String {
     let parts = pointer.split('/').skip(1);
-    let place = parts.fold(String::new(), |place, part| {
+    parts.fold(String::new(), |place, part| {
         let name = part.replace("~1", "/").replace("~0", "~");
         match (part.parse::<usize>(), place.is_empty()) {
             (Ok(at), _) => format!("{place}[{at}]"),
             (Err(_), true) => name,
             (Err(_), false) => format!("{place}.{name}"),
         }
-    });
-    place
+    })
 }
 
 /// What its controller has not taken, or has nothing to say of: then it does nothing (facts 4.3, 4.5).
