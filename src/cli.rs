@@ -289,6 +289,9 @@ pub struct Up {
     /// Answer yes where a cluster is meant that is not proved to be on this machine
     #[arg(short, long)]
     pub yes: bool,
+    /// Prove everything and write a report to this file: .json, .xml (JUnit), .md or .txt; can be repeated
+    #[arg(long, value_name = "FILE")]
+    pub report: Vec<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]

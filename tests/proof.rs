@@ -223,8 +223,24 @@ fn reports_are_written_by_the_ending_of_their_file() {
         serde_json::from_str::<Value>(&read(&json)).unwrap()["ok"],
         true
     );
-    let said = home.gw(&["test", "--report", "p.doc"]);
-    assert_eq!(said.code, 2, "{said:?}");
+    for verb in ["test", "up"] {
+        let said = home.gw(&[verb, "--report", "p.doc"]);
+        assert_eq!(said.code, 2, "{said:?}");
+        let next = format!("gw {verb} --report proof.xml");
+        assert!(said.stderr.contains(&next), "{said:?}");
+    }
+    // Nothing has changed, and what is reported is everything all the same.
+    let again = at("again.json");
+    let said = home.gw(&["up", "--report", &again]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.stdout.contains("nothing to change"), "{said:?}");
+    let titles = |path: &str| {
+        let report: Value = serde_json::from_str(&read(path)).unwrap();
+        let findings = report["findings"].as_array().unwrap().clone();
+        let ids = findings.iter().map(|f| f["id"].to_string());
+        ids.collect::<std::collections::BTreeSet<String>>()
+    };
+    assert_eq!(titles(&again), titles(&json));
     let said = home.gw(&["status", "-o", "junit"]);
     assert_eq!(said.code, 2, "{said:?}");
 }

@@ -252,7 +252,12 @@ fn the_steps_of_the_action_end_in_a_proved_gateway_and_take_it_back() {
         format!("http://localhost:{port}")
     );
     assert_eq!(runner.output("kubeconfig"), "");
-    assert!(PathBuf::from(runner.output("report")).is_dir());
+    let report = PathBuf::from(runner.output("report"));
+    let junit = fs::read_to_string(report.join("junit.xml")).unwrap();
+    assert!(junit.contains("failures=\"0\""), "{junit}");
+    let summary = fs::read_to_string(report.join("report.md")).unwrap();
+    assert!(summary.contains("proved"), "{summary}");
+    assert_eq!(fs::read_to_string(runner.file("summary")).unwrap(), summary);
     assert!(!up.stderr.contains("::error"), "{up:?}");
     let down = runner.step("dist/action/down", &[]);
     assert_eq!(down.code, 0, "{down:?}");
@@ -283,8 +288,13 @@ fn a_step_that_fails_leaves_annotations_and_what_was_seen() {
     );
     assert_eq!(up.code, 4, "{up:?}");
     assert!(up.stderr.contains("::error title="), "{up:?}");
-    let left = PathBuf::from(runner.output("report")).join("debug.tar.gz");
-    assert!(left.exists(), "{up:?}");
+    let left = PathBuf::from(runner.output("report"));
+    assert!(left.join("debug.tar.gz").exists(), "{up:?}");
+    let junit = fs::read_to_string(left.join("junit.xml")).unwrap();
+    assert!(
+        junit.contains("says-no") && junit.contains("failures=\"1\""),
+        "{junit}"
+    );
     // What ends before anything could be proved is told too.
     let up = runner.step(
         "dist/action/up",

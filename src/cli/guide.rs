@@ -42,6 +42,7 @@ impl Up {
             locked: false,
             adopt: false,
             yes: false,
+            report: Vec::new(),
             from,
         }
     }

@@ -285,21 +285,15 @@ pub async fn apply(
     }
     let head = "# Written by `gw backend --apply` and `gw route --apply`; `gw up` follows it.\n";
     write(&file, &format!("{head}{}", yaml::write(&value)))?;
-    let up = Up {
-        wish: Wish {
-            profile: Some(own),
-            ..Wish::default()
-        },
-        timeout: 300,
-        force: false,
-        locked: false,
-        adopt: false,
-        yes: false,
-        from: crate::cli::From {
-            offline: false,
-            bundle: None,
-        },
+    let wish = Wish {
+        profile: Some(own),
+        ..Wish::default()
     };
+    let from = crate::cli::From {
+        offline: false,
+        bundle: None,
+    };
+    let up = Up::of(wish, from);
     let result = super::up::run(session, &up).await;
     if matches!(&result, Err(error) if error.exit == Exit::Usage) {
         // Nothing was made of it.

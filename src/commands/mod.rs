@@ -27,6 +27,7 @@ mod profile;
 mod prove;
 mod reach;
 mod repair;
+mod reports;
 mod route;
 mod serve;
 mod service;

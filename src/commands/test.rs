@@ -2,13 +2,13 @@
 
 use super::Outcome;
 use super::prove::{Asked, Proof, has_failed};
+use super::reports::Reports;
 use super::session::Session;
 use crate::cli::{Output, Test};
 use crate::error::{Error, Exit, Result};
 use crate::report::proof::{Form, Report};
 use crate::verify::choose::Choice;
 use crate::verify::probe::Patience;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub async fn run(session: &Session, options: &Test) -> Outcome {
@@ -22,8 +22,7 @@ pub async fn run(session: &Session, options: &Test) -> Outcome {
             "gw up",
         ));
     }
-    let forms = options.report.iter().map(|file| form(file));
-    let forms: Vec<Form> = forms.collect::<Result<_>>()?;
+    let reports = Reports::of(&options.report, "test")?;
     let mut left = options.max_cost;
     loop {
         let asked = Asked {
@@ -57,9 +56,7 @@ pub async fn run(session: &Session, options: &Test) -> Outcome {
             others: &proof.others,
             took: start.elapsed(),
         };
-        for (file, form) in options.report.iter().zip(&forms) {
-            save(file, &report.write(*form, session.plain()))?;
-        }
+        reports.save(&report, session.plain())?;
         session.write(&report.write(session.form(), session.out));
         let Some(seconds) = options.watch else {
             return Ok(has_failed(&proof.findings).then_some(Exit::NotProved));
@@ -83,35 +80,6 @@ fn named(options: &Test, proof: &Proof) -> Result<()> {
     let what = [options.route.as_slice(), options.only.as_slice()].concat();
     let what = format!("no case is of {}", what.join(" and "));
     Err(Error::usage(what, "gw test"))
-}
-
-/// The form of a file, by its ending.
-fn form(file: &Path) -> Result<Form> {
-    let ending = file
-        .extension()
-        .map(|ending| ending.to_string_lossy().to_lowercase());
-    match ending.as_deref() {
-        Some("json") => Ok(Form::Json),
-        Some("xml") => Ok(Form::Junit),
-        Some("md" | "markdown") => Ok(Form::Markdown),
-        Some("txt") => Ok(Form::Table),
-        _ => {
-            let what = format!("{} has no ending that names a form", file.display());
-            let error = Error::usage(what, "gw test --report proof.xml");
-            Err(error.fact("known: .json, .xml (JUnit), .md and .txt"))
-        }
-    }
-}
-
-fn save(file: &Path, text: &str) -> Result<()> {
-    let folder = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let made = folder.map_or(Ok(()), std::fs::create_dir_all);
-    made.and_then(|()| std::fs::write(file, text)).map_err(|e| {
-        let what = format!("{} can't be written", file.display());
-        Error::new(what, "gw test -o markdown").because(&e)
-    })
 }
 
 impl Session {

@@ -2,7 +2,8 @@
 
 use super::ask;
 use super::made::{self, Made, kept, make_keys, show_keys, to_show};
-use super::prove::{Asked, MAX_COST, has_failed};
+use super::prove::{Asked, MAX_COST, Proof, has_failed};
+use super::reports::Reports;
 use super::session::Session;
 use super::wish::Wanted;
 use super::{Outcome, lock};
@@ -20,6 +21,7 @@ use crate::plan::Plan;
 use crate::plan::outcome::Wire;
 use crate::profile::shipped;
 use crate::report::document::Document;
+use crate::report::proof::Report;
 use crate::report::{human, progress};
 use crate::secret::vault::Vault;
 use crate::supply::bundle::open;
@@ -87,6 +89,7 @@ pub async fn make_true(
 
 async fn made_true(session: &Session, options: &Up, wanted: &Wanted, start: Instant) -> Outcome {
     let paths = session.environment();
+    let reports = Reports::of(&options.report, "up")?;
     let plan = &wanted.plan;
     let cluster = plan
         .cluster()
@@ -151,8 +154,9 @@ async fn made_true(session: &Session, options: &Up, wanted: &Wanted, start: Inst
         patience: Duration::from_secs(options.timeout),
         force: options.force,
         vault: &vault,
+        whole: !reports.is_empty(),
     };
-    let (done, findings) = match work.apply_and_prove(&mut record).await {
+    let (done, proof) = match work.apply_and_prove(&mut record).await {
         Ok(proved) => proved,
         Err(error) => {
             show_keys(session, &made);
@@ -163,19 +167,31 @@ async fn made_true(session: &Session, options: &Up, wanted: &Wanted, start: Inst
     };
     record.applied_at = now();
     record.save(&paths)?;
-    session.keep_proof(&findings)?;
-    session.annotate(&findings);
+    let findings = &proof.findings;
+    session.keep_proof(findings)?;
+    session.annotate(findings);
+    let report = Report {
+        environment: &record.environment,
+        base: &record.base_url,
+        findings,
+        cost: proof.cost,
+        cap: MAX_COST,
+        others: &proof.others,
+        took: start.elapsed(),
+    };
+    reports.save(&report, session.plain())?;
+    session.summarize(&report);
     answer(
         session,
         &record,
         target.as_ref(),
         &done,
-        &findings,
+        findings,
         start.elapsed(),
         &made,
     );
     show_keys(session, &made);
-    Ok(has_failed(&findings).then_some(Exit::NotProved))
+    Ok(has_failed(findings).then_some(Exit::NotProved))
 }
 
 /// With a bundle, everything comes from it: the profile too where none is named and none was applied.
@@ -214,25 +230,30 @@ struct Work<'a> {
     patience: Duration,
     force: bool,
     vault: &'a Vault,
+    /// Whether everything is proved, also where nothing has changed.
+    whole: bool,
 }
 
 impl Work<'_> {
     /// What an earlier run proved about the way to this machine is taken on trust first; when the
     /// routes' own proof fails, it is looked for afresh.
-    async fn apply_and_prove(&self, record: &mut Record) -> Result<(Vec<Done>, Vec<Finding>)> {
+    async fn apply_and_prove(&self, record: &mut Record) -> Result<(Vec<Done>, Proof)> {
         let trusted = record.wires.clone();
-        let (done, findings) = self.once(record).await?;
+        let (done, proof) = self.once(record).await?;
         let on_cluster = self.plan.is_on_cluster();
         let lost = |finding: &Finding| finding.verdict == Verdict::Fail && finding.route.is_some();
-        if on_cluster && findings.iter().any(lost) && !trusted.is_empty() && record.wires == trusted
+        if on_cluster
+            && proof.findings.iter().any(lost)
+            && !trusted.is_empty()
+            && record.wires == trusted
         {
             record.wires.clear();
             return self.once(record).await;
         }
-        Ok((done, findings))
+        Ok((done, proof))
     }
 
-    async fn once(&self, record: &mut Record) -> Result<(Vec<Done>, Vec<Finding>)> {
+    async fn once(&self, record: &mut Record) -> Result<(Vec<Done>, Proof)> {
         let wires: Mutex<BTreeMap<String, Wire>> = Mutex::new(std::mem::take(&mut record.wires));
         let run = Run {
             ledger: &self.ledger,
@@ -250,7 +271,7 @@ impl Work<'_> {
         record.save(&self.session.environment())?;
         // Where nothing has changed since the last whole proof, every route's own answer will do.
         let only: &[&str] = match nothing_to_change(&done) {
-            Some(_) if proved => &["answer", "object", "own"],
+            Some(_) if proved && !self.whole => &["answer", "object", "own"],
             _ => &[],
         };
         let asked = Asked {
@@ -268,7 +289,7 @@ impl Work<'_> {
             ledger: Some(&self.ledger),
             keys: Some(self.vault),
         };
-        Ok((done, self.session.prove_as(record, &asked).await?.findings))
+        Ok((done, self.session.prove_as(record, &asked).await?))
     }
 }
 
