@@ -59,20 +59,31 @@ impl Secret {
         }
     }
 
-    /// A text of somebody else's in which this key may stand, without it; without its beginning too,
-    /// where the text was cut off in the middle of it.
+    /// A text of somebody else's in which this key may stand, without it: also where it stands quoted,
+    /// as in JSON, or the text was cut off in the middle of it.
     pub fn blot(&self, text: &str) -> String {
-        /// Shorter, it may be a word.
-        const LEAST: usize = 8;
-        let text = text.replace(self.expose(), "…");
-        let ends = self.text.char_indices().map(|(at, _)| at);
-        let ends: Vec<usize> = ends.filter(|at| *at >= LEAST).collect();
-        let cut = ends.into_iter().rev().find_map(|end| {
-            let part = format!("{}…", &self.text[..end]);
-            text.contains(&part).then(|| text.replace(&part, "…"))
-        });
-        cut.unwrap_or(text)
+        let quoted = |text: &str| {
+            let text = format!("{text:?}");
+            text[1..text.len() - 1].to_string()
+        };
+        let once = quoted(self.expose());
+        let twice = quoted(&once);
+        let forms = [self.expose(), &once, &twice];
+        let bare = |text: String, form: &str| without(&text, form);
+        forms.into_iter().fold(text.to_string(), bare)
     }
+}
+
+fn without(text: &str, key: &str) -> String {
+    /// Shorter, it may be a word.
+    const LEAST: usize = 8;
+    let text = text.replace(key, "…");
+    let ends = key.char_indices().map(|(at, _)| at);
+    let cut = ends.rev().take_while(|at| *at >= LEAST).find_map(|end| {
+        let part = format!("{}…", &key[..end]);
+        text.contains(&part).then(|| text.replace(&part, "…"))
+    });
+    cut.unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -92,5 +103,12 @@ mod tests {
         let key = Secret::new("testbed-key-7").unwrap();
         assert_eq!(key.blot("bad key testbed-ke…"), "bad key …");
         assert_eq!(key.blot("a test…"), "a test…");
+        let key = Secret::new(r#"pass"word\1""#).unwrap();
+        let json = serde_json::json!({"error": format!("bad {}", key.expose())}).to_string();
+        assert_eq!(key.blot(&json), r#"{"error":"bad …"}"#);
+        assert_eq!(
+            key.blot(&format!("401 {json:?}")),
+            r#"401 "{\"error\":\"bad …\"}""#
+        );
     }
 }
