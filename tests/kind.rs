@@ -569,11 +569,46 @@ fn killed_at_five_steps_up_goes_on_where_it_ended() {
 #[ignore = "needs Docker, kind, helm, kubectl and Ollama on loopback"]
 fn down_after_a_kill_in_the_middle_leaves_nothing() {
     let kind = Kind::new("half");
-    kind.killed_at("Starting control-plane");
+    for place in ["Preparing nodes", "Starting control-plane"] {
+        kind.killed_at(place);
+        let down = kind.gw(&["down", "--yes"]);
+        assert_eq!(down.code, 0, "{down:?}");
+        nothing_more_comes(&kind.cluster);
+        assert_eq!(containers(&kind.cluster), "", "killed at {place}");
+        assert!(!kind.home.environment().exists());
+    }
+    another_cluster_that_was_made_since_stays(&kind);
+}
+
+/// The `docker run` of a killed kind goes on by itself.
+fn nothing_more_comes(cluster: &str) {
+    let label = format!("io.x-k8s.kind.cluster={cluster}");
+    let start = Instant::now();
+    let runs = || Command::new("pgrep").args(["-f", &label]).output().unwrap();
+    while runs().status.success() {
+        assert!(start.elapsed() < Duration::from_secs(60), "{label}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn another_cluster_that_was_made_since_stays(kind: &Kind) {
+    kind.killed_at("Ensuring node image");
+    nothing_more_comes(&kind.cluster);
+    let name = format!("{}-control-plane", kind.cluster);
+    let docker = |args: &[&str]| home::said(Command::new("docker").args(args).output().unwrap());
+    docker(&["rm", "-f", "-v", &name]);
+    let label = format!("io.x-k8s.kind.cluster={}", kind.cluster);
+    let image = std::env::var("GW_NODE_IMAGE").unwrap_or("kindest/node".to_string());
+    let theirs = docker(&["create", "--name", &name, "--label", &label, &image]);
+    assert_eq!(theirs.code, 0, "{theirs:?}");
+
     let down = kind.gw(&["down", "--yes"]);
     assert_eq!(down.code, 0, "{down:?}");
-    assert_eq!(containers(&kind.cluster), "");
+    assert!(down.stdout.contains("stays: it is another"), "{down:?}");
+    assert!(theirs.stdout.starts_with(&containers(&kind.cluster)));
+    assert_ne!(containers(&kind.cluster), "");
     assert!(!kind.home.environment().exists());
+    docker(&["rm", "-f", "-v", &name]);
 }
 
 /// Ids of what failed, and everything that is said of it.

@@ -94,13 +94,11 @@ pub async fn undo_with_cluster(
         }
         fates.push(Fate { thing, undone });
     }
-    let gone = |fate: &Fate| {
-        matches!(
-            (&fate.thing, &fate.undone),
-            (Thing::Cluster { .. }, Undone::Removed | Undone::Absent)
-        )
-    };
-    if fates.iter().any(gone) {
+    // One that stays is another of its name: ours is gone then, too.
+    if fates
+        .iter()
+        .any(|fate| matches!(fate.thing, Thing::Cluster { .. }))
+    {
         for thing in run.ledger.things() {
             run.ledger.removed(&thing)?;
         }

@@ -9,7 +9,8 @@ use crate::apply::record::Record;
 use crate::apply::undo::{Fate, undo};
 use crate::cli::Down;
 use crate::error::{Error, Result};
-use crate::host::docker;
+use crate::host::docker::{self, KindCluster};
+use crate::host::paths::EnvironmentPaths;
 use crate::plan::outcome::{Journal, Undone};
 use crate::plan::thing::Thing;
 use crate::report::document::Document;
@@ -38,7 +39,7 @@ pub async fn run(session: &Session, options: &Down) -> Outcome {
         Some(name)
             if !options.keep_cluster && !options.forget && !is_shared(session, &record, name) =>
         {
-            if is_there(name).await {
+            if is_there(name, &paths).await {
                 confirm(session, options, name).await?;
             }
             false
@@ -133,12 +134,17 @@ fn created_cluster(ledger: &Ledger) -> Option<String> {
     })
 }
 
-/// Nobody need be asked about a cluster that is gone. Docker that can't be asked counts as a yes.
-async fn is_there(cluster: &str) -> bool {
+/// Nobody need be asked about a cluster that is gone, nor about another of its name, which stays. Docker
+/// that can't be asked counts as a yes.
+async fn is_there(cluster: &str, paths: &EnvironmentPaths) -> bool {
     let clusters = async { docker::kind_clusters(&docker::connect().await?).await };
-    clusters
-        .await
-        .map_or(true, |found| found.iter().any(|kind| kind.name == cluster))
+    let id = fs::read_to_string(paths.cluster_id());
+    let is_ours = |kind: &KindCluster| id.as_ref().map_or(true, |id| *id == kind.id);
+    clusters.await.map_or(true, |found| {
+        found
+            .iter()
+            .any(|kind| kind.name == cluster && is_ours(kind))
+    })
 }
 
 /// Whether another environment of this machine lives in the cluster.
@@ -173,7 +179,7 @@ async fn confirm(session: &Session, options: &Down, cluster: &str) -> Result<()>
 }
 
 /// The folder goes last: until then every file in it may be needed by a second `down`.
-fn forget(paths: &crate::host::paths::EnvironmentPaths) -> Result<()> {
+fn forget(paths: &EnvironmentPaths) -> Result<()> {
     let _ = fs::remove_file(paths.socket());
     fs::remove_dir_all(paths.folder()).map_err(|e| {
         let what = format!("{} can't be removed", paths.folder().display());

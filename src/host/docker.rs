@@ -2,16 +2,18 @@
 
 use crate::error::{Error, Result};
 use bollard::Docker;
-use bollard::models::ContainerSummary;
+use bollard::models::{ContainerSummary, PortBinding, PortMap};
 use bollard::query_parameters::{
-    InspectNetworkOptions, ListContainersOptionsBuilder, StartContainerOptions,
+    InspectContainerOptions, InspectNetworkOptions, ListContainersOptionsBuilder,
+    StartContainerOptions,
 };
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-const LABEL: &str = "io.x-k8s.kind.cluster";
+/// The label with which kind marks each node of a cluster, and starts it.
+pub const LABEL: &str = "io.x-k8s.kind.cluster";
 const DEADLINE: Duration = Duration::from_secs(5);
 /// Starting a node takes longer than answering a question.
 const START_DEADLINE: Duration = Duration::from_secs(60);
@@ -146,6 +148,30 @@ fn published(container: &ContainerSummary) -> Vec<Published> {
         .collect()
 }
 
+/// Where a container's ports are published whenever it runs: also of one that does not run now.
+pub async fn bindings(docker: &Docker, id: &str) -> Result<Vec<Published>> {
+    let inspect = within(docker.inspect_container(id, None::<InspectContainerOptions>)).await?;
+    let bindings = inspect.host_config.and_then(|host| host.port_bindings);
+    Ok(bindings.map(of_bindings).unwrap_or_default())
+}
+
+fn of_bindings(all: PortMap) -> Vec<Published> {
+    let one = |port: &str, binding: PortBinding| {
+        Some(Published {
+            node_port: port.split('/').next()?.parse().ok()?,
+            address: binding.host_ip?,
+            host_port: binding.host_port?.parse().ok()?,
+        })
+    };
+    all.into_iter()
+        .flat_map(|(port, to)| {
+            let to = to.into_iter().flatten();
+            to.filter_map(|binding| one(&port, binding))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
 /// Starts the stopped nodes of a cluster: what a reboot leaves.
 pub async fn start_kind_cluster(docker: &Docker, name: &str) -> Result<()> {
     let filters = HashMap::from([("label".to_string(), vec![format!("{LABEL}={name}")])]);
@@ -240,6 +266,22 @@ async fn within_span<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_stopped_node_would_publish_is_read_from_its_bindings() {
+        let said = serde_json::json!({
+            "30080/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}],
+            "6443/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}],
+            "9/udp": null,
+        });
+        let read = of_bindings(serde_json::from_value(said).unwrap());
+        let expected = Published {
+            node_port: 30080,
+            address: "127.0.0.1".to_string(),
+            host_port: 8080,
+        };
+        assert_eq!(read, [expected]);
+    }
 
     #[test]
     fn a_bridge_without_a_chosen_gateway_has_the_first_address() {

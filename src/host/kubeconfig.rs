@@ -41,11 +41,26 @@ pub fn add(own: &Path, user: &Path, changing: impl FnOnce() -> Result<()>) -> Re
     announced
 }
 
-/// Takes context, cluster and user of one name out again. True if there was anything.
-pub fn remove(name: &str, user: &Path) -> Result<bool> {
+/// Takes context, cluster and user of one name out again. True if there was anything. One that leads
+/// elsewhere than `own` is another's by now and stays.
+pub fn remove(name: &str, own: &Path, user: &Path) -> Result<bool> {
+    let own = read(own).unwrap_or_default();
     match user.exists() {
-        true => edit(user, |config| without(config, name)),
+        true => edit(user, |config| {
+            !is_another(config, &own, name) && without(config, name)
+        }),
         false => Ok(false),
+    }
+}
+
+fn is_another(config: &Value, own: &Value, name: &str) -> bool {
+    let cluster = |file: &Value| {
+        let all = file["clusters"].as_array()?;
+        all.iter().find(|entry| entry["name"] == name).cloned()
+    };
+    match (cluster(config), cluster(own)) {
+        (Some(have), Some(wanted)) => !leads_to_the_same(&have, &wanted),
+        _ => false,
     }
 }
 
@@ -230,7 +245,15 @@ mod tests {
         let config = read(&b).unwrap();
         assert_eq!(config.get("current-context"), None);
         assert_eq!(config["contexts"][0]["name"], "kind-gatewright");
-        assert!(remove("kind-gatewright", &b).unwrap());
-        assert!(!remove("kind-gatewright", &b).unwrap());
+        let mut another = own();
+        another["clusters"][0]["cluster"]["server"] = json!("https://127.0.0.1:2");
+        let c = folder.path().join("another");
+        fs::write(&c, yaml::write(&another)).unwrap();
+        assert!(!remove("kind-gatewright", &a, &c).unwrap());
+        assert_eq!(read(&c).unwrap(), another);
+        assert!(remove("kind-gatewright", &a, &b).unwrap());
+        assert!(!remove("kind-gatewright", &a, &b).unwrap());
+        let gone = folder.path().join("gone");
+        assert!(remove("kind-gatewright", &gone, &c).unwrap());
     }
 }

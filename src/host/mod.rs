@@ -17,6 +17,7 @@ pub mod ollama;
 pub mod paths;
 pub mod port;
 pub mod process;
+pub mod program;
 pub mod registry;
 pub mod terminal;
 pub mod view;

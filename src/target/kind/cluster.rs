@@ -1,13 +1,13 @@
 //! The cluster itself: whose it is, made where it is not there, started where it is stopped.
 
-use super::program::Program;
+use super::program::{LISTEN_ADDRESS, Program};
 use super::{Kind, base_url};
 use crate::error::{Error, Result};
 use crate::host::docker::{self, KindCluster};
-use crate::host::{kubeconfig, port};
-use crate::plan::Cluster;
+use crate::host::{kubeconfig, port, program};
 use crate::plan::outcome::{Change, Context, Journal, Outcome, Undone};
 use crate::plan::thing::Thing;
+use crate::plan::{Cluster, NODE_PORT};
 use crate::supply::tool::Tool;
 use std::time::{Duration, Instant};
 
@@ -22,13 +22,34 @@ pub(super) enum Maker {
 
 impl Kind {
     /// Whose a cluster of our name is.
-    pub(super) fn maker(&self, found: &KindCluster, journal: &dyn Journal) -> Maker {
-        let known = journal.knows(&self.thing());
-        match std::fs::read_to_string(self.paths.cluster_id()) {
-            Ok(id) if known && id == found.id => Maker::Us,
-            Err(_) if known => Maker::UsInterrupted,
-            _ => Maker::Somebody,
+    pub(super) async fn maker(&self, found: &KindCluster, journal: &dyn Journal) -> Result<Maker> {
+        if !journal.knows(&self.thing()) {
+            return Ok(Maker::Somebody);
         }
+        if let Ok(id) = std::fs::read_to_string(self.paths.cluster_id()) {
+            let is_ours = id == found.id;
+            return Ok(if is_ours { Maker::Us } else { Maker::Somebody });
+        }
+        // Begun, and ended before its id was known. It may never have come to be, and a person may have
+        // made one of that name since: theirs does not have the gateway's port as ours has it.
+        let bindings = docker::bindings(&docker::connect().await?, &found.id).await?;
+        let is_ours = bindings
+            .iter()
+            .any(|port| port.node_port == NODE_PORT && port.address == LISTEN_ADDRESS);
+        Ok(match is_ours {
+            true => Maker::UsInterrupted,
+            false => Maker::Somebody,
+        })
+    }
+
+    /// Whether ours is gone and another has its name. One that we never made is no other.
+    pub(super) async fn is_another(
+        &self,
+        found: &KindCluster,
+        journal: &dyn Journal,
+    ) -> Result<bool> {
+        let known = journal.knows(&self.thing());
+        Ok(known && self.maker(found, journal).await? == Maker::Somebody)
     }
 
     fn thing(&self) -> Thing {
@@ -50,6 +71,7 @@ impl Kind {
         plan: &Cluster,
         context: &Context<'_>,
     ) -> Result<Outcome> {
+        self.come_to_rest(context).await?;
         let found = match self.found().await? {
             None => {
                 // Nothing of ours is left: what a person makes under this name from now on is theirs.
@@ -58,7 +80,7 @@ impl Kind {
             }
             Some(found) => found,
         };
-        match self.maker(&found, context.journal) {
+        match self.maker(&found, context.journal).await? {
             Maker::Us => {}
             Maker::UsInterrupted => {
                 let waiting = "deleting a cluster whose creation was interrupted";
@@ -158,6 +180,31 @@ impl Kind {
         Ok(Outcome::new(Change::Created, detail))
     }
 
+    /// Where the making of a cluster was interrupted, what was begun comes to its end first: the `docker
+    /// run` of a killed kind goes on, and its node would appear when we have looked already.
+    async fn come_to_rest(&self, context: &Context<'_>) -> Result<()> {
+        if !context.journal.knows(&self.thing()) || self.paths.cluster_id().exists() {
+            return Ok(());
+        }
+        let own = self.paths.kubeconfig();
+        let label = format!("{}={}", docker::LABEL, self.cluster);
+        let start = Instant::now();
+        loop {
+            let makers = program::running(&["create", "cluster", &own.to_string_lossy()]);
+            let nodes = program::running(&["run", &label]);
+            if makers.is_empty() && nodes.is_empty() {
+                return Ok(());
+            }
+            if start.elapsed() > context.patience {
+                let what = format!("kind cluster {} is still being made", self.cluster);
+                return Err(Error::new(what, format!("pgrep -af {}", self.cluster)));
+            }
+            (context.waiting)("waiting for the end of what was interrupted".to_string());
+            makers.into_iter().for_each(program::end);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// A cluster of ours is no more. The ledger first: known and without its id, one of that name
     /// counts as ours.
     fn disown(&self, context: &Context<'_>) -> Result<()> {
@@ -175,10 +222,11 @@ impl Kind {
     }
 
     pub(super) async fn undo_cluster(&self, context: &Context<'_>) -> Result<Undone> {
+        self.come_to_rest(context).await?;
         let Some(found) = self.found().await? else {
             return Ok(Undone::Absent);
         };
-        if self.maker(&found, context.journal) == Maker::Somebody {
+        if self.maker(&found, context.journal).await? == Maker::Somebody {
             let reason = "it is another cluster of that name than the one gw created";
             return Ok(Undone::Kept(reason.to_string()));
         }

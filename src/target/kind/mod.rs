@@ -131,7 +131,8 @@ impl Kind {
         match thing {
             Thing::Cluster { .. } => self.undo_cluster(context).await,
             Thing::Context { name, kubeconfig } => {
-                let removed = kubeconfig::remove(name, kubeconfig.as_ref())?;
+                let removed =
+                    kubeconfig::remove(name, &self.paths.kubeconfig(), kubeconfig.as_ref())?;
                 Ok(if removed {
                     Undone::Removed
                 } else {
@@ -146,6 +147,10 @@ impl Kind {
     async fn undo_inside(&self, thing: &Thing, context: &Context<'_>) -> Result<Undone> {
         match self.found().await? {
             None => return Ok(Undone::Absent),
+            // What was in ours went with it; the other is not even started.
+            Some(found) if self.is_another(&found, context.journal).await? => {
+                return Ok(Undone::Absent);
+            }
             Some(found) if !found.running => {
                 self.start(context).await?;
                 self.version(context).await?;
@@ -189,7 +194,7 @@ impl Target for Kind {
         async move {
             match self.found().await? {
                 // One whose creation was interrupted holds nothing, and is made anew.
-                Some(found) if self.maker(&found, journal) == Maker::UsInterrupted => {
+                Some(found) if self.maker(&found, journal).await? == Maker::UsInterrupted => {
                     Ok(Vec::new())
                 }
                 Some(found) if found.running => {

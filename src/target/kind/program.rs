@@ -13,6 +13,9 @@ use std::time::Duration;
 const CREATE_DEADLINE: Duration = Duration::from_secs(900);
 const LOAD_DEADLINE: Duration = Duration::from_secs(300);
 const DELETE_DEADLINE: Duration = Duration::from_secs(120);
+/// The gateway is for this machine alone (facts 15.13).
+pub const LISTEN_ADDRESS: &str = "127.0.0.1";
+
 pub struct Program {
     path: PathBuf,
     cluster: String,
@@ -111,7 +114,7 @@ impl Program {
     }
 }
 
-/// One node, the gateway's port on 127.0.0.1 alone (facts 15.13).
+/// One node, the gateway's port on this machine alone.
 fn config(host_port: u16) -> Value {
     json!({
         "kind": "Cluster",
@@ -121,7 +124,7 @@ fn config(host_port: u16) -> Value {
             "extraPortMappings": [{
                 "containerPort": NODE_PORT,
                 "hostPort": host_port,
-                "listenAddress": "127.0.0.1",
+                "listenAddress": LISTEN_ADDRESS,
                 "protocol": "TCP",
             }],
         }],
