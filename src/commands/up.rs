@@ -5,7 +5,7 @@ use super::made::{self, Made, kept, make_keys, show_keys, to_show};
 use super::prove::{Asked, MAX_COST, Proof, has_failed};
 use super::reports::Reports;
 use super::session::Session;
-use super::wish::Wanted;
+use super::wish::{Wanted, keep_source};
 use super::{Outcome, lock};
 use crate::apply::ledger::Ledger;
 use crate::apply::lock::Lock;
@@ -19,7 +19,6 @@ use crate::host::paths::EnvironmentPaths;
 use crate::host::port::next_free;
 use crate::plan::Plan;
 use crate::plan::outcome::Wire;
-use crate::profile::shipped;
 use crate::report::document::Document;
 use crate::report::proof::Report;
 use crate::report::{human, progress};
@@ -31,7 +30,6 @@ use crate::verify::check::{Finding, Verdict};
 use crate::verify::choose::Choice as Cases;
 use crate::verify::probe::Patience;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -291,23 +289,6 @@ impl Work<'_> {
         };
         Ok((done, self.session.prove_as(record, &asked).await?))
     }
-}
-
-/// A path is kept absolute, a text from standard input as a file: `gw up` works from any folder.
-fn keep_source(session: &Session, wanted: &Wanted) -> Result<String> {
-    let origin = &wanted.source.origin;
-    if shipped::named(origin).is_some() {
-        return Ok(origin.clone());
-    }
-    let kept = session.environment().profile();
-    let path = match Path::new(origin).exists() {
-        true => std::path::absolute(origin),
-        false => std::fs::write(&kept, &wanted.source.text).map(|()| kept.clone()),
-    };
-    let path = path.map_err(|e| {
-        Error::new(format!("{} can't be written", kept.display()), "df -h").because(&e)
-    })?;
-    Ok(path.to_string_lossy().into_owned())
 }
 
 /// One cluster, one environment: both would want the same port of its node.

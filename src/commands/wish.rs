@@ -14,8 +14,7 @@ use crate::plan::Plan;
 use crate::plan::build::{build, default_cluster};
 use crate::plan::select::{Service, Services};
 use crate::profile::load::{Source, find};
-use crate::profile::manifest;
-use crate::profile::{Profile, Serves, TargetKind};
+use crate::profile::{Profile, Serves, TargetKind, manifest, shipped};
 use crate::provider::check::AUTHORIZATION;
 use crate::provider::{Home, Provider};
 use crate::secret::vault::Vault;
@@ -24,6 +23,7 @@ use crate::target::mock;
 use crate::target::place::{Place, Product};
 use futures::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 /// Where the built-in processor listens, if nobody else does.
@@ -279,4 +279,21 @@ async fn answering(profile: &Profile) -> BTreeSet<u16> {
         answer.is_ok().then_some(port)
     });
     join_all(asked).await.into_iter().flatten().collect()
+}
+
+/// A path is kept absolute, a text from standard input as a file: `gw up` works from any folder.
+pub fn keep_source(session: &Session, wanted: &Wanted) -> Result<String> {
+    let origin = &wanted.source.origin;
+    if shipped::named(origin).is_some() {
+        return Ok(origin.clone());
+    }
+    let kept = session.environment().profile();
+    let path = match Path::new(origin).exists() {
+        true => std::path::absolute(origin),
+        false => std::fs::write(&kept, &wanted.source.text).map(|()| kept.clone()),
+    };
+    let path = path.map_err(|e| {
+        Error::new(format!("{} can't be written", kept.display()), "df -h").because(&e)
+    })?;
+    Ok(path.to_string_lossy().into_owned())
 }
