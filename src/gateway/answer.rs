@@ -56,7 +56,7 @@ impl Call<'_> {
                 false => Account::default(),
             };
             let meter = Meter::sniffing(account);
-            let body = ReplyBody::Passing(body, Some(meter));
+            let body = ReplyBody::Passing(body, Some(Box::new(meter)));
             return Reply { parts, body };
         };
         let usage = Arc::default();
@@ -71,7 +71,7 @@ impl Call<'_> {
         parts.headers.remove(header::CONTENT_ENCODING);
         let body = Translated::new(body, translator, coding, usage);
         let body = AnyBody::Made(UnsyncBoxBody::new(body));
-        let body = ReplyBody::Passing(body, Some(meter));
+        let body = ReplyBody::Passing(body, Some(Box::new(meter)));
         Reply { parts, body }
     }
 

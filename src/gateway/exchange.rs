@@ -35,7 +35,7 @@ pub(super) struct Reply {
 
 pub(super) enum ReplyBody {
     Whole(Bytes),
-    Passing(AnyBody, Option<Meter>),
+    Passing(AnyBody, Option<Box<Meter>>),
     /// None: the connection is no longer HTTP.
     Upgraded(Tunnel),
 }
@@ -256,7 +256,7 @@ fn finish(
                 }
                 ReplyBody::Passing(inner, meter) => Either::Right(Streamed {
                     inner,
-                    meter,
+                    meter: meter.map(|meter| *meter),
                     record,
                 }),
             };
