@@ -193,6 +193,44 @@ fn planted_faults_are_found_first_repaired_and_given_back() {
     kind.until_first(Some("GW025"), Some("GW040"));
     kind.fixed("GW025");
 
+    // A host in whose name Ollama takes no request; a proxy that no node has room for, and one that has
+    // too little memory.
+    kind.patch(
+        "agentgatewaybackend",
+        "ollama",
+        &json!({"spec": {"ai": {"provider": {"host": "host-ollama.kgateway-system.svc"}}}}),
+    );
+    kind.until_first(Some("GW023"), Some("GW040"));
+    kind.fixed("GW023");
+    for (resources, code) in [
+        (json!({"requests": {"memory": "900Gi"}}), "GW063"),
+        (json!({"limits": {"memory": "6Mi"}}), "GW064"),
+    ] {
+        kind.patch(
+            "agentgatewayparameters",
+            "ai-gateway",
+            &json!({"spec": {"resources": resources}}),
+        );
+        kind.until_first(Some(code), Some("GW008"));
+        kind.fixed(code);
+        kind.until_first(None, None);
+    }
+
+    // A key without a maker's shape in a field of ours.
+    let inline = json!({"spec": {"policies": {"auth": {"key": "PLANTED"}}}});
+    kind.patch("agentgatewaybackend", "ollama", &inline);
+    kind.until_first(Some("GW008"), None);
+    for args in [&["debug"][..], &["status"], &["plan", "--diff"], &["test"]] {
+        for form in ["text", "json"] {
+            let said = kind.gw(&[args, &["-o", form]].concat());
+            assert!(
+                !said.stdout.contains("PLANTED") && !said.stderr.contains("PLANTED"),
+                "{said:?}"
+            );
+        }
+    }
+    kind.fixed("GW008");
+
     // A limit that does nothing, a controller that is scaled away, a proxy without its image.
     let limits = json!([{"requests": 500, "unit": "Minutes"}, {"tokens": 9, "unit": "Minutes"}]);
     kind.patch(

@@ -57,12 +57,15 @@ impl Applied {
             .collect()
     }
 
+    /// Every object, names of ours for services too.
+    pub fn all(&self) -> impl Iterator<Item = &Value> {
+        let aliases = self.services.iter().flat_map(|service| &service.alias);
+        self.objects.iter().chain(aliases)
+    }
+
     /// An applied object by kind and name.
     pub fn object(&self, kind: &str, name: &str) -> Option<&Value> {
-        let aliases = self.services.iter().flat_map(|service| &service.alias);
-        self.objects
-            .iter()
-            .chain(aliases)
+        self.all()
             .find(|object| object["kind"] == *kind && object["metadata"]["name"] == *name)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::finding::{Change, Fix, Found, Scope, Severity};
 use super::rule::{Needs, Rule};
-use super::snapshot::{Container, Service, Snapshot};
+use super::snapshot::{Container, Process, Service, Snapshot};
 
 pub const RULES: [Rule; 5] = [
     Rule {
@@ -73,12 +73,27 @@ fn carried<'a>(snapshot: &'a Snapshot, role: &str) -> Option<&'a Service> {
         .find(|service| service.name == name)
 }
 
+/// Relays that a way leads through and of which no trace is left.
+fn gone(snapshot: &Snapshot) -> impl Iterator<Item = Process> {
+    let relayed = snapshot.services.iter().filter(|service| {
+        let wire = snapshot.wires.get(&service.name);
+        wire.is_some_and(|wire| wire.relay)
+    });
+    let roles = relayed.map(|service| format!("relay-{}", service.name));
+    roles
+        .filter(|role| snapshot.processes.iter().all(|p| p.role != *role))
+        .map(|role| Process {
+            role,
+            ..Process::default()
+        })
+}
+
 fn relays(snapshot: &Snapshot) -> Vec<Found> {
     let dead = snapshot
         .processes
         .iter()
         .filter(|p| !p.alive && p.role.starts_with("relay-"));
-    let found = dead.map(|process| {
+    let found = dead.cloned().chain(gone(snapshot)).map(|process| {
         let service = carried(snapshot, &process.role);
         let name = process.role.trim_start_matches("relay-").to_string();
         let title = service.map_or(name.clone(), |service| service.title.clone());

@@ -38,7 +38,7 @@ pub const RULES: [Rule; 5] = [
         story: "Bound to loopback, Ollama refuses requests with a foreign Host header: 403 with an empty body, \
                 unless the host is an IP, localhost, or ends in .localhost, .local or .internal \
                 (facts 15.10). gw asks Ollama itself with that header. Bound to 0.0.0.0 it takes any.",
-        explains: &["GW040"],
+        explains: &["GW008", "GW040"],
         look: host_header,
     },
     Rule {
@@ -185,12 +185,19 @@ fn host_header(snapshot: &Snapshot) -> Vec<Found> {
             continue;
         };
         let title = &service.title;
+        let bound = format!("OLLAMA_HOST=0.0.0.0:{} ollama serve", service.port);
+        let backend = super::backend::of_route(snapshot, &probe.route);
+        let fix = match backend {
+            Some(backend) => super::limits::fix(snapshot, backend, bound),
+            None => Fix::Command(bound),
+        };
         found.push(
             Found::new(
                 format!("{title} takes the Host header that the gateway sends"),
                 "host",
-                Fix::command(format!("OLLAMA_HOST=0.0.0.0:{} ollama serve", service.port)),
+                fix,
             )
+            .about_backend(backend)
             .short(format!("{title} refuses the Host header"))
             .scope(snapshot.scope_of_service(service))
             .cause(format!(

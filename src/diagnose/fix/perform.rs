@@ -10,7 +10,7 @@ use crate::diagnose::finding::Change;
 use crate::error::{Error, Result};
 use crate::host::paths::EnvironmentPaths;
 use crate::host::process::Background;
-use crate::plan::outcome::Context;
+use crate::plan::outcome::{Context, Wire};
 use crate::plan::thing::Thing;
 use crate::plan::{Action, HostService, Phase, Step, placeholder};
 use crate::target::Target;
@@ -19,6 +19,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// What a repair is given.
 pub struct Work<'a> {
@@ -190,12 +191,8 @@ impl Work<'_> {
             }
         }
         // A name of ours may be led elsewhere with it.
-        if !self.is_embedded() && !service.alias.is_empty() {
-            let client = self.client().await?;
-            for thing in service.alias.iter().map(Thing::of) {
-                let before = live(&client, &thing).await?;
-                self.note(&thing, before.as_ref(), memory)?;
-            }
+        for alias in service.alias.iter().filter(|_| !self.is_embedded()) {
+            self.note_changed(alias, memory).await?;
         }
         self.step(Action::HostService(service.clone())).await?;
         self.refill(service, memory).await
@@ -214,18 +211,39 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Writes down how an object was, if applying it changes anything.
+    /// Writes down how an object was, if somebody else has made it so: with the ways to services, `undo`
+    /// leads our own back by itself.
     async fn note_changed(&self, planned: &Value, memory: &mut Memory) -> Result<()> {
         let thing = Thing::of(planned);
         let before = match self.is_embedded() {
             true => self.held(&thing).await?,
             false => live(&self.client().await?, &thing).await?,
         };
-        let filled = self.context.fill(planned)?;
-        match compare(&filled, before.as_ref()) {
+        let ours = placeholder::fill(planned, &self.record.wires);
+        match compare(&ours, before.as_ref()) {
             Some(_) => self.note(&thing, before.as_ref(), memory),
             None => Ok(()),
         }
+    }
+
+    /// Leads what a fix led elsewhere back to where it led before; what is not as the fix left it stays.
+    pub async fn lead_back(&self, before: &BTreeMap<String, Wire>) -> Result<()> {
+        let now = &self.record.wires;
+        for planned in self.applied.iter().flat_map(|applied| applied.all()) {
+            let [then, after] = [before, now].map(|wires| placeholder::fill(planned, wires));
+            if then == after {
+                continue;
+            }
+            let thing = Thing::of(planned);
+            let live = match self.is_embedded() {
+                true => self.held(&thing).await?,
+                false => live(&self.client().await?, &thing).await?,
+            };
+            if live.is_some() && compare(&after, live.as_ref()).is_none() {
+                self.step(Action::Object(then)).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn restart(&self, memory: &mut Memory) -> Result<()> {

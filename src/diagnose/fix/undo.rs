@@ -47,7 +47,10 @@ pub async fn undo(work: &Work<'_>, entry: &Entry) -> Result<Back> {
             Background::new(work.paths, role).stop().await?;
             Ok(Back::Done(format!("process {role} ended again")))
         }
-        Entry::Wires { before } => Ok(Back::Wires(before.clone())),
+        Entry::Wires { before } => {
+            work.lead_back(before).await?;
+            Ok(Back::Wires(before.clone()))
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Scene;
 use crate::diagnose::log::{Line, parse};
-use crate::diagnose::snapshot::{Container, Door, Login, Process, Service};
+use crate::diagnose::snapshot::{Container, Door, Login, Process, Service, Snapshot, hosts};
 use crate::gateway::before;
 use crate::host::{docker, ollama, port, process, registry, web};
 use crate::plan::{HostService, NODE_PORT};
@@ -100,6 +100,26 @@ async fn ask(scene: &Scene<'_>, service: &HostService) -> Service {
         models: found.map(|found| found.models),
         with_host,
         with_origin,
+    }
+}
+
+/// Asks Ollama again with the host that stands in its backend now, where that is another than the one
+/// that was proved.
+pub async fn ask_by_name(snapshot: &mut Snapshot) {
+    for at in 0..snapshot.services.len() {
+        let service = &snapshot.services[at];
+        let Some((proved, _)) = &service.with_host else {
+            continue;
+        };
+        let backend = snapshot.object("AgentgatewayBackend", &service.name);
+        let named = backend.map(hosts).unwrap_or_default().into_iter().next();
+        let Some((host, _)) = named.filter(|(host, _)| host != proved) else {
+            continue;
+        };
+        let url = format!("http://127.0.0.1:{}/", service.port);
+        if let Ok((status, _)) = web::get(&url, Some(&host), DEADLINE).await {
+            snapshot.services[at].with_host = Some((host, status));
+        }
     }
 }
 

@@ -84,6 +84,7 @@ pub async fn gather(scene: &Scene<'_>) -> Snapshot {
         snapshot.proxy_log = host.gateway_log;
     }
     snapshot.drift = drift(scene, &snapshot);
+    host::ask_by_name(&mut snapshot).await;
     snapshot
 }
 

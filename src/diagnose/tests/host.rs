@@ -2,6 +2,7 @@ use super::*;
 use crate::diagnose::diagnose;
 use crate::diagnose::snapshot::Login;
 use crate::diagnose::snapshot::tests::{answered, codes, healthy};
+use crate::verify::drift::compare;
 
 const REFUSED: &str = "upstream call failed: Connect: Connection refused (os error 111)";
 
@@ -20,6 +21,13 @@ fn a_relay_that_ended_explains_what_its_route_answers() {
             service: "ollama".into()
         })
     );
+}
+
+#[test]
+fn a_relay_that_left_no_trace_is_missed_where_a_way_leads_through_it() {
+    let mut snapshot = answered(healthy(), "ollama", 503, REFUSED);
+    snapshot.processes.clear();
+    assert_eq!(codes(&snapshot), ["GW021"]);
 }
 
 #[test]
@@ -63,6 +71,15 @@ fn an_empty_403_is_the_host_header_only_where_ollama_itself_says_so() {
     assert_eq!(codes(&snapshot), ["GW040"]);
     snapshot.services[0].with_host = Some(("host-ollama".into(), 403));
     assert_eq!(codes(&snapshot), ["GW023"]);
+    // Where somebody wrote the host into our backend, putting it back is the repair.
+    let backend = snapshot.object("AgentgatewayBackend", "ollama").unwrap();
+    let mut planned = backend.clone();
+    planned["spec"]["ai"]["provider"]["host"] = "proved.local".into();
+    let drift = compare(&planned, Some(backend));
+    snapshot.drift.extend(drift);
+    assert_eq!(codes(&snapshot), ["GW023"]);
+    let found = diagnose(&snapshot).findings.remove(0).found;
+    assert!(matches!(found.fix, Fix::Change(Change::Restore(_))));
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn drift(installed: &Installed, applied: &Value) -> Option<Fault> {
     let kind = word(applied, "/kind");
     let live = installed.find(kind, namespace(applied), name(applied));
     let drift = told(applied, live)?;
-    let Some(field) = drift.fields.first() else {
+    if drift.missing {
         let cause = "somebody has deleted it since `gw up`";
         return Some(fault(
             applied,
@@ -59,7 +59,9 @@ fn drift(installed: &Installed, applied: &Value) -> Option<Fault> {
             cause,
             "gw up",
         ));
-    };
+    }
+    // What others added beside ours is for `debug`: an `up` leaves it.
+    let field = drift.fields.iter().find(|field| field.planned.is_some())?;
     let live = field.live.as_ref().unwrap_or(&Value::Null).to_string();
     let changed = format!("{} is {}", place(&field.path), text::excerpt(&live, 60));
     let cause = "somebody has changed it since `gw up`";
@@ -220,5 +222,9 @@ mod tests {
         };
         let found = faults(&installed(vec![backend("PLANTED")]), &[backend("x")]);
         assert_eq!(found[0].summary, "spec.policies.auth.key is \"(removed)\"");
+        let mut added = backend("x");
+        added["spec"]["other"] = 1.into();
+        added["metadata"]["managedFields"] = json!([{"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:spec": {"f:other": {}}}}]);
+        assert_eq!(faults(&installed(vec![added]), &[backend("x")]), []);
     }
 }
