@@ -231,6 +231,15 @@ pub enum Command {
     /// The port-forward's process
     #[command(hide = true)]
     Forward(Forward),
+    /// The process that runs MCP servers which are programs
+    #[command(hide = true)]
+    Bridge {
+        #[arg(long)]
+        listen: SocketAddrV4,
+        /// Where log lines go; without it, to stderr
+        #[arg(long)]
+        log: Option<PathBuf>,
+    },
     /// A processor for demonstrations of extProc
     #[command(hide = true)]
     Processor {

@@ -182,11 +182,9 @@ pub async fn prune(plan: &Plan, target: &dyn Target, run: &Run<'_>) -> Result<()
         wanted.push(Thing::Process {
             role: format!("relay-{}", service.name),
         });
-        for (is_it, role) in [(service.mock, "mock"), (service.demo, "processor")] {
-            wanted.extend(is_it.then(|| Thing::Process {
-                role: role.to_string(),
-            }));
-        }
+        wanted.extend(service.role().map(|role| Thing::Process {
+            role: role.to_string(),
+        }));
     }
     let is_unwanted = |thing: &Thing| match thing {
         Thing::Process { role } => role != "gateway" && !wanted.contains(thing),

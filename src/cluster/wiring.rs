@@ -249,6 +249,7 @@ mod tests {
             mock: false,
             grpc: false,
             demo: false,
+            bridged: Vec::new(),
             whole: false,
             namespace: "kgateway-system".into(),
             alias: Vec::new(),

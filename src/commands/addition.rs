@@ -13,7 +13,7 @@ use crate::plan::select::{KeyState, Service, Services};
 use crate::plan::{Action, Plan, build, placeholder};
 use crate::profile::load::{self, find};
 use crate::profile::wire::{API_VERSION, KIND};
-use crate::profile::{GATEWAY, NAMESPACE, PORT, Profile, Serves, TargetKind};
+use crate::profile::{GATEWAY, McpServer, NAMESPACE, PORT, Profile, Serves, TargetKind};
 use crate::provider::check::AUTHORIZATION;
 use crate::provider::{Home, Key, Provider, bedrock};
 use crate::secret::source::Source;
@@ -86,6 +86,7 @@ impl Ground {
             elsewhere,
             mock_port: session.mock_port().port,
             processor_port: session.processor_port().port,
+            bridge_port: session.bridge_port().port,
             settings: super::keys::settings(),
             ..Services::default()
         };
@@ -133,10 +134,11 @@ impl Ground {
                 }
                 Serves::Mcp(mcp) => {
                     for target in &mcp.targets {
-                        services
-                            .answering
-                            .extend(target.address.as_ref().map(|a| a.port));
-                        if target.key.is_some() {
+                        services.answering.extend(target.address().map(|a| a.port));
+                        if let McpServer::Stdio(stdio) = &target.server {
+                            services.programs.extend(stdio.command.first().cloned());
+                        }
+                        if !target.keys(AUTHORIZATION).is_empty() {
                             let owner =
                                 crate::plan::choose::target_owner(&backend.name, &target.name);
                             let state = KeyState::Here {

@@ -3,6 +3,7 @@
 use super::prove::Run;
 use crate::cluster::forward;
 use crate::host::process;
+use crate::plan::{BRIDGE, MOCK, Served};
 use crate::provider::{Provider, key_variables};
 use crate::secret::Secret;
 use crate::secret::vault::Vault;
@@ -96,7 +97,11 @@ impl Run<'_> {
                 let wire = self.record.wires.get(service);
                 wire.is_some_and(|wire| wire.relay && case.lane.starts_with(&wire.host))
             }
-            None => role == "mock" && case.behind.provider == Provider::Mock,
+            None => match role {
+                MOCK => case.behind.provider == Provider::Mock,
+                BRIDGE => case.behind.title == Served::Tools.title(),
+                _ => false,
+            },
         };
         unreached && behind
     }

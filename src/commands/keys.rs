@@ -151,9 +151,14 @@ fn wanted(backend: &Backend) -> Vec<Wanted<'_>> {
         Serves::Groups(_) => Vec::new(),
         Serves::Mcp(servers) => {
             let with_key = servers.targets.iter().filter_map(|target| {
-                Some(Wanted {
+                let keys = target.keys(AUTHORIZATION);
+                let parts = keys.into_iter();
+                let parts: Vec<Part> = parts
+                    .map(|(entry, from)| part(entry, from.clone()))
+                    .collect();
+                (!parts.is_empty()).then(|| Wanted {
                     owner: target_owner(&backend.name, &target.name),
-                    parts: vec![part(AUTHORIZATION, target.key.clone()?)],
+                    parts,
                     instead: Vec::new(),
                     llm: None,
                 })

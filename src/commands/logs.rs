@@ -180,7 +180,7 @@ fn name(wanted: &mut Wanted, record: &Record, word: &str) -> Result<()> {
         "controller" if on_cluster => wanted.source = Some("controller".to_string()),
         "gateway" | "proxy" if on_cluster => wanted.source = Some("proxy".to_string()),
         "gateway" | "proxy" => wanted.source = Some("gateway".to_string()),
-        "relay" | "processor" | "forward" => wanted.source = Some(word.to_string()),
+        "relay" | "processor" | "forward" | "bridge" => wanted.source = Some(word.to_string()),
         other if other.starts_with("relay-") => wanted.source = Some(word.to_string()),
         "mock" if route.is_none() || record.routes.len() > 1 => {
             wanted.source = Some("mock".to_string())
@@ -189,9 +189,9 @@ fn name(wanted: &mut Wanted, record: &Record, word: &str) -> Result<()> {
             Some(route) => wanted.route = Some((route.name.clone(), route.path.clone())),
             None => {
                 let known = if on_cluster {
-                    "proxy, controller, forward, relay, mock"
+                    "proxy, controller, forward, relay, mock, bridge"
                 } else {
-                    "gateway, mock"
+                    "gateway, mock, bridge"
                 };
                 let paths: Vec<&str> = record
                     .routes

@@ -108,6 +108,7 @@ async fn perform(cli: Cli) -> u8 {
             } => service::relay(listen, to, &allow, (whole, raw)).await,
             Command::Forward(options) => service::forward(options).await,
             Command::Mock(options) => mock::run(&options).await,
+            Command::Bridge { listen, log } => service::bridge(listen, log).await,
             Command::Processor { listen } => service::processor(listen).await,
         }
     };
@@ -192,6 +193,7 @@ impl Command {
             Command::Relay { .. } => "relay",
             Command::Forward(_) => "forward",
             Command::Mock(_) => "mock",
+            Command::Bridge { .. } => "bridge",
             Command::Processor { .. } => "processor",
         }
     }
@@ -200,7 +202,7 @@ impl Command {
 /// Ends when a signal asks for the end. The state on disk is good at any moment.
 async fn interrupted(command: &str, next: String) -> Error {
     // These end their own way: they let running answers come to their end, or have made nothing yet.
-    if ["gateway", "serve", "mock", "guide"].contains(&command) {
+    if ["gateway", "serve", "mock", "bridge", "guide"].contains(&command) {
         return std::future::pending().await;
     }
     let number = ending_signal().await;

@@ -9,11 +9,12 @@ use crate::apply::ledger::Ledger;
 use crate::apply::record::{Record, now, write};
 use crate::error::Result;
 use crate::host::process::Background;
+use crate::plan::MOCK;
 use crate::provider::Provider;
 use crate::report::github;
 use crate::report::status::Proof as Kept;
 use crate::secret::vault::Vault;
-use crate::target::{Target, mock};
+use crate::target::Target;
 use crate::text;
 use crate::verify::budget::Budget;
 use crate::verify::case::{Case, Shown, Sort};
@@ -165,7 +166,7 @@ impl Session {
 
     /// Where the mock of this environment tells what it was sent.
     fn mock(&self) -> Option<Upstream> {
-        let mock = Background::new(&self.environment(), mock::ROLE).alive()?;
+        let mock = Background::new(&self.environment(), MOCK).alive()?;
         let port: u16 = mock
             .ready
             .rsplit(':')

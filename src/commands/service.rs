@@ -7,6 +7,7 @@ use crate::cluster::access::{Access, Theirs};
 use crate::cluster::forward::Forward;
 use crate::cluster::relay::Relay;
 use crate::error::{Error, Result};
+use crate::gateway::bridge::{Bridge, settings};
 use crate::gateway::processor::serve_processor;
 use crate::gateway::{DoorPorts, RotatingFile, ServeOptions, serve};
 use crate::host::port;
@@ -14,16 +15,11 @@ use std::io::Write;
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 
 pub async fn gateway(socket: PathBuf, log: Option<PathBuf>, doors: &Doors) -> Outcome {
     let said = socket.to_string_lossy().into_owned();
-    let log: Box<dyn Write + Send> = match log {
-        None => Box::new(std::io::stderr()),
-        Some(path) => Box::new(RotatingFile::open(&path).map_err(|e| {
-            let what = format!("the log {} can't be opened", path.display());
-            Error::new(what, "gw status").because(&e)
-        })?),
-    };
+    let log = opened(log)?;
     let options = ServeOptions {
         socket,
         log,
@@ -32,6 +28,37 @@ pub async fn gateway(socket: PathBuf, log: Option<PathBuf>, doors: &Doors) -> Ou
         ready: Box::new(move || drop(ready(&said))),
     };
     serve(options).await?;
+    Ok(None)
+}
+
+/// Where a process of ours writes its log: stderr, or a file that is put aside when it has grown.
+fn opened(log: Option<PathBuf>) -> Result<Box<dyn Write + Send>> {
+    Ok(match log {
+        None => Box::new(std::io::stderr()),
+        Some(path) => Box::new(RotatingFile::open(&path).map_err(|e| {
+            let what = format!("the log {} can't be opened", path.display());
+            Error::new(what, "gw status").because(&e)
+        })?),
+    })
+}
+
+/// Ends when it is told to, and all that it runs with it.
+pub async fn bridge(listen: SocketAddrV4, log: Option<PathBuf>) -> Outcome {
+    let settings = settings::read(std::io::stdin().lock());
+    let settings = settings.map_err(|why| Error::usage(why, "gw up"))?;
+    let listener = port::listen("the bridge", listen).await?;
+    let failed = |e: std::io::Error| Error::new("the bridge ended", "gw up").because(&e);
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let bridge = Bridge::new(settings, opened(log)?);
+    ready(&listener.local_addr().map_err(failed)?.to_string())?;
+    bridge.serve(listener, shutdown).await.map_err(failed)?;
     Ok(None)
 }
 

@@ -10,16 +10,16 @@ use crate::host::facts::Facts;
 use crate::host::port::Claim;
 use crate::host::process::Background;
 use crate::host::{compatible, look, ollama, port, web};
-use crate::plan::Plan;
 use crate::plan::build::{build, default_cluster};
 use crate::plan::select::{Service, Services};
+use crate::plan::{BRIDGE, MOCK, PROCESSOR, Plan};
 use crate::profile::load::{Source, find};
-use crate::profile::{Profile, Serves, TargetKind, manifest, shipped};
+use crate::profile::{McpServer, McpTarget, Profile, Serves, TargetKind, manifest, shipped};
 use crate::provider::check::AUTHORIZATION;
 use crate::provider::{Home, Provider};
+use crate::secret::source::at_home;
 use crate::secret::vault::Vault;
 use crate::target::choose::{Asked, Choice, Needs, choose};
-use crate::target::mock;
 use crate::target::place::{Place, Product};
 use futures::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +28,8 @@ use std::time::Duration;
 
 /// Where the built-in processor listens, if nobody else does.
 const PROCESSOR_PORT: u16 = 18435;
+/// The same of the bridge.
+const BRIDGE_PORT: u16 = 18436;
 
 /// A plan, why it is for this target, and what it was made from.
 pub struct Wanted {
@@ -42,7 +44,7 @@ pub struct Wanted {
     pub to_make: Vec<(String, String)>,
     /// The ports of our own services, for nobody else while this lives.
     #[allow(dead_code, reason = "held, not read")]
-    pub ports: [Claim; 2],
+    pub ports: [Claim; 3],
 }
 
 impl Session {
@@ -106,12 +108,15 @@ impl Session {
         }
         let target = choice.place.kind();
         let (mock_port, processor_port) = (self.mock_port(), self.processor_port());
+        let bridge_port = self.bridge_port();
         let services = Services {
             found,
             elsewhere,
             answering,
             mock_port: mock_port.port,
             processor_port: processor_port.port,
+            bridge_port: bridge_port.port,
+            programs: programs(&profile),
             settings,
             manifests: manifest::objects(&profile)?,
             keys: keys.states,
@@ -127,7 +132,7 @@ impl Session {
             port_flag,
             vault: keys.vault,
             to_make: keys.to_make,
-            ports: [mock_port, processor_port],
+            ports: [mock_port, processor_port, bridge_port],
         })
     }
 
@@ -149,12 +154,17 @@ impl Session {
 
     /// The port that the mock has already, or one for it.
     pub(super) fn mock_port(&self) -> Claim {
-        self.own_port(mock::ROLE, Provider::Mock.ways().default_port)
+        self.own_port(MOCK, Provider::Mock.ways().default_port)
     }
 
     /// The same of the built-in processor.
     pub(super) fn processor_port(&self) -> Claim {
-        self.own_port(mock::PROCESSOR, PROCESSOR_PORT)
+        self.own_port(PROCESSOR, PROCESSOR_PORT)
+    }
+
+    /// The same of the bridge to MCP servers that are programs.
+    pub(super) fn bridge_port(&self) -> Claim {
+        self.own_port(BRIDGE, BRIDGE_PORT)
     }
 
     fn own_port(&self, role: &str, usual: u16) -> Claim {
@@ -264,11 +274,7 @@ pub(super) async fn find_services(profile: &Profile, vault: &Vault) -> Found {
 
 /// Ports of this machine at which MCP servers of the profile answer HTTP.
 async fn answering(profile: &Profile) -> BTreeSet<u16> {
-    let targets = profile.backends.iter().flat_map(|b| match &b.serves {
-        Serves::Mcp(mcp) => mcp.targets.as_slice(),
-        Serves::Llm(_) | Serves::Groups(_) => &[],
-    });
-    let addresses = targets.filter_map(|target| target.address.as_ref());
+    let addresses = mcp_targets(profile).filter_map(McpTarget::address);
     let ports: BTreeSet<u16> = addresses
         .filter(|a| a.is_machine())
         .map(|a| a.port)
@@ -296,4 +302,21 @@ pub fn keep_source(session: &Session, wanted: &Wanted) -> Result<String> {
         Error::new(format!("{} can't be written", kept.display()), "df -h").because(&e)
     })?;
     Ok(path.to_string_lossy().into_owned())
+}
+
+fn mcp_targets(profile: &Profile) -> impl Iterator<Item = &McpTarget> {
+    profile.backends.iter().flat_map(|b| match &b.serves {
+        Serves::Mcp(mcp) => mcp.targets.as_slice(),
+        Serves::Llm(_) | Serves::Groups(_) => &[],
+    })
+}
+
+/// The programs that MCP servers of the profile are, where they are there.
+pub(super) fn programs(profile: &Profile) -> BTreeSet<String> {
+    let named = mcp_targets(profile).filter_map(|target| match &target.server {
+        McpServer::Stdio(stdio) => stdio.command.first(),
+        McpServer::Mock | McpServer::Address(_) | McpServer::Services(_) => None,
+    });
+    let there = |name: &&String| which::which(at_home(name)).is_ok();
+    named.filter(there).cloned().collect()
 }

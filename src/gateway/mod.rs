@@ -15,6 +15,7 @@ mod authenticate;
 mod balance;
 mod bind;
 mod body;
+pub mod bridge;
 mod cel;
 mod change;
 mod choose;

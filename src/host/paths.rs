@@ -136,6 +136,11 @@ impl EnvironmentPaths {
         self.folder.join(format!("{role}.process.json"))
     }
 
+    /// What a background process was told when it was started, as a digest.
+    pub fn told(&self, role: &str) -> PathBuf {
+        self.folder.join(format!("{role}.told"))
+    }
+
     /// A key that we made for callers; names have no `/` in them.
     pub fn made_key(&self, policy: &str, name: &str) -> PathBuf {
         self.folder.join("keys").join(format!("{policy}.{name}"))

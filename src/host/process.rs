@@ -2,14 +2,14 @@
 
 use super::paths::EnvironmentPaths;
 use crate::error::{Error, Result};
-use crate::secret::hidden;
+use crate::secret::{Secret, hidden};
 use crate::text;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, OpenOptions};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 
 const START_DEADLINE: Duration = Duration::from_secs(10);
@@ -72,6 +72,11 @@ impl Background {
     /// Starts this binary with `args` and waits until it has said on one line of stdout that it is
     /// ready; what it says becomes part of its identity. Its stderr goes to the log.
     pub async fn start(&self, args: &[String]) -> Result<Identity> {
+        self.start_told(args, None).await
+    }
+
+    /// The same; what it reads from its standard input stands nowhere else.
+    pub async fn start_told(&self, args: &[String], told: Option<&Secret>) -> Result<Identity> {
         let again = || format!("gw logs {}", self.role);
         let fault = |what: String, e: std::io::Error| Error::new(what, again()).because(&e);
         let log = OpenOptions::new().create(true).append(true).open(&self.log);
@@ -81,7 +86,10 @@ impl Background {
         let mut command = Command::new(program);
         command
             .args(args)
-            .stdin(Stdio::null())
+            .stdin(match told {
+                Some(_) => Stdio::piped(),
+                None => Stdio::null(),
+            })
             .stdout(Stdio::piped())
             .stderr(log);
         hidden::names().iter().for_each(|name| {
@@ -100,6 +108,10 @@ impl Background {
             args: args.to_vec(),
         };
         self.write(&identity)?;
+        if let (Some(mut stdin), Some(told)) = (child.stdin.take(), told) {
+            // One that has ended already is told of below.
+            let _ = stdin.write_all(told.expose().as_bytes()).await;
+        }
         let Some(stdout) = child.stdout.take() else {
             return Err(Error::new(
                 format!("the {} has no output", self.role),

@@ -107,8 +107,29 @@ pub struct Mcp {
 #[derive(Debug, Clone, Serialize)]
 pub struct McpTarget {
     pub name: String,
-    #[serde(rename = "static")]
-    pub fixed: McpStatic,
+    #[serde(flatten)]
+    pub at: McpAt,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum McpAt {
+    Static(McpStatic),
+    Selector(McpSelector),
+}
+
+/// Both by labels; without namespaces it is the backend's own (facts 6).
+#[derive(Debug, Clone, Serialize)]
+pub struct McpSelector {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespaces: Option<LabelSelector>,
+    pub services: LabelSelector,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LabelSelector {
+    pub match_labels: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, Serialize)]

@@ -2,12 +2,13 @@
 
 use super::agentgateway::{
     API_VERSION, Ai, AiPolicies, Auth, AwsAuth, Azure, BackendSpec, Bedrock, FieldValue, Group,
-    LlmProvider, Mcp, McpStatic, McpTarget, Member, Model, Policies, ProviderForm, Reference, Tls,
-    Vertex,
+    LabelSelector, LlmProvider, Mcp, McpAt, McpSelector, McpStatic, McpTarget, Member, Model,
+    Policies, ProviderForm, Reference, Tls, Vertex,
 };
 use super::object::Place;
 use super::placeholder;
-use super::select::{At, Chosen, SecretNeed, Selected, Selection, Target};
+use super::select::{At, Chosen, SecretNeed, Selected, Selection, Server, Target};
+use crate::profile::Selector;
 use crate::provider::check::AUTHORIZATION;
 use crate::provider::{Form, azureopenai, bedrock, vertexai};
 use serde_json::{Map, Value, json};
@@ -197,6 +198,11 @@ fn auth(need: &SecretNeed) -> Auth {
 }
 
 fn target(target: &Target, names: Names<'_>) -> McpTarget {
+    let name = target.name.clone();
+    if let Server::Services(selector) = &target.server {
+        let at = McpAt::Selector(self::selector(selector));
+        return McpTarget { name, at };
+    }
     let (host, port) = match &target.at {
         At::Machine { port } => (placeholder::host(&names(*port)), *port),
         At::Elsewhere { host, port, .. } => (host.clone(), *port),
@@ -208,14 +214,25 @@ fn target(target: &Target, names: Names<'_>) -> McpTarget {
         ai: None,
     };
     let any = policies.auth.is_some() || policies.tls.is_some();
-    McpTarget {
-        name: target.name.clone(),
-        fixed: McpStatic {
-            host,
-            port,
-            path: target.path.clone(),
-            protocol: target.protocol.name(),
-            policies: any.then_some(policies),
+    let at = McpAt::Static(McpStatic {
+        host,
+        port,
+        path: target.path.clone(),
+        protocol: target.protocol.name(),
+        policies: any.then_some(policies),
+    });
+    McpTarget { name, at }
+}
+
+/// Every namespace has its own name as a label.
+fn selector(selector: &Selector) -> McpSelector {
+    let label = |name: &String| ("kubernetes.io/metadata.name".to_string(), name.clone());
+    McpSelector {
+        namespaces: selector.namespace.as_ref().map(|name| LabelSelector {
+            match_labels: [label(name)].into(),
+        }),
+        services: LabelSelector {
+            match_labels: selector.labels.clone(),
         },
     }
 }

@@ -7,7 +7,7 @@ use super::object::Place;
 use super::own;
 use super::policy;
 use super::select::{Selected, Services, select};
-use super::serve::{planned, ports, prefix, services};
+use super::serve::{self, planned, ports, prefix, services};
 use super::{Action, HostService, Phase, Plan, Step};
 use crate::error::{Error, Result};
 use crate::profile::{Profile, Route, Rule, TargetKind, Test};
@@ -54,6 +54,9 @@ pub fn build(
     services: &Services,
 ) -> Result<Plan> {
     let selection = select(profile, services)?;
+    if target == TargetKind::Embedded {
+        serve::refuse_unpicked(&selection.backends, &services.manifests)?;
+    }
     let namespace = namespace(profile, target, environment);
     let place = Place {
         namespace: &namespace,

@@ -1,11 +1,14 @@
 //! One backend: whether it can be used, with which model, where. Pure.
 
-use super::select::{At, Chosen, KeyState, SecretNeed, Services, Target};
+use super::Bridged;
+use super::select::{At, Chosen, KeyState, SecretNeed, Server, Services, Target};
 use crate::error::{Error, Result};
 use crate::profile::address::Address;
-use crate::profile::{Llm, Mcp};
+use crate::profile::{Llm, Mcp, McpServer, McpTarget, Stdio, Variable};
+use crate::provider::check::AUTHORIZATION;
 use crate::provider::mock::MCP_PATH;
 use crate::provider::{Home, Key, Provider, Setting, Ways};
+use crate::text;
 
 pub fn llm(name: &str, llm: &Llm, services: &Services, notes: &mut Vec<String>) -> Result<Chosen> {
     let ways = llm.provider.ways();
@@ -192,35 +195,98 @@ pub fn mcp(
 ) -> Result<Vec<Target>> {
     let mut targets = Vec::new();
     for target in &mcp.targets {
-        let secret = match target.key {
-            Some(_) => key(&target_owner(name, &target.name), services, notes)?,
-            None => None,
-        };
-        let (place, path) = match &target.address {
-            None => (
-                At::Machine {
-                    port: services.mock_port,
-                },
-                MCP_PATH,
-            ),
-            Some(address)
-                if address.is_machine() && !services.answering.contains(&address.port) =>
-            {
-                return Err(silent(&target.name, address.port));
-            }
-            Some(address) if address.path.is_empty() => (at(address), target.protocol.path()),
-            Some(address) => (at(address), address.path.as_str()),
-        };
-        targets.push(Target {
-            name: target.name.clone(),
-            at: place,
-            mock: target.address.is_none(),
-            path: path.to_string(),
-            protocol: target.protocol,
-            secret,
-        });
+        let owner = target_owner(name, &target.name);
+        targets.push(mcp_target(&owner, target, services, notes)?);
     }
     Ok(targets)
+}
+
+fn mcp_target(
+    owner: &str,
+    target: &McpTarget,
+    services: &Services,
+    notes: &mut Vec<String>,
+) -> Result<Target> {
+    let needed = match target.keys(AUTHORIZATION).is_empty() {
+        true => None,
+        false => key(owner, services, notes)?,
+    };
+    let port = |port| At::Machine { port };
+    let (server, place, path) = match &target.server {
+        McpServer::Mock => (Server::Mock, port(services.mock_port), MCP_PATH.to_string()),
+        McpServer::Address(address)
+            if address.is_machine() && !services.answering.contains(&address.port) =>
+        {
+            return Err(silent(&target.name, address.port));
+        }
+        McpServer::Address(address) => {
+            let path = match address.path.as_str() {
+                "" => target.protocol.path(),
+                path => path,
+            };
+            (Server::Theirs, at(address), path.to_string())
+        }
+        McpServer::Stdio(stdio) => {
+            let bridged = bridged(owner, target, stdio, services)?;
+            let path = format!("{MCP_PATH}/{owner}");
+            (Server::Bridged(bridged), port(services.bridge_port), path)
+        }
+        McpServer::Services(selector) => {
+            (Server::Services(selector.clone()), At::Home, String::new())
+        }
+    };
+    // What a program of this machine needs goes to it, and into no Secret.
+    let secret = needed.filter(|_| target.key.is_some());
+    Ok(Target {
+        name: target.name.clone(),
+        at: place,
+        server,
+        path,
+        protocol: target.protocol,
+        secret,
+    })
+}
+
+fn bridged(owner: &str, target: &McpTarget, stdio: &Stdio, services: &Services) -> Result<Bridged> {
+    let program = stdio.command.first().map_or("", String::as_str);
+    if !services.programs.contains(program) {
+        let what = match program.contains('/') {
+            true => format!("MCP server {} has no program at {program}", target.name),
+            false => format!(
+                "MCP server {} needs {program}, which is not on PATH",
+                target.name
+            ),
+        };
+        return Err(Error::usage(what, install(program)));
+    }
+    let plain = stdio.env.iter().filter_map(|(name, value)| match value {
+        Variable::Plain(text) => Some((name.clone(), text.clone())),
+        Variable::Key(_) => None,
+    });
+    let keys = target.keys(AUTHORIZATION).into_iter();
+    Ok(Bridged {
+        name: owner.to_string(),
+        command: stdio.command.clone(),
+        env: plain.collect(),
+        keys: keys.map(|(name, _)| name.to_string()).collect(),
+    })
+}
+
+/// What puts the usual starters of MCP servers on PATH.
+fn install(program: &str) -> String {
+    let is_mac = cfg!(target_os = "macos");
+    match program {
+        "npx" | "node" | "npm" if is_mac => "brew install node".to_string(),
+        "npx" | "npm" => "sudo apt-get install -y npm".to_string(),
+        "node" => "sudo apt-get install -y nodejs".to_string(),
+        "uvx" | "uv" if is_mac => "brew install uv".to_string(),
+        // As its own documentation has it (docs.astral.sh/uv/getting-started/installation).
+        "uvx" | "uv" => "curl -LsSf https://astral.sh/uv/install.sh | sh".to_string(),
+        "python3" if is_mac => "brew install python".to_string(),
+        "python3" => "sudo apt-get install -y python3".to_string(),
+        other if other.contains('/') => format!("ls -l {}", text::shell(other)),
+        other => format!("command -v {}", text::shell(other)),
+    }
 }
 
 fn silent(name: &str, port: u16) -> Error {

@@ -30,6 +30,11 @@ pub const MANAGER: &str = "gatewright";
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 pub const ENVIRONMENT_LABEL: &str = "gatewright.dev/environment";
 
+/// Names of our own services of this machine, as files and people call them.
+pub const MOCK: &str = "mock";
+pub const PROCESSOR: &str = "processor";
+pub const BRIDGE: &str = "bridge";
+
 /// The port of the kind node that leads to the gateway's Service.
 pub const NODE_PORT: u16 = 30080;
 
@@ -161,12 +166,38 @@ pub struct HostService {
     /// Whether it is the built-in processor, which we start ourselves.
     #[serde(default)]
     pub demo: bool,
+    /// The MCP servers behind our bridge, which we start ourselves, where it is that.
+    #[serde(default)]
+    pub bridged: Vec<Bridged>,
     /// Whether every path of it is for the gateway, and not only inference.
     pub whole: bool,
     pub namespace: String,
     /// The name that an address gets on a cluster: applied only where no name of the engine's own
     /// was proved.
     pub alias: Vec<Value>,
+}
+
+/// An MCP server that is a program, run by our bridge.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Bridged {
+    /// Unique in an environment: the last part of its path, and the owner of its keys.
+    pub name: String,
+    pub command: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    /// Variables whose values are secret.
+    pub keys: Vec<String>,
+}
+
+impl HostService {
+    /// The process of ours that it is, and that is started before it is asked.
+    pub fn role(&self) -> Option<&'static str> {
+        match (self.mock, self.demo, self.bridged.as_slice()) {
+            (true, _, _) => Some(MOCK),
+            (_, true, _) => Some(PROCESSOR),
+            (_, _, []) => None,
+            (_, _, [_, ..]) => Some(BRIDGE),
+        }
+    }
 }
 
 /// One route as it will answer: what its proof needs to know.

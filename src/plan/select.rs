@@ -1,8 +1,9 @@
 //! Which backends of a profile are used on this machine, and how. Pure.
 
+use super::Bridged;
 use super::choose::{llm, mcp};
 use crate::error::{Error, Exit, Result};
-use crate::profile::{Backend, Llm, Profile, Protocol, Serves};
+use crate::profile::{Backend, Llm, Profile, Protocol, Selector, Serves};
 use crate::provider::{Form, Provider};
 use crate::text;
 use serde_json::Value;
@@ -22,6 +23,10 @@ pub struct Services {
     pub mock_port: u16,
     /// Port for the built-in processor: the one it already has, or a free one.
     pub processor_port: u16,
+    /// The same for the bridge to MCP servers that are programs.
+    pub bridge_port: u16,
+    /// Those programs of the profile that are there.
+    pub programs: BTreeSet<String>,
     /// Variables that say what providers can't be without and is no secret.
     pub settings: BTreeMap<String, String>,
     /// What is known of keys, by the name of whoever needs one.
@@ -115,10 +120,22 @@ pub struct SecretNeed {
 pub struct Target {
     pub name: String,
     pub at: At,
-    pub mock: bool,
+    pub server: Server,
     pub path: String,
     pub protocol: Protocol,
     pub secret: Option<SecretNeed>,
+}
+
+/// Who runs an MCP server.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Server {
+    /// Somebody else, at its address.
+    Theirs,
+    Mock,
+    /// Our bridge.
+    Bridged(Bridged),
+    /// The Services that these labels pick; no address is known.
+    Services(Selector),
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]

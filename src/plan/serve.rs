@@ -1,12 +1,14 @@
 //! What stands behind routes: services of this machine, and what a proof asks for.
 
 use super::backend::takes_messages;
-use super::select::{At, Selected, Selection, Target};
+use super::select::{At, Selected, Selection, Server, Target};
 use super::{HostService, PlannedRoute, RouteAuth, Scheme, Served};
+use crate::error::{Error, Result};
 use crate::plan::choose::target_owner;
 use crate::profile::rule::KeyFrom;
-use crate::profile::{Profile, Route, Rule};
+use crate::profile::{Profile, Route, Rule, Selector};
 use crate::provider::{Provider, ollama};
+use serde_json::Value;
 use std::time::Duration;
 
 /// An MCP server may have to be started by its own bridge first.
@@ -15,9 +17,10 @@ const MCP_PATIENCE: Duration = Duration::from_secs(30);
 /// Every service of this machine once, under the name of the first backend that needs it.
 pub fn services(backends: &[Selected]) -> Vec<HostService> {
     let mut found: Vec<HostService> = Vec::new();
-    for service in backends.iter().flat_map(of_backend) {
-        if found.iter().all(|other| other.port != service.port) {
-            found.push(service);
+    for mut service in backends.iter().flat_map(of_backend) {
+        match found.iter_mut().find(|other| other.port == service.port) {
+            None => found.push(service),
+            Some(other) => other.bridged.append(&mut service.bridged),
         }
     }
     found
@@ -52,22 +55,72 @@ fn of_target(backend: &str, target: &Target) -> Option<HostService> {
         return None;
     };
     let ways = Provider::Mock.ways();
-    Some(match target.mock {
-        true => HostService {
+    let plain = HostService {
+        title: format!("MCP server {}", target.name),
+        whole: true,
+        ..service(target_owner(backend, &target.name), port)
+    };
+    match &target.server {
+        Server::Theirs => Some(plain),
+        Server::Mock => Some(HostService {
             title: ways.title.to_string(),
             health_path: ways.health_path.to_string(),
             any_answer: false,
             start: ways.start.to_string(),
             mock: true,
-            whole: true,
-            ..service(target_owner(backend, &target.name), port)
-        },
-        false => HostService {
-            title: format!("MCP server {}", target.name),
-            whole: true,
-            ..service(target_owner(backend, &target.name), port)
-        },
-    })
+            ..plain
+        }),
+        Server::Bridged(bridged) => Some(HostService {
+            title: "MCP bridge".to_string(),
+            any_answer: false,
+            start: "gw up".to_string(),
+            bridged: vec![bridged.clone()],
+            ..plain
+        }),
+        Server::Services(_) => None,
+    }
+}
+
+/// Without a cluster there are no Services but those of the profile's own manifests.
+pub fn refuse_unpicked(backends: &[Selected], manifests: &[Value]) -> Result<()> {
+    let targets = backends.iter().flat_map(|backend| match &backend.serves {
+        Selection::Mcp { targets, .. } => targets.as_slice(),
+        Selection::Llm(_) | Selection::Groups(_) => &[],
+    });
+    for target in targets {
+        let Server::Services(selector) = &target.server else {
+            continue;
+        };
+        if !manifests.iter().any(|object| picks(selector, object)) {
+            let what = format!(
+                "MCP server {} is picked among Services, and without a cluster there is none",
+                target.name
+            );
+            let labels = selector.labels.iter();
+            let labels: Vec<String> = labels
+                .map(|(name, text)| format!("{name}={text}"))
+                .collect();
+            let fact = format!(
+                "no manifest of the profile is one with {}",
+                labels.join(", ")
+            );
+            return Err(Error::usage(what, "gw up --target kind").fact(fact));
+        }
+    }
+    Ok(())
+}
+
+fn picks(selector: &Selector, object: &Value) -> bool {
+    let metadata = &object["metadata"];
+    let mut labels = selector.labels.iter();
+    let place = metadata["namespace"].as_str();
+    let is_here = match (&selector.namespace, place) {
+        (Some(wanted), Some(place)) => wanted == place,
+        _ => true,
+    };
+    object["kind"] == "Service"
+        && is_here
+        && labels.all(|(name, text)| metadata["labels"][name] == text.as_str())
 }
 
 /// A service of this machine of which nothing else is known.
@@ -82,6 +135,7 @@ pub fn service(name: String, port: u16) -> HostService {
         mock: false,
         grpc: false,
         demo: false,
+        bridged: Vec::new(),
         whole: false,
         namespace: String::new(),
         alias: Vec::new(),

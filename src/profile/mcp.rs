@@ -1,12 +1,23 @@
 //! A backend that is one or several MCP servers.
 
-use super::address::{Address, address};
+mod place;
+
 use super::field::Field;
 use super::value::{name, refuse_twins};
-use super::{Gateway, Mcp, McpTarget, Protocol, llm, source};
+use super::{Gateway, Mcp, McpServer, McpTarget, Protocol, source};
 use crate::yaml::Data;
 
-const KNOWN: [&str; 5] = ["name", "address", "mock", "protocol", "key"];
+const KNOWN: [&str; 9] = [
+    "name",
+    "address",
+    "mock",
+    "command",
+    "env",
+    "selector",
+    "namespace",
+    "protocol",
+    "key",
+];
 /// The CRD's own limit (facts 6).
 const MOST: usize = 32;
 const EXAMPLE: &str = "for example `[{name: everything, address: http://localhost:3001/mcp}]`";
@@ -18,13 +29,14 @@ pub fn mcp(field: &Field, gateway: &Gateway) -> Mcp {
         stateless: false,
     };
     let mut listed = Some(field.clone());
+    let mut stateless = None;
     if let Data::Map(_) = field.node.data {
         let fields = field.fields(&["targets", "stateless"]);
         listed = fields
             .as_ref()
             .and_then(|fields| fields.need("targets", EXAMPLE));
-        let stateless = fields.and_then(|fields| fields.get("stateless"));
-        mcp.stateless = stateless.and_then(|field| field.boolean()).unwrap_or(false);
+        stateless = fields.and_then(|fields| fields.get("stateless"));
+        mcp.stateless = stateless.as_ref().and_then(Field::boolean).unwrap_or(false);
     }
     let Some(listed) = listed else { return mcp };
     let items = listed.items();
@@ -41,13 +53,22 @@ pub fn mcp(field: &Field, gateway: &Gateway) -> Mcp {
         mcp.targets.push(target);
     }
     refuse_twins("server name", &names);
+    let is_program = |target: &McpTarget| matches!(target.server, McpServer::Stdio(_));
+    if let Some(field) = stateless.filter(|_| mcp.stateless)
+        && mcp.targets.iter().any(is_program)
+    {
+        field.wrong(
+            "would start the program of `command` anew for every request",
+            "leave it out: each session has a process of its own, which keeps running",
+        );
+    }
     mcp
 }
 
 fn target<'a>(item: &Field<'a>, gateway: &Gateway) -> (McpTarget, Field<'a>) {
     let mut target = McpTarget {
         name: String::new(),
-        address: None,
+        server: McpServer::Mock,
         protocol: Protocol::StreamableHttp,
         key: None,
     };
@@ -61,32 +82,18 @@ fn target<'a>(item: &Field<'a>, gateway: &Gateway) -> (McpTarget, Field<'a>) {
     if let Some(field) = &named {
         target.name = name(field, 40);
     }
-    let mock = fields.get("mock").and_then(|field| field.boolean());
-    match (fields.get("address"), mock.unwrap_or(false)) {
-        (Some(field), false) => target.address = machine(&field, gateway),
-        (Some(field), true) => field.wrong("has no meaning beside `mock`", "keep one of them"),
-        (None, true) => {}
-        (None, false) => fields.wrong("has no address", EXAMPLE),
+    if let Some(server) = place::server(&fields, gateway) {
+        target.server = server;
     }
     if let Some(field) = fields.get("protocol") {
         let named = |text: &str| Protocol::ALL.into_iter().find(|p| p.name() == text);
         let protocol = field.one_of("a protocol", &Protocol::ALL.map(Protocol::name), named);
         target.protocol = protocol.unwrap_or(target.protocol);
+        place::refuse_beside(&target.server, &field, "protocol");
     }
-    target.key = fields.get("key").and_then(|field| source::source(&field));
+    if let Some(field) = fields.get("key") {
+        target.key = source::source(&field);
+        place::refuse_beside(&target.server, &field, "key");
+    }
     (target, named.unwrap_or_else(|| item.clone()))
-}
-
-fn machine(field: &Field, gateway: &Gateway) -> Option<Address> {
-    let address = address(field)?;
-    if address.is_machine() {
-        llm::refuse_port(field, address.port, gateway);
-        if address.tls {
-            field.wrong(
-                "is TLS on this machine",
-                "a service of this machine is asked in plain HTTP",
-            );
-        }
-    }
-    Some(address)
 }

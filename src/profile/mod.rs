@@ -184,10 +184,71 @@ pub struct Mcp {
 #[derive(Debug, Clone, PartialEq)]
 pub struct McpTarget {
     pub name: String,
-    /// `None` for the built-in mock.
-    pub address: Option<Address>,
+    pub server: McpServer,
     pub protocol: Protocol,
     pub key: Option<Source>,
+}
+
+/// Where an MCP server is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum McpServer {
+    /// The built-in mock.
+    Mock,
+    Address(Address),
+    Stdio(Stdio),
+    Services(Selector),
+}
+
+/// A program that speaks MCP on its standard input and output: our bridge runs it on this machine.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stdio {
+    /// The program, by its name on PATH or its whole path, and its arguments.
+    pub command: Vec<String>,
+    pub env: BTreeMap<String, Variable>,
+}
+
+/// What a program gets in its environment.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Variable {
+    Plain(String),
+    Key(Source),
+}
+
+/// Services of a cluster, by their labels (facts 6).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selector {
+    pub labels: BTreeMap<String, String>,
+    /// The backend's own if absent.
+    pub namespace: Option<String>,
+}
+
+impl McpTarget {
+    pub fn address(&self) -> Option<&Address> {
+        match &self.server {
+            McpServer::Address(address) => Some(address),
+            McpServer::Mock | McpServer::Stdio(_) | McpServer::Services(_) => None,
+        }
+    }
+
+    /// What it needs that is secret: the name of each part, and where it comes from.
+    pub fn keys<'a>(&'a self, own: &'a str) -> Vec<(&'a str, &'a Source)> {
+        let env = match &self.server {
+            McpServer::Stdio(stdio) => Some(&stdio.env),
+            McpServer::Mock | McpServer::Address(_) | McpServer::Services(_) => None,
+        };
+        let of_env = env
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, value)| match value {
+                Variable::Key(source) => Some((name.as_str(), source)),
+                Variable::Plain(_) => None,
+            });
+        self.key
+            .iter()
+            .map(|source| (own, source))
+            .chain(of_env)
+            .collect()
+    }
 }
 
 /// How an MCP server is spoken to; names as the CRD has them (facts 6).

@@ -269,6 +269,28 @@ fn mcp() -> Value {
         ),
         ("address", text("Such as http://localhost:3001/mcp")),
         ("mock", flag("Whether it is the built-in mock")),
+        (
+            "command",
+            json!({"type": "array", "items": {"type": "string"}, "minItems": 1, "description": "A program that speaks MCP on its standard input and output, and its arguments; run in the home folder by a process of ours, once for each session"}),
+        ),
+        (
+            "env",
+            map(
+                json!({"anyOf": [{"type": "string"}, source()]}),
+                "What the program gets in its environment: plain values, or where a key is",
+            ),
+        ),
+        (
+            "selector",
+            map(
+                json!({"type": "string", "minLength": 1}),
+                "Labels of Services whose port says `appProtocol: kgateway.dev/mcp`",
+            ),
+        ),
+        (
+            "namespace",
+            name("Of these Services; the gateway's own if left out"),
+        ),
         ("protocol", one_of(&protocols, "How it is spoken to")),
         ("key", source()),
     ]);

@@ -1,6 +1,6 @@
 //! No cluster: the embedded gateway, a background process of this binary that takes the same objects.
 
-use super::{Support, Target, doors, end_of, mock, process_parts, process_troubles};
+use super::{Support, Target, doors, end_of, own, process_parts, process_troubles};
 use crate::error::{Error, Result};
 use crate::gateway::memory_of;
 use crate::host::paths::{EnvironmentPaths, Paths};
@@ -169,8 +169,8 @@ impl Embedded {
 
     async fn wire(&self, service: &HostService, context: &Context<'_>) -> Result<Outcome> {
         let mut change = Change::Unchanged;
-        if service.mock || service.demo {
-            change = mock::ensure(&self.paths, service, context).await?;
+        if service.role().is_some() {
+            change = own::ensure(&self.paths, service, context).await?;
         }
         let url = format!("http://127.0.0.1:{}{}", service.port, service.health_path);
         let (title, start) = (&service.title, service.start.as_str());

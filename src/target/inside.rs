@@ -1,6 +1,6 @@
 //! The half that every cluster shares: what is inside it, whoever made it and however it is reached.
 
-use super::{Support, mock, process_parts};
+use super::{Support, own, process_parts};
 use crate::cluster::access::Access;
 use crate::cluster::helm::Helm;
 use crate::cluster::wiring::Wiring;
@@ -159,8 +159,8 @@ impl Inside {
         way: HostWay<'_>,
         context: &Context<'_>,
     ) -> Result<Outcome> {
-        if service.mock || service.demo {
-            mock::ensure(&self.paths, service, context).await?;
+        if service.role().is_some() {
+            own::ensure(&self.paths, service, context).await?;
         }
         if service.grpc
             && let Err(why) = port::answers(service.port).await

@@ -26,7 +26,7 @@ pub struct Seen {
     pub known: Known,
     pub services: Services,
     /// The ports of our own services, for nobody else while this lives.
-    pub ports: [Claim; 2],
+    pub ports: [Claim; 3],
     pub vault: Vault,
     /// Variables whose keys were typed.
     pub typed: Vec<&'static str>,
@@ -74,6 +74,7 @@ impl Session {
         })?;
         task.unchanged("");
         let (mock_port, processor_port) = (self.mock_port(), self.processor_port());
+        let bridge_port = self.bridge_port();
         let services = Services {
             found: services(&facts),
             elsewhere: elsewhere(&facts),
@@ -81,6 +82,8 @@ impl Session {
             manifests: Vec::new(),
             mock_port: mock_port.port,
             processor_port: processor_port.port,
+            bridge_port: bridge_port.port,
+            programs: Default::default(),
             settings,
             keys: keys.states,
         };
@@ -108,7 +111,7 @@ impl Session {
                 last_port: record.map(|record| record.port),
             },
             vault: keys.vault,
-            ports: [mock_port, processor_port],
+            ports: [mock_port, processor_port, bridge_port],
             services,
             typed: Vec::new(),
         })

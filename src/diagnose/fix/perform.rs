@@ -184,9 +184,9 @@ impl Work<'_> {
             },
             self.paths,
         )?;
-        for role in [format!("relay-{name}"), "mock".to_string()] {
-            let concerned = role != "mock" || service.mock;
-            if concerned && Background::new(self.paths, &role).alive().is_none() {
+        let own = service.role().map(str::to_string);
+        for role in std::iter::once(format!("relay-{name}")).chain(own) {
+            if Background::new(self.paths, &role).alive().is_none() {
                 memory.note(Entry::Process { role }, self.paths)?;
             }
         }

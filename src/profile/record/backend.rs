@@ -1,10 +1,10 @@
 //! Backends in their written form.
 
 use super::object;
-use crate::profile::{Backend, Llm, Mcp, McpTarget, Serves, source};
+use crate::profile::{Backend, Llm, Mcp, McpServer, McpTarget, Serves, Variable, source};
 use crate::provider::Form;
 use crate::provider::check::AUTHORIZATION;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub(super) fn backend(backend: &Backend) -> Value {
     let Backend {
@@ -70,15 +70,37 @@ fn mcp(mcp: &Mcp) -> Value {
 fn target(target: &McpTarget) -> Value {
     let McpTarget {
         name,
-        address,
+        server,
         protocol,
         key,
     } = target;
-    object([
-        ("name", Some(json!(name))),
-        ("address", address.as_ref().map(|a| json!(a.text()))),
-        ("mock", address.is_none().then(|| json!(true))),
-        ("protocol", Some(json!(protocol.name()))),
-        ("key", key.as_ref().map(source::to_wire)),
-    ])
+    let of_server = match server {
+        McpServer::Mock => json!({"mock": true, "protocol": protocol.name()}),
+        McpServer::Address(address) => {
+            json!({"address": address.text(), "protocol": protocol.name()})
+        }
+        McpServer::Stdio(stdio) => {
+            let variable = |(name, value): (&String, &Variable)| {
+                let value = match value {
+                    Variable::Plain(text) => json!(text),
+                    Variable::Key(from) => source::to_wire(from),
+                };
+                (name.clone(), value)
+            };
+            let env: Map<String, Value> = stdio.env.iter().map(variable).collect();
+            json!({"command": stdio.command, "env": env})
+        }
+        McpServer::Services(selector) => object([
+            ("selector", Some(json!(selector.labels))),
+            ("namespace", selector.namespace.as_ref().map(|n| json!(n))),
+        ]),
+    };
+    let mut value = json!({"name": name});
+    let key = object([("key", key.as_ref().map(source::to_wire))]);
+    for fields in [of_server, key] {
+        if let (Some(all), Value::Object(fields)) = (value.as_object_mut(), fields) {
+            all.extend(fields);
+        }
+    }
+    value
 }

@@ -163,3 +163,97 @@ fn a_second_environment_in_somebodys_cluster_has_a_namespace_of_its_own() {
     });
     assert!(charts.all(|namespace| namespace == system));
 }
+
+fn with_server(server: &str) -> Profile {
+    let text = format!(
+        "apiVersion: gatewright.dev/v1alpha1\nkind: Profile\nname: p\nbackends:\n\
+         - name: tools\n  mcp:\n  - {server}\n"
+    );
+    load("-", text.as_bytes()).unwrap()
+}
+
+fn backend_spec(plan: &Plan) -> Value {
+    let object = plan.objects().find(|o| o["kind"] == "AgentgatewayBackend");
+    object.unwrap()["spec"].clone()
+}
+
+/// Facts 6: both by labels, and without `namespaces` it is the backend's own.
+#[test]
+fn an_mcp_server_by_its_labels_is_a_selector_and_needs_nothing_of_this_machine() {
+    let profile = with_server("{name: x, selector: {app: mcp}, namespace: tools}");
+    let plan = build(&profile, TargetKind::Kind, "default", &services()).unwrap();
+    let expected = serde_json::json!({"mcp": {"targets": [{"name": "x", "selector": {
+        "namespaces": {"matchLabels": {"kubernetes.io/metadata.name": "tools"}},
+        "services": {"matchLabels": {"app": "mcp"}},
+    }}]}});
+    assert_eq!(backend_spec(&plan), expected);
+    let needs_host = |step: &Step| matches!(step.action, Action::HostService(_));
+    assert!(!plan.steps.iter().any(needs_host));
+    let plain = with_server("{name: x, selector: {app: mcp}}");
+    let plan = build(&plain, TargetKind::Kind, "default", &services()).unwrap();
+    let selector = &backend_spec(&plan)["mcp"]["targets"][0]["selector"];
+    assert_eq!(selector["namespaces"], Value::Null);
+}
+
+#[test]
+fn without_a_cluster_a_selector_picks_among_the_profiles_own_services_or_is_refused() {
+    let profile = with_server("{name: x, selector: {app: mcp}}");
+    let error = build(&profile, TargetKind::Embedded, "default", &services()).unwrap_err();
+    assert_eq!(error.next, "gw up --target kind");
+    let own = serde_json::json!({"apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "s", "labels": {"app": "mcp", "more": "x"}}});
+    let with_own = Services {
+        manifests: vec![own],
+        ..services()
+    };
+    assert!(build(&profile, TargetKind::Embedded, "default", &with_own).is_ok());
+}
+
+#[test]
+fn programs_that_speak_mcp_share_one_bridge_and_keep_their_keys_out_of_objects() {
+    let server = "{name: a, command: [npx, -y, x], env: {A: b, TOKEN: {env: T}}}\n  \
+                  - {name: c, command: [npx, y]}";
+    let profile = with_server(server);
+    let key = crate::plan::select::KeyState::Here {
+        entries: vec!["TOKEN".into()],
+        from: "T".into(),
+        note: None,
+    };
+    let there = Services {
+        bridge_port: 18436,
+        programs: ["npx".to_string()].into(),
+        keys: [("tools-a".to_string(), key)].into(),
+        ..services()
+    };
+    let plan = build(&profile, TargetKind::Embedded, "default", &there).unwrap();
+    let bridges = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::HostService(service) => Some(service),
+        _ => None,
+    });
+    let bridges: Vec<&HostService> = bridges.collect();
+    assert_eq!((bridges.len(), bridges[0].role()), (1, Some("bridge")));
+    let names: Vec<&str> = bridges[0].bridged.iter().map(|b| b.name.as_str()).collect();
+    assert_eq!(names, ["tools-a", "tools-c"]);
+    assert_eq!(bridges[0].bridged[0].keys, ["TOKEN"]);
+    let targets = &backend_spec(&plan)["mcp"]["targets"];
+    assert_eq!(targets[0]["static"]["path"], "/mcp/tools-a");
+    assert_eq!(targets[1]["static"]["port"], 18436);
+    assert!(!plan.objects().any(|object| object["kind"] == "Secret"));
+
+    let error = build(
+        &profile,
+        TargetKind::Embedded,
+        "default",
+        &Services {
+            programs: Default::default(),
+            ..there
+        },
+    );
+    let said = error.unwrap_err();
+    assert_eq!(said.what, "MCP server a needs npx, which is not on PATH");
+    assert!(
+        said.next.ends_with("node") || said.next.ends_with("npm"),
+        "{}",
+        said.next
+    );
+}

@@ -2,7 +2,10 @@ use super::*;
 use crate::profile::address::Address;
 use crate::profile::rule::{ApiKeys, Counted, KeyFrom, Limit, PromptGuard, Unit};
 use crate::profile::shipped::shipped;
-use crate::profile::{Backend, Llm, Mcp, McpTarget, Policy, Protocol, Rule, Serves};
+use crate::profile::{
+    Backend, Llm, Mcp, McpServer, McpTarget, Policy, Protocol, Rule, Selector, Serves, Stdio,
+    Variable,
+};
 use crate::provider::check::AUTHORIZATION;
 use crate::provider::{Home, Key, Provider};
 use crate::secret::source::Source;
@@ -140,19 +143,40 @@ fn llm() -> impl Strategy<Value = Llm> {
 
 fn mcp() -> impl Strategy<Value = Mcp> {
     let protocol = prop::sample::select(Protocol::ALL.to_vec());
-    let target = (of(address()), protocol, of(source()));
-    let targets = btree_map(NAME, target, 1..3);
+    let by_address =
+        (of(address()), protocol, of(source())).prop_map(|(address, protocol, key)| {
+            (
+                address.map_or(McpServer::Mock, McpServer::Address),
+                protocol,
+                key,
+            )
+        });
+    let variable = prop_oneof![
+        TEXT.prop_map(Variable::Plain),
+        source().prop_map(Variable::Key),
+    ];
+    let env = btree_map("[A-Z_][A-Z0-9_]{0,8}", variable, 0..3);
+    let stdio = ("[a-z]{1,8}", vec(TEXT, 0..3), env).prop_map(|(program, args, env)| {
+        let command = std::iter::once(program).chain(args).collect();
+        McpServer::Stdio(Stdio { command, env })
+    });
+    let selector = (btree_map(NAME, NAME, 1..3), of(NAME));
+    let selector = selector
+        .prop_map(|(labels, namespace)| McpServer::Services(Selector { labels, namespace }));
+    let others = prop_oneof![stdio, selector];
+    let others = others.prop_map(|server| (server, Protocol::StreamableHttp, None));
+    let targets = btree_map(NAME, prop_oneof![by_address, others], 1..3);
     (targets, any::<bool>()).prop_map(|(targets, stateless)| {
-        let target = |(name, (address, protocol, key))| McpTarget {
+        let target = |(name, (server, protocol, key))| McpTarget {
             name,
-            address,
+            server,
             protocol,
             key,
         };
-        Mcp {
-            targets: targets.into_iter().map(target).collect(),
-            stateless,
-        }
+        let targets: Vec<McpTarget> = targets.into_iter().map(target).collect();
+        let is_program = |t: &McpTarget| matches!(t.server, McpServer::Stdio(_));
+        let stateless = stateless && !targets.iter().any(is_program);
+        Mcp { targets, stateless }
     })
 }
 
