@@ -22,6 +22,12 @@ const BEHIND: [(&str, &str); 3] = [
 /// How many warnings a person can use.
 const WARNINGS: usize = 20;
 
+/// Whether objects of this kind are looked at.
+pub fn is_read(kind: &str) -> bool {
+    let mut kinds = GATEWAY_KINDS.into_iter().chain(BEHIND);
+    kinds.any(|(_, read)| read == kind)
+}
+
 /// Objects of all namespaces with their status; Secrets by their names alone.
 pub async fn objects(client: &Client) -> Result<Vec<Value>> {
     let kinds = GATEWAY_KINDS.into_iter().chain(BEHIND);

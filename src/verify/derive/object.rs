@@ -4,6 +4,7 @@ use super::super::check::{Claim, Finding};
 use super::super::drift::told;
 use super::super::installed::{Installed, complaints, name, namespace, title, word};
 use super::copy::is_passing;
+use crate::cluster::world::is_read;
 use crate::plan::PlannedRoute;
 use crate::text;
 use serde_json::Value;
@@ -50,6 +51,10 @@ fn fault(object: &Value, summary: String, cause: &str, next: &str) -> Fault {
 fn drift(installed: &Installed, applied: &Value) -> Option<Fault> {
     let kind = word(applied, "/kind");
     let live = installed.find(kind, namespace(applied), name(applied));
+    // A Deployment that somebody brings along may well be there.
+    if live.is_none() && !is_read(kind) {
+        return None;
+    }
     let drift = told(applied, live)?;
     if drift.missing {
         let cause = "somebody has deleted it since `gw up`";
@@ -203,6 +208,12 @@ mod tests {
             let found = faults(&installed(objects), &applied);
             assert_eq!(found.first().map(|f| f.summary.as_str()), summary);
         }
+    }
+
+    #[test]
+    fn what_is_never_looked_at_is_not_said_to_be_gone() {
+        let own = json!({"kind": "Deployment", "metadata": {"name": "d", "namespace": "n"}});
+        assert_eq!(faults(&installed(vec![]), &[own]), []);
     }
 
     #[test]
