@@ -405,6 +405,39 @@ fn a_program_that_is_not_on_path_is_said_before_anything_is_made() {
 }
 
 #[test]
+fn a_program_that_does_not_start_well_is_a_failed_proof_in_its_own_words() {
+    let home = Home::new();
+    let command = "[sh, -c, \"echo no database given >&2; exit 7\"]";
+    let profile = profile(&home, command);
+    let mut command = home.command(&["up", "--target", "embedded", "--profile", &profile]);
+    let said = said(command.env("SMALL_TOKEN", "planted-0123").output().unwrap());
+    assert_eq!(said.code, 4, "{said:?}");
+    let words: Vec<&str> = said.stdout.split_whitespace().collect();
+    let expected =
+        "initialize: MCP server tools-small ended (exit code 7), and wrote last: no database given";
+    assert!(words.join(" ").contains(expected), "{said:?}");
+    assert!(
+        said.stdout.trim_end().ends_with("-> gw logs bridge"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_program_for_every_request_is_refused() {
+    let home = Home::new();
+    let text = "apiVersion: gatewright.dev/v1alpha1\nkind: Profile\nname: p\nbackends:\n\
+                - name: t\n  mcp: {stateless: true, targets: [{name: x, command: [a]}]}\n";
+    let said = home.gw(&["profile", "validate", &home.write("p.yaml", text)]);
+    assert_eq!(said.code, 2, "{said:?}");
+    let words: Vec<&str> = said.stderr.split_whitespace().collect();
+    let words = words.join(" ");
+    assert!(
+        words.contains("would start the program of `command` anew"),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn what_a_server_can_not_be_is_said_with_its_line() {
     let home = Home::new();
     let table = [

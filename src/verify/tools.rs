@@ -7,7 +7,7 @@ use super::check::{Check, Claim, Finding, RouteProof, Verdict};
 use super::credential::Credential;
 use super::{gateway, stream};
 use crate::host::web::{local, why};
-use crate::plan::PlannedRoute;
+use crate::plan::{BRIDGE, PlannedRoute};
 use crate::text;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -156,11 +156,14 @@ impl Tools {
             .is_none_or(|id| rpc(&reply.body, id).is_some_and(|answer| answer["error"].is_null()));
         match (200..300).contains(&reply.status) && answered {
             true => Ok(reply),
-            false => Err(self.refused(step, &reply)),
+            false => Err(self.refused(step, &reply, id)),
         }
     }
 
-    fn refused(&self, step: &str, reply: &Reply) -> (Finding, bool) {
+    fn refused(&self, step: &str, reply: &Reply, id: Option<u64>) -> (Finding, bool) {
+        if let Some(words) = id.and_then(|id| complaint(reply, id)) {
+            return (self.complained(step, reply.status, &words), false);
+        }
         let answer = Answer {
             status: reply.status,
             content_type: reply.content_type.clone(),
@@ -184,6 +187,18 @@ impl Tools {
         // A server behind a way that has just been made, in the gateway's own JSON (facts 9.8).
         let unreached = reply.body.contains("upstream call failed: Connect");
         (finding, explained.passing || unreached)
+    }
+
+    /// What a server answers with an error: its own words say more than the status.
+    fn complained(&self, step: &str, status: u16, words: &str) -> Finding {
+        let logs = format!("gw logs {BRIDGE}");
+        let next = match words.contains(&logs) {
+            true => logs.as_str(),
+            false => "gw logs",
+        };
+        let summary = format!("{step}: {}", text::excerpt(words, 300));
+        self.failed(step, status, &summary, next)
+            .fact("cause", "the MCP server answers with an error")
     }
 
     fn failed(&self, step: &str, status: u16, summary: &str, next: &str) -> Finding {
@@ -254,6 +269,13 @@ fn rpc(body: &str, id: u64) -> Option<Value> {
     let (events, _) = stream::events(body);
     let messages = events.iter().map(|(_, data)| serde_json::from_str(data));
     messages.filter_map(Result::ok).find(is_it)
+}
+
+/// The words of an error that came as an answer (JSON-RPC 2.0, section 5.1).
+fn complaint(reply: &Reply, id: u64) -> Option<String> {
+    let answer = rpc(&reply.body, id).filter(|_| (200..300).contains(&reply.status))?;
+    let words = answer.pointer("/error/message")?.as_str()?;
+    Some(words.to_string())
 }
 
 /// A tool that its server marks as one that only reads, and what it is called with: first one that
