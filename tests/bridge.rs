@@ -318,7 +318,9 @@ fn profile(home: &Home, command: &str) -> String {
 fn up(home: &Home, token: &str) -> Said {
     let profile = profile(home, &format!("[sh, {}]", session::server()));
     let mut command = home.command(&["up", "--target", "embedded", "--profile", &profile]);
-    said(command.env("SMALL_TOKEN", token).output().unwrap())
+    command.env("SMALL_TOKEN", token);
+    command.env("OTHER_TOKEN", "planted-elsewhere");
+    said(command.output().unwrap())
 }
 
 #[tokio::test]
@@ -364,6 +366,8 @@ async fn up_proves_a_program_by_calling_its_tool_and_down_leaves_no_process() {
     let last = client().begin().await;
     assert!(text(&last.call("who").await).ends_with("planted-4567 in the open"));
     let logs = home.gw(&["logs"]);
+    assert!(logs.stdout.contains("begun with …"), "{logs:?}");
+    assert!(!logs.stdout.contains("not to get"), "{logs:?}");
     let debug = home.gw(&["debug"]);
     for said in [first, same, rotated, status, logs, debug] {
         assert!(!format!("{said:?}").contains("planted"), "{said:?}");

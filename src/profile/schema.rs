@@ -277,7 +277,7 @@ fn mcp() -> Value {
             "env",
             map(
                 json!({"anyOf": [{"type": "string"}, source()]}),
-                "What the program gets in its environment: plain values, or where a key is",
+                "What the program gets in its environment beside PATH, HOME, proxies and the like: plain values, or where a key is",
             ),
         ),
         (

@@ -7,6 +7,7 @@
 #   die     by ending
 printf 'a word on stdout that is no message\n'
 printf 'begun with %s\n' "${TOKEN:-no token}" >&2
+[ -z "${OTHER_TOKEN+x}" ] || printf 'got what it is not to get\n' >&2
 
 tool() { printf '{"name":"%s","description":"%s","inputSchema":{"type":"object"},"annotations":{"readOnlyHint":%s}}' "$1" "$1" "$2"; }
 answer() { printf '{"jsonrpc":"2.0","id":%s,"result":%s}\n' "$1" "$2"; }

@@ -11,6 +11,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::time::timeout;
 
+use super::inherit::is_inherited;
 use super::journal::Journal;
 use super::message::messages;
 use super::session::Session;
@@ -31,6 +32,8 @@ pub(super) fn start(server: &Server) -> io::Result<Child> {
     let mut command = Command::new(at_home(program));
     command
         .args(server.command.iter().skip(1))
+        .env_clear()
+        .envs(std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_inherited)))
         .envs(server.env.iter().map(|(name, value)| (name, value)))
         .envs(server.keys.iter().map(|(name, key)| (name, key.expose())))
         .stdin(Stdio::piped())

@@ -7,6 +7,7 @@
 
 mod child;
 mod exchange;
+mod inherit;
 mod journal;
 mod message;
 mod session;
