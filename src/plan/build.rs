@@ -7,7 +7,7 @@ use super::object::Place;
 use super::own;
 use super::policy;
 use super::select::{Selected, Services, select};
-use super::serve::{self, planned, ports, prefix, services};
+use super::serve::{planned, ports, prefix, services};
 use super::{Action, HostService, Phase, Plan, Step};
 use crate::error::{Error, Result};
 use crate::profile::{Profile, Route, Rule, TargetKind, Test};
@@ -53,10 +53,7 @@ pub fn build(
     environment: &str,
     services: &Services,
 ) -> Result<Plan> {
-    let selection = select(profile, services)?;
-    if target == TargetKind::Embedded {
-        serve::refuse_unpicked(&selection.backends, &services.manifests)?;
-    }
+    let selection = select(profile, target, services)?;
     let namespace = namespace(profile, target, environment);
     let place = Place {
         namespace: &namespace,

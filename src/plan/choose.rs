@@ -4,11 +4,12 @@ use super::Bridged;
 use super::select::{At, Chosen, KeyState, SecretNeed, Server, Services, Target};
 use crate::error::{Error, Result};
 use crate::profile::address::Address;
-use crate::profile::{Llm, Mcp, McpServer, McpTarget, Stdio, Variable};
+use crate::profile::{Llm, Mcp, McpServer, McpTarget, Selector, Stdio, TargetKind, Variable};
 use crate::provider::check::AUTHORIZATION;
 use crate::provider::mock::MCP_PATH;
 use crate::provider::{Home, Key, Provider, Setting, Ways};
 use crate::text;
+use serde_json::Value;
 
 pub fn llm(name: &str, llm: &Llm, services: &Services, notes: &mut Vec<String>) -> Result<Chosen> {
     let ways = llm.provider.ways();
@@ -190,11 +191,15 @@ fn no_model(ways: &Ways, wanted: &str, llm: &Llm) -> Error {
 pub fn mcp(
     name: &str,
     mcp: &Mcp,
+    on: TargetKind,
     services: &Services,
     notes: &mut Vec<String>,
 ) -> Result<Vec<Target>> {
     let mut targets = Vec::new();
     for target in &mcp.targets {
+        if let (McpServer::Services(selector), TargetKind::Embedded) = (&target.server, on) {
+            has_service(&target.name, selector, &services.manifests)?;
+        }
         let owner = target_owner(name, &target.name);
         targets.push(mcp_target(&owner, target, services, notes)?);
     }
@@ -245,6 +250,36 @@ fn mcp_target(
         protocol: target.protocol,
         secret,
     })
+}
+
+/// Without a cluster there are no Services but those of the profile's own manifests.
+fn has_service(name: &str, selector: &Selector, manifests: &[Value]) -> Result<()> {
+    if manifests.iter().any(|object| picks(selector, object)) {
+        return Ok(());
+    }
+    let what =
+        format!("MCP server {name} is picked among Services, and without a cluster there is none");
+    let labels = selector.labels.iter();
+    let labels: Vec<String> = labels
+        .map(|(name, text)| format!("{name}={text}"))
+        .collect();
+    let fact = format!(
+        "no manifest of the profile is one with {}",
+        labels.join(", ")
+    );
+    Err(Error::usage(what, "gw up --target kind").fact(fact))
+}
+
+fn picks(selector: &Selector, object: &Value) -> bool {
+    let metadata = &object["metadata"];
+    let mut labels = selector.labels.iter();
+    let is_here = match (&selector.namespace, metadata["namespace"].as_str()) {
+        (Some(wanted), Some(place)) => wanted == place,
+        _ => true,
+    };
+    object["kind"] == "Service"
+        && is_here
+        && labels.all(|(name, text)| metadata["labels"][name] == text.as_str())
 }
 
 fn bridged(owner: &str, target: &McpTarget, stdio: &Stdio, services: &Services) -> Result<Bridged> {

@@ -3,7 +3,7 @@
 use super::Bridged;
 use super::choose::{llm, mcp};
 use crate::error::{Error, Exit, Result};
-use crate::profile::{Backend, Llm, Profile, Protocol, Selector, Serves};
+use crate::profile::{Backend, Llm, Profile, Protocol, Selector, Serves, TargetKind};
 use crate::provider::{Form, Provider};
 use crate::text;
 use serde_json::Value;
@@ -146,13 +146,13 @@ pub struct Outcome {
 }
 
 /// Takes every backend that can be used; a fallback only where no other is there.
-pub fn select(profile: &Profile, services: &Services) -> Result<Outcome> {
+pub fn select(profile: &Profile, target: TargetKind, services: &Services) -> Result<Outcome> {
     let mut outcome = Outcome::default();
     let mut lacking = Vec::new();
     let (fallback, usual): (Vec<&Backend>, Vec<&Backend>) =
         profile.backends.iter().partition(|b| b.fallback);
     for backend in usual {
-        match one(profile, backend, services, &mut outcome.notes) {
+        match one((profile, target), backend, services, &mut outcome.notes) {
             Ok(selected) => outcome.backends.push(selected),
             Err(error) if backend.required => return Err(error),
             Err(error) => lacking.push(error),
@@ -161,7 +161,7 @@ pub fn select(profile: &Profile, services: &Services) -> Result<Outcome> {
     let reasons: Vec<String> = lacking.iter().map(|error| error.what.clone()).collect();
     if outcome.backends.is_empty() {
         for backend in fallback {
-            let selected = one(profile, backend, services, &mut outcome.notes)?;
+            let selected = one((profile, target), backend, services, &mut outcome.notes)?;
             outcome.backends.push(selected);
         }
         let names: Vec<&str> = outcome.backends.iter().map(|b| b.name.as_str()).collect();
@@ -200,7 +200,7 @@ fn nothing(lacking: Vec<Error>) -> Error {
 }
 
 fn one(
-    profile: &Profile,
+    (profile, target): (&Profile, TargetKind),
     backend: &Backend,
     services: &Services,
     notes: &mut Vec<String>,
@@ -210,7 +210,7 @@ fn one(
         Serves::Llm(served) => Selection::Llm(Box::new(llm(name, served, services, notes)?)),
         Serves::Groups(members) => groups(profile, name, members, services, notes)?,
         Serves::Mcp(servers) => Selection::Mcp {
-            targets: mcp(name, servers, services, notes)?,
+            targets: mcp(name, servers, target, services, notes)?,
             stateless: servers.stateless,
         },
     };

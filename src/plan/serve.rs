@@ -3,12 +3,10 @@
 use super::backend::takes_messages;
 use super::select::{At, Selected, Selection, Server, Target};
 use super::{HostService, PlannedRoute, RouteAuth, Scheme, Served};
-use crate::error::{Error, Result};
 use crate::plan::choose::target_owner;
 use crate::profile::rule::KeyFrom;
-use crate::profile::{Profile, Route, Rule, Selector};
+use crate::profile::{Profile, Route, Rule};
 use crate::provider::{Provider, ollama};
-use serde_json::Value;
 use std::time::Duration;
 
 /// An MCP server may have to be started by its own bridge first.
@@ -79,48 +77,6 @@ fn of_target(backend: &str, target: &Target) -> Option<HostService> {
         }),
         Server::Services(_) => None,
     }
-}
-
-/// Without a cluster there are no Services but those of the profile's own manifests.
-pub fn refuse_unpicked(backends: &[Selected], manifests: &[Value]) -> Result<()> {
-    let targets = backends.iter().flat_map(|backend| match &backend.serves {
-        Selection::Mcp { targets, .. } => targets.as_slice(),
-        Selection::Llm(_) | Selection::Groups(_) => &[],
-    });
-    for target in targets {
-        let Server::Services(selector) = &target.server else {
-            continue;
-        };
-        if !manifests.iter().any(|object| picks(selector, object)) {
-            let what = format!(
-                "MCP server {} is picked among Services, and without a cluster there is none",
-                target.name
-            );
-            let labels = selector.labels.iter();
-            let labels: Vec<String> = labels
-                .map(|(name, text)| format!("{name}={text}"))
-                .collect();
-            let fact = format!(
-                "no manifest of the profile is one with {}",
-                labels.join(", ")
-            );
-            return Err(Error::usage(what, "gw up --target kind").fact(fact));
-        }
-    }
-    Ok(())
-}
-
-fn picks(selector: &Selector, object: &Value) -> bool {
-    let metadata = &object["metadata"];
-    let mut labels = selector.labels.iter();
-    let place = metadata["namespace"].as_str();
-    let is_here = match (&selector.namespace, place) {
-        (Some(wanted), Some(place)) => wanted == place,
-        _ => true,
-    };
-    object["kind"] == "Service"
-        && is_here
-        && labels.all(|(name, text)| metadata["labels"][name] == text.as_str())
 }
 
 /// A service of this machine of which nothing else is known.

@@ -4,7 +4,7 @@ use super::document::document;
 use crate::error::Error;
 use crate::host::facts::{Key, Model, Service};
 use crate::plan::select::{KeyState, Services, select};
-use crate::profile::{PORT, wire};
+use crate::profile::{PORT, TargetKind, wire};
 use crate::provider::{Home, Provider};
 use crate::text::count;
 use serde_json::{Map, Value, json};
@@ -206,7 +206,7 @@ pub fn judged(offers: Vec<Offer>, services: &Services) -> Vec<Offer> {
 fn obstacle(offer: &Offer, services: &Services) -> Option<Error> {
     let text = document(std::slice::from_ref(offer), None, PORT);
     match wire::read(&text) {
-        Ok(profile) => select(&profile, services).err(),
+        Ok(profile) => select(&profile, TargetKind::Embedded, services).err(),
         Err(_) => {
             let title = offer.provider.ways().title;
             let what = format!("what was found of {title} makes no profile");

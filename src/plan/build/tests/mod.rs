@@ -200,6 +200,18 @@ fn without_a_cluster_a_selector_picks_among_the_profiles_own_services_or_is_refu
     let profile = with_server("{name: x, selector: {app: mcp}}");
     let error = build(&profile, TargetKind::Embedded, "default", &services()).unwrap_err();
     assert_eq!(error.next, "gw up --target kind");
+    let text = "apiVersion: gatewright.dev/v1alpha1\nkind: Profile\nname: p\nbackends:\n\
+        - {name: tools, required: false, mcp: [{name: x, selector: {app: mcp}}]}\n\
+        - {name: mock, provider: mock}\n";
+    let optional = load("-", text.as_bytes()).unwrap();
+    let plan = build(&optional, TargetKind::Embedded, "default", &services()).unwrap();
+    let note =
+        "left out: MCP server x is picked among Services, and without a cluster there is none";
+    assert!(
+        plan.notes.iter().any(|n| n.starts_with(note)),
+        "{:?}",
+        plan.notes
+    );
     let own = serde_json::json!({"apiVersion": "v1", "kind": "Service",
         "metadata": {"name": "s", "labels": {"app": "mcp", "more": "x"}}});
     let with_own = Services {
