@@ -13,9 +13,10 @@ pub const RULES: [Rule; 5] = [
         title: "the controller accepts every backend",
         severity: Severity::Fail,
         needs: Needs::Objects,
-        story: "Reads the condition Accepted of every backend. With TranslationError nothing of it reaches \
-                the proxy, and an update that breaks a backend takes it away (facts 4.4): callers get 500 \
-                service not found while the route's own conditions are all true.",
+        // facts 4.4
+        story: "Reads the condition Accepted of every backend. With TranslationError nothing of it reaches the \
+                proxy, and an update that breaks a backend takes it away: callers get 500 service not found \
+                while the route's own conditions are all true.",
         explains: &["GW008", "GW040"],
         look: accepted,
     },
@@ -24,10 +25,11 @@ pub const RULES: [Rule; 5] = [
         title: "the host of every backend resolves in the gateway",
         severity: Severity::Fail,
         needs: Needs::Probes,
+        // facts 11
         story: "An answer 503 `backends required DNS resolution which failed` says that the proxy's pod can't \
                 resolve the backend's host. host.docker.internal and host.internal do not resolve in a kind \
-                cluster on Linux (facts 11), and a misspelt name resolves nowhere. gw proves a name from \
-                inside the cluster before it puts it into a backend.",
+                cluster on Linux, and a misspelt name resolves nowhere. gw proves a name from inside the cluster \
+                before it puts it into a backend.",
         explains: &["GW008", "GW040"],
         look: resolves,
     },
@@ -36,9 +38,10 @@ pub const RULES: [Rule; 5] = [
         title: "every MCP route offers tools",
         severity: Severity::Fail,
         needs: Needs::Probes,
+        // facts 6, 9.8, 14.8
         story: "Asks each MCP route for its tools. An initialize that is answered with 200 and then an empty \
-                list means that no server stands behind it: a selector needs Services whose port has \
-                appProtocol kgateway.dev/mcp (facts 6, 9.8, 14.8).",
+                list means that no server stands behind it: a selector needs Services whose port has appProtocol \
+                kgateway.dev/mcp.",
         explains: &["GW040"],
         look: tools,
     },
@@ -47,9 +50,10 @@ pub const RULES: [Rule; 5] = [
         title: "something answers at the address of every backend",
         severity: Severity::Fail,
         needs: Needs::Probes,
-        story: "An answer 503 `upstream call failed: Connect` says that the name resolved and the connection \
-                did not come about: refused, no route, or TLS that did not agree (facts 9.7). Nothing is said \
-                here of why; rules about services of this machine and relays know more.",
+        // facts 9.7
+        story: "An answer 503 `upstream call failed: Connect` says that the name resolved and the connection did \
+                not come about: refused, no route, or TLS that did not agree. Nothing is said here of why; rules \
+                about services of this machine and relays know more.",
         explains: &["GW008", "GW040"],
         look: connects,
     },
@@ -58,9 +62,10 @@ pub const RULES: [Rule; 5] = [
         title: "every backend that a limit of its provider does not stop answers",
         severity: Severity::Warn,
         needs: Needs::Probes,
-        story: "An answer 429 is a limit: of the gateway where its text is `rate limit exceeded` and the \
-                headers x-ratelimit-* are there (facts 9.7, 17.1), of the provider otherwise. Waiting is the \
-                cure; a policy of the gateway's can be raised in the profile.",
+        // facts 9.7, 17.1
+        story: "An answer 429 is a limit: of the gateway where its text is `rate limit exceeded` and the headers \
+                x-ratelimit-* are there, of the provider otherwise. Waiting is the cure; a policy of the \
+                gateway's can be raised in the profile.",
         explains: &["GW040"],
         look: limited,
     },

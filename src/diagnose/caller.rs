@@ -23,9 +23,10 @@ pub const RULES: [Rule; 5] = [
         title: "callers ask LLM routes with POST",
         severity: Severity::Warn,
         needs: Needs::Nothing,
+        // facts 9.7, 15.2
         story: "Looks in the gateway's log for GET requests on LLM routes that were answered with 503 and \
-                `failed to parse request: EOF`. The gateway is well: an LLM route takes a POST with a JSON \
-                body, and a browser or health check that asks with GET gets this text (facts 9.7, 15.2).",
+                `failed to parse request: EOF`. The gateway is well: an LLM route takes a POST with a JSON body, \
+                and a browser or health check that asks with GET gets this text.",
         explains: &[],
         look: asked_with_get,
     },
@@ -34,9 +35,10 @@ pub const RULES: [Rule; 5] = [
         title: "callers ask for paths that have a route",
         severity: Severity::Warn,
         needs: Needs::Nothing,
+        // facts 9.1
         story: "Looks in the gateway's log for requests that were answered 404 route not found while all our \
-                routes are there. Nothing is wrong with the gateway; a client has a base URL that misses \
-                the route's prefix. Paths are matched by whole segments (facts 9.1).",
+                routes are there. Nothing is wrong with the gateway; a client has a base URL that misses the \
+                route's prefix. Paths are matched by whole segments.",
         explains: &[],
         look: asked_elsewhere,
     },
@@ -45,10 +47,10 @@ pub const RULES: [Rule; 5] = [
         title: "callers send a body that can be read",
         severity: Severity::Warn,
         needs: Needs::Nothing,
+        // facts 9.7, 14.9
         story: "Looks in the gateway's log for POST requests answered 503 `failed to parse request`: the \
-                client's body is no JSON, or lacks messages. It means the caller's body and not the \
-                provider (facts 9.7, 14.9). A client of another API, such as Anthropic's own, needs a route \
-                for it.",
+                client's body is no JSON, or lacks messages. It means the caller's body and not the provider. A \
+                client of another API, such as Anthropic's own, needs a route for it.",
         explains: &[],
         look: unreadable,
     },

@@ -10,10 +10,11 @@ pub const RULES: [Rule; 2] = [
         title: "the class agentgateway exists",
         severity: Severity::Fail,
         needs: Needs::Cluster,
+        // facts 1.2, 13, 14.1
         story: "Looks for the GatewayClass agentgateway. In 2.2 the chart kgateway alone does not make it: \
                 controller.enableAgentgateway is read by nothing, and a Gateway of that class waits for a \
-                controller for ever (facts 1.2, 13, 14.1). The charts agentgateway-crds and agentgateway are \
-                what is needed; `gw up` installs both.",
+                controller for ever. The charts agentgateway-crds and agentgateway are what is needed; `gw up` \
+                installs both.",
         explains: &[
             "GW011", "GW040", "GW049", "GW051", "GW060", "GW066", "GW070",
         ],

@@ -19,9 +19,10 @@ pub const RULES: [Rule; 6] = [
         title: "the controller runs",
         severity: Severity::Fail,
         needs: Needs::Cluster,
+        // facts 3
         story: "Looks at the Deployment agentgateway in the namespace of the charts. Scaled to zero or deleted, \
                 nobody takes up changes: proxies that run keep their last configuration, and a proxy that is \
-                started new never becomes ready (facts 3). The fix scales it to one; `gw undo` scales it back.",
+                started new never becomes ready. The fix scales it to one; `gw undo` scales it back.",
         explains: EFFECTS,
         look: runs_at_all,
     },
@@ -30,8 +31,9 @@ pub const RULES: [Rule; 6] = [
         title: "the controller's image can be pulled",
         severity: Severity::Fail,
         needs: Needs::Cluster,
+        // facts 0
         story: "Reads why the controller's pod waits. ImagePullBackOff with `not found` means that the registry \
-                has no such image: a version was released without it (facts 0), or image.tag was set by hand. \
+                has no such image: a version was released without it, or image.tag was set by hand. \
                 `unauthorized` or `denied` means a login that is not valid.",
         explains: EFFECTS,
         look: image,
@@ -41,9 +43,9 @@ pub const RULES: [Rule; 6] = [
         title: "the controller does not crash",
         severity: Severity::Fail,
         needs: Needs::Cluster,
-        story: "Reads how often the controller's container was restarted and how it ended last. Its previous \
-                log tells why: an unsupported Gateway API, CRDs that are missing, or a policy that it can't \
-                digest (facts 1.4, 1.6, 5).",
+        // facts 1.4, 1.6, 5
+        story: "Reads how often the controller's container was restarted and how it ended last. Its previous log \
+                tells why: an unsupported Gateway API, CRDs that are missing, or a policy that it can't digest.",
         explains: EFFECTS,
         look: crash,
     },
@@ -63,10 +65,11 @@ pub const RULES: [Rule; 6] = [
         title: "the controller can write the gateway's Deployment",
         severity: Severity::Fail,
         needs: Needs::Cluster,
+        // facts 3.1, 15.2
         story: "Looks in the controller's log for `spec.selector: Invalid value … field is immutable`: a \
                 Deployment of the Gateway's name was there before, of another hand or another chart, and its \
-                selector can't be changed. The Gateway itself says Accepted and Programmed all the same \
-                (facts 3.1, 15.2). The old Deployment must go, or the Gateway take another name.",
+                selector can't be changed. The Gateway itself says Accepted and Programmed all the same. The old \
+                Deployment must go, or the Gateway take another name.",
         explains: &["GW040", "GW049", "GW060", "GW070"],
         look: immutable,
     },
@@ -75,9 +78,10 @@ pub const RULES: [Rule; 6] = [
         title: "no Gateway is named like the controller",
         severity: Severity::Fail,
         needs: Needs::Cluster,
+        // facts 3.1, 14.10, 16.6
         story: "Looks for a Gateway called agentgateway in the controller's own namespace. Its proxy would take \
                 over the controller's ServiceAccount and Service and break every gateway of the cluster, and \
-                deleting it deletes the controller's ServiceAccount (facts 3.1, 14.10, 16.6).",
+                deleting it deletes the controller's ServiceAccount.",
         explains: &["GW051", "GW053", "GW056"],
         look: same_name,
     },

@@ -12,10 +12,10 @@ pub const RULES: [Rule; 4] = [
         title: "one gateway has each port",
         severity: Severity::Fail,
         needs: Needs::Cluster,
+        // facts 11
         story: "Looks for a Gateway's Service that can't have its port because another has it: the API server \
-                refuses a second fixed nodePort, and only the controller's log says so; on a single node \
-                with a load balancer of klipper's kind two Services clash the same way (facts 11). One of them needs \
-                another port.",
+                refuses a second fixed nodePort, and only the controller's log says so; on a single node with a \
+                load balancer of klipper's kind two Services clash the same way. One of them needs another port.",
         explains: &["GW040", "GW049"],
         look: ports,
     },
@@ -24,10 +24,11 @@ pub const RULES: [Rule; 4] = [
         title: "the controller accepts the gateway",
         severity: Severity::Fail,
         needs: Needs::Cluster,
+        // facts 4.1, 3
         story: "Reads the conditions of our Gateway and of its listeners, and looks for the \
-                AgentgatewayParameters that it names. Parameters that are missing make it flap between \
-                refused and accepted, so they are told from the spec (facts 4.1); ports 15000, 15020 and 15021 \
-                are skipped in silence (facts 3).",
+                AgentgatewayParameters that it names. Parameters that are missing make it flap between refused \
+                and accepted, so they are told from the spec; ports 15000, 15020 and 15021 are skipped in \
+                silence.",
         explains: &["GW007", "GW008", "GW040", "GW049", "GW070"],
         look: accepted,
     },
@@ -36,8 +37,9 @@ pub const RULES: [Rule; 4] = [
         title: "the proxy takes its configuration",
         severity: Severity::Fail,
         needs: Needs::Cluster,
+        // facts 4.1
         story: "Looks for events AgentGatewayNackError on our Gateway: the proxy was sent a configuration and \
-                refused it, and goes on with its last one (facts 4.1). The event's message names the resource.",
+                refused it, and goes on with its last one. The event's message names the resource.",
         explains: &["GW040"],
         look: nack,
     },
@@ -46,8 +48,9 @@ pub const RULES: [Rule; 4] = [
         title: "the Gateway has its Deployment",
         severity: Severity::Fail,
         needs: Needs::Cluster,
+        // facts 3.1, 4.1
         story: "Looks whether the controller, which runs, has made the Deployment of our Gateway within a \
-                minute. Errors while it writes are in its log alone and never on the Gateway (facts 3.1, 4.1).",
+                minute. Errors while it writes are in its log alone and never on the Gateway.",
         explains: &["GW040", "GW049"],
         look: undeployed,
     },

@@ -33,10 +33,10 @@ pub const RULES: [Rule; 5] = [
         title: "a port of the kind node leads to the gateway",
         severity: Severity::Fail,
         needs: Needs::Cluster,
+        // facts 15.13
         story: "Looks at the port mappings of the kind node's container. A mapping to port 30080 can only be \
-                made when a cluster is created (facts 15.13); a cluster that was made by hand has none, and \
-                then nothing on this machine leads to the gateway, however well it runs. A cluster of gw's \
-                own has it.",
+                made when a cluster is created; a cluster that was made by hand has none, and then nothing on \
+                this machine leads to the gateway, however well it runs. A cluster of gw's own has it.",
         explains: &["GW040", "GW049"],
         look: mapping,
     },

@@ -14,11 +14,11 @@ pub const RULES: [Rule; 3] = [
         title: "every Secret that a backend names is there",
         severity: Severity::Fail,
         needs: Needs::Objects,
+        // facts 4.4, 15.3
         story: "Follows secretRef of every backend, those inside provider groups and MCP targets too, to the \
-                Secret in the backend's namespace. Without it the backend is not accepted and callers get \
-                500 service not found, while the route says that all is well (facts 4.4, 15.3); inside a \
-                group the provider is asked without a key and nobody says so. The fix makes our Secret \
-                again from the key at hand.",
+                Secret in the backend's namespace. Without it the backend is not accepted and callers get 500 \
+                service not found, while the route says that all is well; inside a group the provider is asked \
+                without a key and nobody says so. The fix makes our Secret again from the key at hand.",
         explains: &["GW007", "GW008", "GW031", "GW033", "GW040"],
         look: secret_there,
     },
@@ -27,10 +27,11 @@ pub const RULES: [Rule; 3] = [
         title: "every Secret of a backend has the entry that is read",
         severity: Severity::Fail,
         needs: Needs::Objects,
-        story: "Looks into each Secret that a backend names for the one entry that v2.2 reads: Authorization \
-                for providers, in that exact case; accessKey and secretKey for AWS (facts 5). An entry \
-                called api-key, as many guides have it, is not read, and the backend is not accepted \
-                (facts 13, 15.3). The fix puts our entry back from the key at hand.",
+        // facts 5, 13, 15.3
+        story: "Looks into each Secret that a backend names for the one entry that v2.2 reads: Authorization for \
+                providers, in that exact case; accessKey and secretKey for AWS. An entry called api-key, as many \
+                guides have it, is not read, and the backend is not accepted. The fix puts our entry back from \
+                the key at hand.",
         explains: &["GW008", "GW033", "GW040"],
         look: secret_entry,
     },

@@ -12,9 +12,10 @@ pub const RULES: [Rule; 6] = [
         title: "every field of a policy has an effect",
         severity: Severity::Warn,
         needs: Needs::Objects,
-        story: "Looks for fields that the CRDs accept and v2.2 does not act on: targetSelectors, targets of \
-                kind XListenerSet, and a backend's policies.tcp. Their policies get no status at all \
-                (facts 4.4, 4.5, 7.1, 14.4). Name the routes or gateways in targetRefs instead.",
+        // facts 4.4, 4.5, 7.1, 14.4
+        story: "Looks for fields that the CRDs accept and v2.2 does not act on: targetSelectors, targets of kind \
+                XListenerSet, and a backend's policies.tcp. Their policies get no status at all. Name the routes \
+                or gateways in targetRefs instead.",
         explains: &[],
         look: no_effect,
     },
@@ -23,10 +24,11 @@ pub const RULES: [Rule; 6] = [
         title: "a browser's preflight gets past the API keys",
         severity: Severity::Warn,
         needs: Needs::Objects,
-        story: "Looks for routes with CORS and with strict authentication. The proxy asks for the key before \
-                it comes to CORS, and a browser sends no key with its preflight, so it gets 401 and the page \
-                never asks (facts 9.1, 14.6, 17.3). Mode Optional with an authorization rule, or a route \
-                of its own for browsers, is the way out.",
+        // facts 9.1, 14.6, 17.3
+        story: "Looks for routes with CORS and with strict authentication. The proxy asks for the key before it \
+                comes to CORS, and a browser sends no key with its preflight, so it gets 401 and the page never \
+                asks. Mode Optional with an authorization rule, or a route of its own for browsers, is the way \
+                out.",
         explains: &[],
         look: preflight,
     },
@@ -35,10 +37,11 @@ pub const RULES: [Rule; 6] = [
         title: "local rate limits take effect",
         severity: Severity::Warn,
         needs: Needs::Objects,
+        // facts 7.2, 14.4
         story: "Looks for a policy with more than one entry in traffic.rateLimit.local. v2.2 uses the first \
-                alone and says nothing about the others (facts 7.2, 14.4). Limits of two policies do not add \
-                up either: the one that is nearer to the route wins. Keep the limit that matters most, or \
-                put the other at the provider.",
+                alone and says nothing about the others. Limits of two policies do not add up either: the one \
+                that is nearer to the route wins. Keep the limit that matters most, or put the other at the \
+                provider.",
         explains: &["GW008"],
         look: second_limit,
     },
@@ -47,9 +50,10 @@ pub const RULES: [Rule; 6] = [
         title: "authorization lets somebody through",
         severity: Severity::Fail,
         needs: Needs::Objects,
+        // facts 17.9
         story: "Looks for policies on the same target whose authorization rules are all of action Deny. \
-                agentgateway 0.12.0 refuses every request then, matching or not, with 403 authorization \
-                failed (facts 17.9). A Deny needs an Allow beside it.",
+                agentgateway 0.12.0 refuses every request then, matching or not, with 403 authorization failed. \
+                A Deny needs an Allow beside it.",
         explains: &["GW008", "GW040"],
         look: only_deny,
     },
@@ -58,9 +62,10 @@ pub const RULES: [Rule; 6] = [
         title: "a backend at port 443 is asked over TLS",
         severity: Severity::Warn,
         needs: Needs::Objects,
-        story: "Looks for backends with a host of their own at port 443 and no policies.tls. With a host \
-                given the proxy's own TLS for the provider is off, so it sends plain HTTP to a port that \
-                wants TLS (facts 9.4, 14.3). `policies: {tls: {}}` turns it on with the system's roots.",
+        // facts 9.4, 14.3
+        story: "Looks for backends with a host of their own at port 443 and no policies.tls. With a host given \
+                the proxy's own TLS for the provider is off, so it sends plain HTTP to a port that wants TLS. \
+                `policies: {tls: {}}` turns it on with the system's roots.",
         explains: &["GW040"],
         look: without_tls,
     },
@@ -69,9 +74,10 @@ pub const RULES: [Rule; 6] = [
         title: "keys for callers are usable as they are kept",
         severity: Severity::Fail,
         needs: Needs::Objects,
-        story: "Looks at the Secrets of API-key policies: v2.2 does not trim their values, so one that ends \
-                in a line end never matches, and an empty one can end the controller (facts 5). Write them \
-                with `--from-literal`, or let gw make the Secret.",
+        // facts 5
+        story: "Looks at the Secrets of API-key policies: v2.2 does not trim their values, so one that ends in a \
+                line end never matches, and an empty one can end the controller. Write them with \
+                `--from-literal`, or let gw make the Secret.",
         explains: &["GW040", "GW053"],
         look: caller_keys,
     },

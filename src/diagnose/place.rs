@@ -37,9 +37,10 @@ pub const RULES: [Rule; 8] = [
         title: "Kubernetes is of a version that 2.2 supports",
         severity: Severity::Warn,
         needs: Needs::Cluster,
-        story: "Compares the API server's version with the range that kgateway 2.2 is tested with, 1.31 \
-                to 1.35 (facts 1.1). Outside it things may work, and nobody has tried. A new kind cluster \
-                with a node image in range is the way out.",
+        // facts 1.1
+        story: "Compares the API server's version with the range that kgateway 2.2 is tested with, 1.31 to 1.35. \
+                Outside it things may work, and nobody has tried. A new kind cluster with a node image in range \
+                is the way out.",
         explains: &[],
         look: kubernetes_version,
     },
@@ -48,9 +49,10 @@ pub const RULES: [Rule; 8] = [
         title: "the Gateway API is installed",
         severity: Severity::Fail,
         needs: Needs::Cluster,
-        story: "Looks for the CRDs of GatewayClass, Gateway and HTTPRoute. Without them no gateway and no \
-                route can exist, and deleting them deletes everybody's gateways and routes. `gw up` \
-                installs them and makes our objects anew (facts 1.6).",
+        // facts 1.6
+        story: "Looks for the CRDs of GatewayClass, Gateway and HTTPRoute. Without them no gateway and no route \
+                can exist, and deleting them deletes everybody's gateways and routes. `gw up` installs them and \
+                makes our objects anew.",
         explains: &["GW007", "GW040", "GW049", "GW050", "GW060", "GW070"],
         look: gateway_api,
     },
@@ -59,9 +61,10 @@ pub const RULES: [Rule; 8] = [
         title: "the Gateway API is of a version that 2.2 accepts",
         severity: Severity::Fail,
         needs: Needs::Cluster,
-        story: "Reads the bundle version that stands on the CRD of Gateways, as kgateway itself does: it \
-                accepts minors 1.2 to 1.4, and later releases of 2.2 end at start with any other \
-                (facts 0, 1.6). Somebody has installed another bundle; the accepted one goes in its place.",
+        // facts 0, 1.6
+        story: "Reads the bundle version that stands on the CRD of Gateways, as kgateway itself does: it accepts \
+                minors 1.2 to 1.4, and later releases of 2.2 end at start with any other. Somebody has installed \
+                another bundle; the accepted one goes in its place.",
         explains: &["GW053"],
         look: gateway_api_version,
     },
@@ -81,10 +84,10 @@ pub const RULES: [Rule; 8] = [
         title: "the kinds of agentgateway are installed",
         severity: Severity::Fail,
         needs: Needs::Cluster,
-        story: "Looks for the CRDs of the chart agentgateway-crds. Without them the controller never \
-                becomes ready and is restarted every two minutes; uninstalling that chart deletes every \
-                backend and policy of the cluster (facts 1.4, 1.6). `gw up` puts the chart back and makes \
-                our objects anew.",
+        // facts 1.4, 1.6
+        story: "Looks for the CRDs of the chart agentgateway-crds. Without them the controller never becomes \
+                ready and is restarted every two minutes; uninstalling that chart deletes every backend and \
+                policy of the cluster. `gw up` puts the chart back and makes our objects anew.",
         explains: &["GW007", "GW011", "GW040", "GW043", "GW053"],
         look: agentgateway_kinds,
     },

@@ -13,10 +13,10 @@ pub const RULES: [Rule; 4] = [
         title: "every policy is attached to its target",
         severity: Severity::Fail,
         needs: Needs::Cluster,
-        story: "Reads the condition Attached of every policy. It is False when the route, gateway or backend \
-                in targetRefs does not exist: then nothing is limited, guarded or authenticated, while \
-                Accepted stays True (facts 4.5, 15.7). A name that is misspelt or a route that was deleted \
-                is the usual reason.",
+        // facts 4.5, 15.7
+        story: "Reads the condition Attached of every policy. It is False when the route, gateway or backend in \
+                targetRefs does not exist: then nothing is limited, guarded or authenticated, while Accepted \
+                stays True. A name that is misspelt or a route that was deleted is the usual reason.",
         explains: &["GW008"],
         look: attached,
     },
@@ -25,10 +25,11 @@ pub const RULES: [Rule; 4] = [
         title: "every part of a policy is valid",
         severity: Severity::Fail,
         needs: Needs::Cluster,
+        // facts 4.5, 14.5
         story: "Reads the reason beside Accepted of every policy: with reason Invalid or PartiallyValid the \
-                status is True all the same, and nothing or only a part of the policy was made \
-                (facts 4.5, 14.5). The message names the part: a Secret that is missing, a Service that is \
-                not there, an expression that can't be read.",
+                status is True all the same, and nothing or only a part of the policy was made. The message \
+                names the part: a Secret that is missing, a Service that is not there, an expression that can't \
+                be read.",
         explains: &["GW008", "GW010", "GW040"],
         look: valid,
     },
@@ -37,9 +38,10 @@ pub const RULES: [Rule; 4] = [
         title: "the controller says something of every policy",
         severity: Severity::Fail,
         needs: Needs::Cluster,
-        story: "Looks for policies with targetRefs that have no status a minute after they were made, while \
-                the controller runs. The controller does not act on targets of that kind, or does not see \
-                the namespace (facts 4.5). Without a status nobody enforces the policy.",
+        // facts 4.5
+        story: "Looks for policies with targetRefs that have no status a minute after they were made, while the \
+                controller runs. The controller does not act on targets of that kind, or does not see the \
+                namespace. Without a status nobody enforces the policy.",
         explains: &["GW008"],
         look: silent,
     },
@@ -48,10 +50,11 @@ pub const RULES: [Rule; 4] = [
         title: "a policy lies beside its target",
         severity: Severity::Warn,
         needs: Needs::Objects,
+        // facts 4.3, 14.2, 15.4
         story: "Looks for routes whose backend lies in another namespace. An AgentgatewayBackend in another \
-                namespace never works in v2.2: the lookup uses the route's own namespace and a \
-                ReferenceGrant is not honoured for it, so callers get 500 no valid backends (facts 4.3, 14.2, \
-                15.4). Route and backend belong in one namespace.",
+                namespace never works in v2.2: the lookup uses the route's own namespace and a ReferenceGrant is \
+                not honoured for it, so callers get 500 no valid backends. Route and backend belong in one \
+                namespace.",
         explains: &["GW040", "GW043"],
         look: elsewhere,
     },

@@ -15,9 +15,10 @@ pub const RULES: [Rule; 5] = [
         title: "the proxy runs",
         severity: Severity::Fail,
         needs: Needs::Cluster,
+        // facts 3.2
         story: "Looks at the Deployment that the controller makes for our Gateway. Scaled to zero or missing, \
-                nothing listens behind the address. The Gateway's own conditions do not tell: Programmed is \
-                true from its configuration alone (facts 3.2). The fix scales it to one.",
+                nothing listens behind the address. The Gateway's own conditions do not tell: Programmed is true \
+                from its configuration alone. The fix scales it to one.",
         explains: EFFECTS,
         look: runs,
     },
@@ -26,9 +27,10 @@ pub const RULES: [Rule; 5] = [
         title: "the proxy's image can be pulled",
         severity: Severity::Fail,
         needs: Needs::Cluster,
+        // facts 3, 15.5
         story: "Reads why the proxy's pod waits. The image comes from the controller, or from \
-                AgentgatewayParameters spec.image; the Gateway says Accepted and Programmed all the same \
-                (facts 3, 15.5). Where somebody changed our parameters the fix puts them back.",
+                AgentgatewayParameters spec.image; the Gateway says Accepted and Programmed all the same. Where \
+                somebody changed our parameters the fix puts them back.",
         explains: EFFECTS,
         look: image,
     },

@@ -13,9 +13,10 @@ pub const RULES: [Rule; 4] = [
         title: "every route is attached to a gateway",
         severity: Severity::Fail,
         needs: Needs::Cluster,
+        // facts 4.3, 15.2
         story: "Looks for routes whose parentRefs name a Gateway that does not exist: such a route gets no \
-                status at all, and callers get 404 route not found (facts 4.3, 15.2). A name that is \
-                misspelt, or a Gateway in another namespace, is the reason.",
+                status at all, and callers get 404 route not found. A name that is misspelt, or a Gateway in \
+                another namespace, is the reason.",
         explains: &["GW008", "GW040", "GW042"],
         look: attached,
     },
@@ -24,10 +25,11 @@ pub const RULES: [Rule; 4] = [
         title: "the gateway accepts every route",
         severity: Severity::Fail,
         needs: Needs::Cluster,
-        story: "Reads the conditions of every route of our gateway. Accepted is False for a sectionName or \
-                port that the gateway does not have, a namespace that its listener does not admit, a hostname \
-                that does not meet; ResolvedRefs is False for filters that v2.2 does not know, and then the \
-                whole route is dropped and callers get 404 (facts 4.3).",
+        // facts 4.3
+        story: "Reads the conditions of every route of our gateway. Accepted is False for a sectionName or port \
+                that the gateway does not have, a namespace that its listener does not admit, a hostname that \
+                does not meet; ResolvedRefs is False for filters that v2.2 does not know, and then the whole \
+                route is dropped and callers get 404.",
         explains: &["GW008", "GW040"],
         look: accepted,
     },
@@ -36,9 +38,9 @@ pub const RULES: [Rule; 4] = [
         title: "the backend of every route exists",
         severity: Severity::Fail,
         needs: Needs::Cluster,
-        story: "Reads the condition ResolvedRefs of every route: BackendNotFound means that the backend it \
-                names does not exist in its namespace, and callers get 500 no valid backends \
-                (facts 4.3, 9.7, 15.4).",
+        // facts 4.3, 9.7, 15.4
+        story: "Reads the condition ResolvedRefs of every route: BackendNotFound means that the backend it names \
+                does not exist in its namespace, and callers get 500 no valid backends.",
         explains: &["GW007", "GW008", "GW040"],
         look: backend_there,
     },
@@ -47,10 +49,11 @@ pub const RULES: [Rule; 4] = [
         title: "the prefix of every route is taken off where the backend wants it",
         severity: Severity::Fail,
         needs: Needs::Objects,
+        // facts 9.4, 14.3, 15.2
         story: "Looks for routes with a prefix and no URLRewrite whose backend has a host of its own and no \
                 path: the proxy sends the caller's path on as it is, so Ollama is asked for \
-                /ollama/v1/chat/completions and answers 404 page not found (facts 9.4, 14.3, 15.2). A filter \
-                URLRewrite with ReplacePrefixMatch / takes it off.",
+                /ollama/v1/chat/completions and answers 404 page not found. A filter URLRewrite with \
+                ReplacePrefixMatch / takes it off.",
         explains: &["GW008", "GW040"],
         look: prefix,
     },

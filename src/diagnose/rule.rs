@@ -114,6 +114,8 @@ mod tests {
         for rule in all() {
             let words = rule.story.split_whitespace().count();
             assert!(words >= 15, "{} has {words} words", rule.code);
+            // Where a fact comes from is for who reads the source.
+            assert!(!rule.story.contains("(facts"), "{}", rule.code);
             assert!(rule.code.len() == 5 && rule.code.starts_with("GW"));
         }
     }

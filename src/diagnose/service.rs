@@ -23,10 +23,11 @@ pub const RULES: [Rule; 5] = [
         title: "services of this machine listen where pods can reach them",
         severity: Severity::Fail,
         needs: Needs::Probes,
-        story: "A service answers on 127.0.0.1, listens on loopback alone, and the route's own answer says \
-                that the connection was refused: pods come by the bridge's address, where nobody listens \
-                (facts 11). Ollama does so unless OLLAMA_HOST=0.0.0.0. The fix looks for the way again and \
-                starts a relay where one is needed.",
+        // facts 11
+        story: "A service answers on 127.0.0.1, listens on loopback alone, and the route's own answer says that \
+                the connection was refused: pods come by the bridge's address, where nobody listens. Ollama does \
+                so unless OLLAMA_HOST=0.0.0.0. The fix looks for the way again and starts a relay where one is \
+                needed.",
         explains: &["GW038", "GW040"],
         look: loopback,
     },
@@ -35,9 +36,10 @@ pub const RULES: [Rule; 5] = [
         title: "Ollama takes the Host header that the gateway sends",
         severity: Severity::Fail,
         needs: Needs::Probes,
+        // facts 15.10
         story: "Bound to loopback, Ollama refuses requests with a foreign Host header: 403 with an empty body, \
-                unless the host is an IP, localhost, or ends in .localhost, .local or .internal \
-                (facts 15.10). gw asks Ollama itself with that header. Bound to 0.0.0.0 it takes any.",
+                unless the host is an IP, localhost, or ends in .localhost, .local or .internal. gw asks Ollama \
+                itself with that header. Bound to 0.0.0.0 it takes any.",
         explains: &["GW008", "GW040"],
         look: host_header,
     },
@@ -46,10 +48,11 @@ pub const RULES: [Rule; 5] = [
         title: "Ollama takes the origins that a CORS policy allows",
         severity: Severity::Fail,
         needs: Needs::Objects,
+        // facts 17.3
         story: "The Origin header of a browser goes on to Ollama, which has an origin check of its own: it \
-                answers 403 with an empty body to pages that CORS at the gateway allows (facts 17.3). gw \
-                asks Ollama itself with that origin. OLLAMA_ORIGINS names the page, or the policy takes the \
-                header away with headerModifiers.request.remove.",
+                answers 403 with an empty body to pages that CORS at the gateway allows. gw asks Ollama itself \
+                with that origin. OLLAMA_ORIGINS names the page, or the policy takes the header away with \
+                headerModifiers.request.remove.",
         explains: &[],
         look: origin_header,
     },
@@ -58,9 +61,10 @@ pub const RULES: [Rule; 5] = [
         title: "every model that a route asks for is there",
         severity: Severity::Fail,
         needs: Needs::Nothing,
+        // facts 15.11
         story: "Compares the models that routes ask for with those that Ollama lists. A model that was never \
-                pulled, or removed since, gives 404 with `model not found, try pulling it first` \
-                (facts 15.11). `ollama pull` fetches it; `gw up` picks one that is there.",
+                pulled, or removed since, gives 404 with `model not found, try pulling it first`. `ollama pull` \
+                fetches it; `gw up` picks one that is there.",
         explains: &["GW008", "GW040"],
         look: models,
     },
