@@ -8,6 +8,7 @@ pub mod forward;
 pub mod helm;
 pub mod inspect;
 pub mod log;
+pub mod metrics;
 pub mod object;
 pub mod pod;
 pub mod ready;

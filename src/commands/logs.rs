@@ -122,15 +122,10 @@ fn print(session: &Session, lines: &[Line], sources: &mut Vec<String>) {
 
 impl Wanted {
     fn takes(&self, line: &Line) -> bool {
-        let route = self.route.as_ref().is_none_or(|(name, path)| {
-            let named = line
-                .field("route")
-                .is_some_and(|route| route.ends_with(&format!("/{name}")));
-            let asked = line
-                .field("http.path")
-                .is_some_and(|asked| asked == path || asked.starts_with(&format!("{path}/")));
-            named || asked
-        });
+        let route = self
+            .route
+            .as_ref()
+            .is_none_or(|(name, path)| line.is_of(name, path));
         // A line without a time is of the moment of its neighbours, which nobody knows: it is shown.
         let recent = match (self.since, line.at) {
             (Some(since), Some(at)) => at >= since,

@@ -36,6 +36,18 @@ impl Line {
         level || status.is_some_and(|status| status >= 400) || self.field("error").is_some()
     }
 
+    /// Whether it tells of a request to this route: by the route that was taken, or the path that was asked.
+    pub fn is_of(&self, name: &str, path: &str) -> bool {
+        let named = self
+            .field("route")
+            .is_some_and(|route| route.ends_with(&format!("/{name}")));
+        let asked = self.field("http.path").is_some_and(|asked| {
+            let rest = asked.strip_prefix(path);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+        });
+        named || asked
+    }
+
     /// Message and fields as one text.
     pub fn text(&self) -> String {
         let fields = self

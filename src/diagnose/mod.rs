@@ -9,6 +9,7 @@ pub mod bundle;
 mod caller;
 mod chart;
 mod control;
+pub mod counts;
 pub mod finding;
 pub mod fix;
 pub mod fold;

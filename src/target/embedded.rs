@@ -1,6 +1,6 @@
 //! No cluster: the embedded gateway, a background process of this binary that takes the same objects.
 
-use super::{Support, Target, doors, end_of, own, process_parts, process_troubles};
+use super::{Support, Target, counted, doors, end_of, own, process_parts, process_troubles};
 use crate::error::{Error, Result};
 use crate::gateway::memory_of;
 use crate::host::paths::{EnvironmentPaths, Paths};
@@ -380,6 +380,14 @@ impl Target for Embedded {
 
     fn access_log(&self, lines: usize) -> BoxFuture<'_, Result<Vec<String>>> {
         async move { Ok(end_of(&self.paths.log(ROLE), lines)) }.boxed()
+    }
+
+    fn metrics(&self) -> BoxFuture<'_, Result<String>> {
+        async move {
+            let (_, health) = self.admin("GET", "/healthz", None).await?;
+            counted(&health).await
+        }
+        .boxed()
     }
 
     fn troubles(&self) -> BoxFuture<'_, Result<Vec<Trouble>>> {

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::gateway::before;
 use crate::host::paths::EnvironmentPaths;
 use crate::host::process::{self, Identity};
-use crate::host::view;
+use crate::host::{view, web};
 use crate::plan::found::Found;
 use crate::plan::outcome::{Context, Journal, Outcome, Undone};
 use crate::plan::survey::{Part, Survey, Trouble};
@@ -29,6 +29,9 @@ use futures::future::BoxFuture;
 use inside::Inside;
 use serde_json::Value;
 use std::path::Path;
+use std::time::Duration;
+
+const COUNTED: Duration = Duration::from_secs(2);
 
 /// What a target says of a step before anything changes.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,6 +100,14 @@ pub trait Target: Send + Sync {
         }
     }
 
+    /// What the gateway has counted since it was started, in Prometheus' text format.
+    fn metrics(&self) -> BoxFuture<'_, Result<String>> {
+        match self.inside() {
+            Some(inside) => inside.metrics().boxed(),
+            None => async { Ok(String::new()) }.boxed(),
+        }
+    }
+
     /// What the gateway sees of an address behind it; from inside where the gateway is inside.
     fn view<'a>(
         &'a self,
@@ -137,6 +148,22 @@ fn doors(health: &Value) -> Vec<Part> {
         })
     };
     doors.into_iter().filter_map(part).collect()
+}
+
+/// What a gateway of this machine has counted, from its door for that.
+async fn counted(health: &Value) -> Result<String> {
+    let url = health["urls"]["metrics"].as_str().unwrap_or_default();
+    match web::get(url, None, COUNTED).await {
+        Ok((200, text)) => Ok(text),
+        Ok((status, _)) => {
+            let error = Error::new("the gateway's counts can't be read", "gw status");
+            Err(error.fact(format!("{url} answered {status}")))
+        }
+        Err(why) => {
+            let error = Error::new("the gateway's counts can't be read", "gw status");
+            Err(error.fact(format!("{url}: {why}")))
+        }
+    }
 }
 
 /// Our background processes that have ended.

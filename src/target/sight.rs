@@ -2,7 +2,7 @@
 
 use super::inside::Inside;
 use crate::cluster::witness::Witness;
-use crate::cluster::{log, world};
+use crate::cluster::{log, metrics, world};
 use crate::error::Result;
 use crate::plan::object::Place;
 use crate::plan::outcome::Context;
@@ -18,6 +18,10 @@ impl Inside {
     pub async fn access_log(&self, lines: usize) -> Result<Vec<String>> {
         let count = i64::try_from(lines).unwrap_or(i64::MAX);
         log::all(&self.client().await?, &self.namespace, &self.gateway, count).await
+    }
+
+    pub async fn metrics(&self) -> Result<String> {
+        metrics::text(&self.client().await?, &self.namespace, &self.gateway).await
     }
 
     pub async fn troubles(&self) -> Result<Vec<Trouble>> {
