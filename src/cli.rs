@@ -134,7 +134,7 @@ pub enum Command {
     Detect(Detect),
     /// Show what is there, and whether it answers now
     #[command(
-        after_help = "Examples:\n  gw status\n  gw status -o wide     with every condition\n  gw status --watch     again whenever something changes\n  gw status -o json"
+        after_help = "Examples:\n  gw status\n  gw status -o wide     with every condition\n  gw status --watch     live, until q: routes, latency, tokens, errors; ? shows the keys\n  gw status -o json"
     )]
     Status(Status),
     /// Prove every route, every policy and every limit with real requests

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 #[derive(Debug, Clone, Args)]
 pub struct Status {
-    /// Stay, and show it again whenever something changes
+    /// Stay, and show it again whenever something changes: on a terminal routes with live latency, tokens and
+    /// errors, and keys to test, read the log and walk the way; in a pipe the status as text
     #[arg(short, long)]
     pub watch: bool,
 }

@@ -42,31 +42,7 @@ struct Looking<'a> {
 
 pub async fn run(session: &Session, options: &Reach) -> Outcome {
     let record = session.record()?;
-    let target = session.target(&record);
-    let (objects, troubles) = tokio::join!(target.objects(), target.troubles());
-    let looking = Looking {
-        session,
-        record: &record,
-        target: target.as_ref(),
-        installed: Installed {
-            objects: objects.unwrap_or_default(),
-            environment: record.environment.clone(),
-        },
-        troubles: troubles.unwrap_or_default(),
-    };
-    let ways = looking.ways(options.route.as_deref())?;
-    let near = looking.near().await;
-    let mut paths = Vec::new();
-    for (title, way) in ways {
-        let mut hops = near.clone();
-        if !failed(&hops) {
-            hops.extend(looking.far(&title, way.as_ref()).await?);
-        }
-        for hop in &mut hops {
-            hop.next = hop.next.as_deref().map(|next| session.complete(next));
-        }
-        paths.push((title, hops));
-    }
+    let paths = paths(session, &record, options.route.as_deref()).await?;
     let broken = paths.iter().any(|(_, hops)| failed(hops));
     match session.is_json() {
         true => {
@@ -91,6 +67,40 @@ pub async fn run(session: &Session, options: &Reach) -> Outcome {
         }
     }
     Ok(broken.then_some(Exit::NotProved))
+}
+
+/// The ways of one route, or of all of ours: by path, hop by hop to the first that is broken.
+pub async fn paths(
+    session: &Session,
+    record: &Record,
+    route: Option<&str>,
+) -> Result<Vec<(String, Vec<Finding>)>> {
+    let target = session.target(record);
+    let (objects, troubles) = tokio::join!(target.objects(), target.troubles());
+    let looking = Looking {
+        session,
+        record,
+        target: target.as_ref(),
+        installed: Installed {
+            objects: objects.unwrap_or_default(),
+            environment: record.environment.clone(),
+        },
+        troubles: troubles.unwrap_or_default(),
+    };
+    let ways = looking.ways(route)?;
+    let near = looking.near().await;
+    let mut paths = Vec::new();
+    for (title, way) in ways {
+        let mut hops = near.clone();
+        if !failed(&hops) {
+            hops.extend(looking.far(&title, way.as_ref()).await?);
+        }
+        for hop in &mut hops {
+            hop.next = hop.next.as_deref().map(|next| session.complete(next));
+        }
+        paths.push((title, hops));
+    }
+    Ok(paths)
 }
 
 /// Who is to hold the port of a gateway.

@@ -59,6 +59,15 @@ impl Session {
         }
     }
 
+    /// The same without a word of progress: what is drawn on a whole screen is not written over.
+    pub fn hushed(&self) -> Session {
+        let global = Global {
+            quiet: true,
+            ..self.global.clone()
+        };
+        Session::new(global, self.flags.clone(), false)
+    }
+
     /// A suggested `gw` command with the environment and the flags that were typed: as it stands, it
     /// can be typed.
     pub fn complete(&self, next: &str) -> String {

@@ -6,6 +6,7 @@ use crate::apply::ledger::Ledger;
 use crate::apply::record::Record;
 use crate::cli::Status as Options;
 use crate::diagnose::diagnose;
+use crate::diagnose::finding::Severity;
 use crate::diagnose::fold::Diagnosis;
 use crate::diagnose::snapshot::Snapshot;
 use crate::error::Exit;
@@ -49,7 +50,7 @@ pub struct Seen {
     survey: Survey,
     answers: Finding,
     proof: Option<Proof>,
-    pub snapshot: Snapshot,
+    snapshot: Snapshot,
     diagnosis: Diagnosis,
     /// Whether no key has ended.
     is_fresh: bool,
@@ -74,6 +75,29 @@ impl Seen {
             wide: session.is_wide(),
         };
         screen.text(session.out)
+    }
+
+    /// What is wrong, as one screen has room for.
+    pub fn wrong(&self) -> Vec<(Verdict, String)> {
+        let mut wrong = Vec::new();
+        if !self.survey.alive {
+            let text = format!("{}: {}", self.target, self.survey.detail);
+            wrong.push((Verdict::Fail, text));
+        }
+        wrong.extend(self.diagnosis.findings.iter().map(|finding| {
+            let verdict = match finding.severity {
+                Severity::Fail => Verdict::Fail,
+                Severity::Warn => Verdict::Warn,
+            };
+            let found = &finding.found;
+            let text = format!("{} {}: {}", finding.code, found.title, found.cause);
+            (verdict, text)
+        }));
+        if wrong.is_empty() && !self.is_good() {
+            let text = "not everything is as it should be: gw status tells more";
+            wrong.push((Verdict::Warn, text.to_string()));
+        }
+        wrong
     }
 
     fn next(&self) -> String {

@@ -1,19 +1,34 @@
 //! `gw status --watch`: the screen again whenever something changes; on a terminal with live routes and keys.
 
+mod sight;
+mod terminal;
+
 use super::Outcome;
 use super::session::Session;
-use crate::apply::record::Record;
-use crate::report::live::live;
-use console::{Key, Term};
-use std::time::{Duration, Instant};
-use tokio::sync::mpsc;
+use crate::apply::record::{Record, now};
+use crate::error::Exit;
+use crate::report::screen::draw::draw;
+use crate::report::screen::state::{Event, State, Wish};
+use futures::StreamExt;
+use futures::future::{FutureExt, LocalBoxFuture};
+use futures::stream::FuturesUnordered;
+use sight::Sight;
+use std::io::IsTerminal;
+use std::time::Duration;
+use terminal::Screen;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(2);
+/// Between two looks at what moves, on a screen.
+const LIVE: Duration = Duration::from_secs(1);
+/// Between two rounds of all rules, on a screen.
+const RULES: Duration = Duration::from_secs(10);
 
 pub async fn run(session: &Session, record: &Record) -> Outcome {
-    match session.out.terminal && session.err.terminal {
-        true => drawn(session, record).await,
+    let drawn = session.out.terminal && session.err.terminal && std::io::stdin().is_terminal();
+    match drawn {
+        true => screen(session, record).await,
         false => lines(session, record).await,
     }
 }
@@ -37,57 +52,57 @@ async fn lines(session: &Session, record: &Record) -> Outcome {
     }
 }
 
-async fn drawn(session: &Session, record: &Record) -> Outcome {
-    let term = Term::stdout();
-    let mut keys = keys(term.clone());
-    let mut said = String::new();
-    let mut logs = false;
-    let _ = term.hide_cursor();
+/// Until a key or a signal ends it. The terminal is given back wherever this ends, or is dropped.
+async fn screen(session: &Session, record: &Record) -> Outcome {
+    let quiet = session.hushed();
+    let sight = Sight::new(&quiet);
+    let mut state = State::new(&record.environment, &record.place());
+    let mut work: FuturesUnordered<LocalBoxFuture<'_, Event>> = FuturesUnordered::new();
+    work.push(sight.moving(Duration::ZERO).boxed_local());
+    work.push(sight.found(Duration::ZERO).boxed_local());
+    let mut signals = std::pin::pin!(left());
+    let mut screen = Screen::open()?;
+    let mut keys = terminal::keys();
     loop {
-        let seen = session.see(record).await;
-        let mut text = seen.screen(session, record);
-        text.push_str(&live(&seen.snapshot, logs, session.out));
-        text.push_str(&said);
-        text.push_str(&session.out.dim("\nt test   l logs   r again   q end\n"));
-        let (height, _) = term.size();
-        let shown: Vec<&str> = text
-            .lines()
-            .take(usize::from(height).saturating_sub(1))
-            .collect();
-        let _ = term.clear_screen();
-        let _ = term.write_str(&(shown.join("\n") + "\n"));
-        let until = Instant::now() + PAUSE;
-        match tokio::time::timeout_at(until.into(), keys.recv()).await {
-            Ok(Some('q') | None) => break,
-            Ok(Some('l')) => logs = !logs,
-            Ok(Some('t')) => {
-                let _ = term.write_str("testing every route\n");
-                let findings = session.prove(record, Duration::ZERO, None).await;
-                session.keep_proof(&findings)?;
-                said = format!("\n{}", crate::report::human::proof(&findings, session.out));
+        screen.show(|buffer| draw(&state, buffer, session.out, now()))?;
+        let event = tokio::select! {
+            key = keys.recv() => match key {
+                Some(key) => Event::Key(key),
+                None => return Ok(None),
+            },
+            Some(event) = work.next() => event,
+            number = &mut signals => return Ok(Some(Exit::Signal(number))),
+        };
+        match event {
+            Event::Looked(_) => work.push(sight.moving(LIVE).boxed_local()),
+            Event::Found(_) => work.push(sight.found(RULES).boxed_local()),
+            Event::Key(_) | Event::Told(_) => {}
+        }
+        match state.take(event) {
+            None => {}
+            Some(Wish::End) => return Ok(None),
+            Some(Wish::Interrupt) => return Ok(Some(Exit::Signal(2))),
+            Some(Wish::Test(route)) => {
+                let title = state.titled("test");
+                work.push(sight.test(title, route).boxed_local());
             }
-            Ok(Some(_)) => said.clear(),
-            Err(_) => {}
+            Some(Wish::Reach(route)) => {
+                let title = state.titled("reach");
+                work.push(sight.reach(title, route).boxed_local());
+            }
         }
     }
-    let _ = term.show_cursor();
-    Ok(None)
 }
 
-/// Keys as they are pressed; read aside, because reading waits.
-fn keys(term: Term) -> mpsc::UnboundedReceiver<char> {
-    let (sender, receiver) = mpsc::unbounded_channel();
-    std::thread::spawn(move || {
-        while let Ok(key) = term.read_key() {
-            let letter = match key {
-                Key::Char(letter) => letter,
-                Key::Escape | Key::CtrlC => 'q',
-                _ => continue,
-            };
-            if sender.send(letter).is_err() || letter == 'q' {
-                return;
-            }
-        }
-    });
-    receiver
+/// Signals that end every other command at once would leave the terminal as it is here.
+async fn left() -> u8 {
+    let (Ok(mut hangup), Ok(mut quit)) = (signal(SignalKind::hangup()), signal(SignalKind::quit()))
+    else {
+        return std::future::pending().await;
+    };
+    let number = tokio::select! {
+        _ = hangup.recv() => libc::SIGHUP,
+        _ = quit.recv() => libc::SIGQUIT,
+    };
+    u8::try_from(number).unwrap_or(0)
 }

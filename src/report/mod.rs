@@ -16,6 +16,7 @@ pub mod markdown;
 pub mod progress;
 pub mod proof;
 pub mod reach;
+pub mod screen;
 pub mod serve;
 pub mod status;
 pub mod style;

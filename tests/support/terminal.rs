@@ -93,6 +93,44 @@ impl Terminal {
         }
     }
 
+    /// Waits until what stands on the screen is as wanted.
+    pub fn wait_until(&mut self, what: &str, wanted: impl Fn(&Terminal) -> bool) {
+        let start = Instant::now();
+        while !wanted(self) {
+            let left = PATIENCE.saturating_sub(start.elapsed());
+            match self.output.recv_timeout(left) {
+                Ok(bytes) => self.take(&bytes),
+                Err(e) => panic!("{e}: never {what} on the screen:\n{}", self.screen()),
+            }
+        }
+    }
+
+    /// Gives the terminal another size, as a person does who pulls at its window.
+    pub fn resize(&mut self, rows: u16, columns: u16) {
+        let window = libc::winsize {
+            ws_row: rows,
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        // SAFETY: the descriptor is open, and TIOCSWINSZ reads one winsize.
+        let set = unsafe {
+            libc::ioctl(
+                self.keyboard.as_raw_fd(),
+                libc::TIOCSWINSZ,
+                &raw const window,
+            )
+        };
+        assert_eq!(set, 0, "no new size");
+        self.screen.screen_mut().set_size(size(rows), size(columns));
+        self.width = columns;
+    }
+
+    /// Whether a program has taken the whole screen.
+    pub fn is_whole(&self) -> bool {
+        self.screen.screen().alternate_screen()
+    }
+
     /// Waits for a question that has not been answered: the cursor stands behind it.
     pub fn wait_for_question(&mut self) {
         let asked = |screen: &vt100::Screen| {
