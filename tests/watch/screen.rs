@@ -211,6 +211,25 @@ fn a_gateway_that_went_away() {
 }
 
 #[test]
+fn what_a_proxy_does_not_count_of_a_route_is_read_in_its_log() {
+    let mut looked = looked(4, 12_345);
+    let bare = Counts {
+        requests: 2,
+        ..Counts::default()
+    };
+    let counts = [("kgateway-system/ollama".to_string(), bare)];
+    looked.counts = Ok(BTreeMap::from(counts));
+    let mut state = State::new("default", "kind/gatewright");
+    state.take(Event::Looked(Box::new(looked)));
+    let text = text(&drawn(&state, 80, 24, PLAIN));
+    let row = text.lines().find(|line| line.contains("/ollama")).unwrap();
+    let words: Vec<&str> = row.split_whitespace().collect();
+    // Two answers of 9 and 21 tokens, and a refusal in no time.
+    let wanted = ["2", "-", "0.27", "s", "0.27", "s", "18", "42", "0"];
+    assert_eq!(words[words.len() - 9..], wanted, "{text}");
+}
+
+#[test]
 fn before_anything_was_seen() {
     golden("first", &State::new("default", "embedded"));
 }

@@ -44,9 +44,10 @@ fn row(state: &State, title: &str, routes: &[&Route]) -> Row {
     };
     let count = state.past.len();
     let newest = at(count.checked_sub(1));
+    let read = Counts::of(&log);
     let counts = match &newest {
-        Some((_, counts)) => counts.clone(),
-        None => Counts::of(&log),
+        Some((_, counts)) => filled(counts, &read),
+        None => read.clone(),
     };
     let rate = at(count.checked_sub(2)).zip(newest.as_ref()).map(|(a, b)| {
         let span = b.0.saturating_sub(a.0).as_secs_f64().max(0.001);
@@ -54,7 +55,10 @@ fn row(state: &State, title: &str, routes: &[&Route]) -> Row {
     });
     let minute = at(Some(0)).map(|(_, first)| counts.since(&first));
     let recent = minute.filter(|recent| recent.requests > 0);
-    let timed = recent.as_ref().unwrap_or(&counts);
+    let timed = recent
+        .as_ref()
+        .filter(|recent| recent.quantile(0.5).is_some());
+    let timed = timed.unwrap_or(&counts);
     // A proof asks for refusals too, which are as they should be.
     let theirs = |line: &&&Line| !line.field("http.host").is_some_and(mark::is_own);
     let theirs: Vec<&Line> = log.iter().filter(theirs).copied().collect();
@@ -74,6 +78,18 @@ fn row(state: &State, title: &str, routes: &[&Route]) -> Row {
         reason: wrong.map(|line| reason(line)).unwrap_or_default(),
         counts,
     }
+}
+
+/// Counts with what a proxy may leave out of them for a route, from its log.
+fn filled(counts: &Counts, read: &Counts) -> Counts {
+    let mut counts = counts.clone();
+    if counts.buckets.is_empty() {
+        counts.buckets.clone_from(&read.buckets);
+    }
+    if counts.input + counts.output == 0 {
+        (counts.input, counts.output) = (read.input, read.output);
+    }
+    counts
 }
 
 /// What the last proof says of these routes.
