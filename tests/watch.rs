@@ -10,9 +10,11 @@ mod terminal;
 #[path = "watch/screen.rs"]
 mod screen;
 
+use gatewright::apply::ledger::Ledger;
 use home::Home;
 use serde_json::json;
 use std::io::{BufRead, BufReader};
+use std::time::{Duration, Instant};
 use terminal::Terminal;
 
 const ROWS: u16 = 24;
@@ -194,4 +196,31 @@ fn a_terminal_of_ci_and_a_pipe_get_lines() {
     assert_eq!(first, "environment default, profile test\n");
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn a_test_that_is_left_half_way_leaves_nothing_beside_the_routes() {
+    let home = Home::new();
+    let said = home.gw(&["up", "--profile", "limits"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let there = || {
+        let things = Ledger::peek(&home.environment().join("ledger.jsonl"));
+        let mut names: Vec<String> = things.iter().map(|thing| thing.title()).collect();
+        names.sort();
+        names
+    };
+    let before = there();
+    let mut terminal = watch(&home, ROWS, COLUMNS);
+    terminal.wait_for("   answers");
+    terminal.press("t");
+    // Its copies of routes, without their limits, are written down before they are made.
+    let start = Instant::now();
+    while there() == before {
+        assert!(start.elapsed().as_secs() < 30, "no copy was made");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    terminal.press("q");
+    assert_eq!(terminal.end(), 0, "{}", terminal.written);
+    assert!(terminal.is_sane());
+    assert_eq!(there(), before);
 }

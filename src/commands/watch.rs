@@ -3,8 +3,8 @@
 mod sight;
 mod terminal;
 
-use super::Outcome;
 use super::session::Session;
+use super::{Outcome, copies};
 use crate::apply::record::{Record, now};
 use crate::error::Exit;
 use crate::report::screen::draw::draw;
@@ -52,11 +52,20 @@ async fn lines(session: &Session, record: &Record) -> Outcome {
     }
 }
 
-/// Until a key or a signal ends it. The terminal is given back wherever this ends, or is dropped.
 async fn screen(session: &Session, record: &Record) -> Outcome {
     let quiet = session.hushed();
-    let sight = Sight::new(&quiet);
     let mut state = State::new(&record.environment, &record.place());
+    let outcome = shown(&quiet, &mut state).await;
+    if state.running.is_some() {
+        // What was left half way may have put copies beside routes.
+        copies::sweep(&quiet).await;
+    }
+    outcome
+}
+
+/// Until a key or a signal ends it. The terminal is given back wherever this ends, or is dropped.
+async fn shown(session: &Session, state: &mut State) -> Outcome {
+    let sight = Sight::new(session);
     let mut work: FuturesUnordered<LocalBoxFuture<'_, Event>> = FuturesUnordered::new();
     work.push(sight.moving(Duration::ZERO).boxed_local());
     work.push(sight.found(Duration::ZERO).boxed_local());
@@ -64,7 +73,7 @@ async fn screen(session: &Session, record: &Record) -> Outcome {
     let mut screen = Screen::open()?;
     let mut keys = terminal::keys();
     loop {
-        screen.show(|buffer| draw(&state, buffer, session.out, now()))?;
+        screen.show(|buffer| draw(state, buffer, session.out, now()))?;
         let event = tokio::select! {
             key = keys.recv() => match key {
                 Some(key) => Event::Key(key),
