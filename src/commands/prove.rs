@@ -304,8 +304,8 @@ impl Run<'_> {
         let check =
             |(test, route): (&crate::profile::Test, &crate::apply::record::RecordedRoute)| {
                 let url = format!("{base}{}{}", route.path, test.path);
-                let test = test.clone();
-                Box::new(own::Own { url, test }) as Box<dyn Check>
+                let (test, settle) = (test.clone(), self.patience.settle);
+                Box::new(own::Own { url, test, settle }) as Box<dyn Check>
             };
         routed.map(check).collect()
     }

@@ -110,6 +110,19 @@ pub fn explain(answer: &Answer, asked: Asked<'_>) -> Explanation {
     }
 }
 
+/// Whether a gateway may say this for a moment of any route that it has just been given: nobody behind
+/// it was reached.
+pub fn is_early(answer: &Answer) -> bool {
+    let anybody = Asked {
+        provider: Provider::OpenAiCompatible,
+        title: "",
+        model: "",
+        port: 0,
+    };
+    let explained = explain(answer, anybody);
+    explained.passing && explained.from_proxy
+}
+
 fn from_upstream(answer: &Answer, asked: Asked<'_>) -> Explanation {
     let ways = asked.provider.ways();
     let (title, status) = (asked.title, answer.status);

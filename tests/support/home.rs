@@ -103,10 +103,12 @@ impl Home {
         let pid = i32::try_from(identity["pid"].as_i64().unwrap()).unwrap();
         // SAFETY: kill has no memory effects; the process is one that this test started.
         unsafe { libc::kill(pid, libc::SIGKILL) };
+        // Its first thread may have ended before the last one that holds the sockets.
+        let threads = || std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
         let alive = || {
             let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            stat.rsplit_once(')')
-                .is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+            let state = stat.rsplit_once(')').map(|(_, rest)| rest.trim_start());
+            state.is_some_and(|state| !state.starts_with('Z')) || threads() > 1
         };
         while alive() {
             std::thread::sleep(std::time::Duration::from_millis(1));
