@@ -27,7 +27,7 @@ pub const RULES: [Rule; 8] = [
         story: "Looks whether the API server of the cluster answers, or the embedded gateway on its \
                 socket, and asks Docker whether the kind cluster's node runs. After a reboot a node may \
                 be stopped; somebody may have deleted the cluster. Nothing else can be judged then. \
-                `gw up` starts a stopped node, makes a missing cluster anew, and starts the embedded \
+                `gw up` starts a stopped node, wakes a paused one, makes a missing cluster anew, and starts the embedded \
                 gateway again.",
         explains: ALL_EFFECTS,
         look: answers,
@@ -159,6 +159,9 @@ fn answers(snapshot: &Snapshot) -> Vec<Found> {
         Some(Container::Stopped) => found
             .cause("its node is stopped, as after a reboot")
             .saw("Docker", "the node container is not running"),
+        Some(Container::Paused) => found
+            .cause("somebody paused its node")
+            .saw("Docker", "the node container is paused"),
         Some(Container::Running) => found
             .cause("its node runs and its API server does not answer")
             .saw("Docker", "the node container is running"),

@@ -65,6 +65,8 @@ pub struct Place {
 pub enum Container {
     Missing,
     Stopped,
+    /// It keeps its ports, and answers nothing.
+    Paused,
     Running,
 }
 

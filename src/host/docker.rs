@@ -25,6 +25,8 @@ pub struct KindCluster {
     /// Id of its first container: another cluster of the same name has another.
     pub id: String,
     pub running: bool,
+    /// Whether a node was paused: it keeps its ports.
+    pub paused: bool,
     /// Where a node's port is published: host address and port, by the node's port.
     pub published: Vec<Published>,
 }
@@ -114,25 +116,31 @@ pub async fn kind_clusters(docker: &Docker) -> Result<Vec<KindCluster>> {
         else {
             continue;
         };
-        let running = container
-            .state
-            .as_ref()
-            .is_some_and(|state| state.to_string() == "running");
+        let running = is(&container, "running");
+        let paused = is(&container, "paused");
         let published = published(&container);
         match clusters.iter_mut().find(|cluster| cluster.name == name) {
             Some(cluster) => {
                 cluster.running &= running;
+                cluster.paused |= paused;
                 cluster.published.extend(published);
             }
             None => clusters.push(KindCluster {
                 name,
                 id: container.id.clone().unwrap_or_default(),
                 running,
+                paused,
                 published,
             }),
         }
     }
     Ok(clusters)
+}
+
+/// Whether Docker calls a container so.
+fn is(container: &ContainerSummary, state: &str) -> bool {
+    let found = container.state.as_ref();
+    found.is_some_and(|found| found.to_string() == state)
 }
 
 fn published(container: &ContainerSummary) -> Vec<Published> {
@@ -172,7 +180,7 @@ fn of_bindings(all: PortMap) -> Vec<Published> {
         .collect()
 }
 
-/// Starts the stopped nodes of a cluster: what a reboot leaves.
+/// Starts the stopped nodes of a cluster, as a reboot leaves them, and wakes those that were paused.
 pub async fn start_kind_cluster(docker: &Docker, name: &str) -> Result<()> {
     let filters = HashMap::from([("label".to_string(), vec![format!("{LABEL}={name}")])]);
     let options = ListContainersOptionsBuilder::default()
@@ -180,9 +188,14 @@ pub async fn start_kind_cluster(docker: &Docker, name: &str) -> Result<()> {
         .filters(&filters)
         .build();
     for container in within(docker.list_containers(Some(options))).await? {
-        if let Some(id) = container.id {
-            let start = docker.start_container(&id, None::<StartContainerOptions>);
-            within_span(START_DEADLINE, start).await?;
+        let is_paused = is(&container, "paused");
+        match container.id {
+            Some(id) if is_paused => within(docker.unpause_container(&id)).await?,
+            Some(id) => {
+                let start = docker.start_container(&id, None::<StartContainerOptions>);
+                within_span(START_DEADLINE, start).await?;
+            }
+            None => {}
         }
     }
     Ok(())

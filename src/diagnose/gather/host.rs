@@ -177,6 +177,7 @@ async fn node(scene: &Scene<'_>) -> (Option<Container>, Option<bool>) {
     };
     match clusters.iter().find(|found| found.name == *cluster) {
         None => (Some(Container::Missing), None),
+        Some(found) if found.paused => (Some(Container::Paused), None),
         // Docker shows the ports of a container that runs only.
         Some(found) if !found.running => (Some(Container::Stopped), None),
         Some(found) => {

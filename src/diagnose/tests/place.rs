@@ -9,9 +9,13 @@ fn a_cluster_that_is_gone_is_the_one_finding() {
     for (container, words) in [
         (Some(Container::Missing), "somebody deleted it"),
         (Some(Container::Stopped), "as after a reboot"),
+        (Some(Container::Paused), "somebody paused its node"),
         (None, "Docker can't be asked"),
     ] {
         snapshot.place.container = container;
+        // A node that is paused keeps its port.
+        let keeps = container == Some(Container::Paused);
+        snapshot.door.owner = keeps.then(|| "docker-proxy (pid 7)".into());
         snapshot.door.answers = Some(Err("connection refused".into()));
         snapshot.probes.clear();
         let diagnosis = crate::diagnose::diagnose(&snapshot);
