@@ -415,6 +415,18 @@ fn a_route_that_fails_its_proof_is_exit_code_4() {
 }
 
 #[test]
+fn what_is_written_down_of_an_environment_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    home.gw(&["up", "--profile", &home.profile()]);
+    for name in ["environment.json", "applied.json", "proof.json"] {
+        let file = home.environment().join(name);
+        let mode = std::fs::metadata(file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name}");
+    }
+}
+
+#[test]
 fn own_tests_of_a_profile_are_part_of_the_proof() {
     let home = Home::new();
     let text = std::fs::read_to_string(home.profile()).unwrap();

@@ -82,11 +82,6 @@ impl Ledger {
         things
     }
 
-    /// What we made and have not removed, oldest first.
-    pub fn things(&self) -> Vec<Thing> {
-        self.lock().clone()
-    }
-
     fn lock(&self) -> MutexGuard<'_, Vec<Thing>> {
         self.things.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -127,6 +122,11 @@ impl Journal for Ledger {
 
     fn knows(&self, thing: &Thing) -> bool {
         self.lock().contains(thing)
+    }
+
+    /// Oldest first.
+    fn things(&self) -> Vec<Thing> {
+        self.lock().clone()
     }
 }
 

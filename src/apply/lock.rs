@@ -22,6 +22,13 @@ impl Lock {
         holder.ends_with(&format!("(pid {})", std::process::id()))
     }
 
+    /// Takes the lock if nobody holds it.
+    pub fn take_free(path: &Path) -> Option<Self> {
+        let file = open(path).ok()?;
+        file.try_lock().ok()?;
+        is_at(&file, path).then_some(Lock(file))
+    }
+
     /// Takes the lock; `waiting` is told once who holds it.
     pub async fn take(path: &Path, command: &str, waiting: impl Fn(String)) -> Result<Self> {
         let folder = path.parent().unwrap_or(path).display();
@@ -33,16 +40,7 @@ impl Lock {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|e| fault(&e))?;
         }
-        let open = || {
-            let mut options = OpenOptions::new();
-            options
-                .create(true)
-                .truncate(false)
-                .read(true)
-                .write(true)
-                .open(path)
-        };
-        let mut file = open().map_err(|e| fault(&e))?;
+        let mut file = open(path).map_err(|e| fault(&e))?;
         let start = Instant::now();
         loop {
             match file.try_lock() {
@@ -50,7 +48,7 @@ impl Lock {
                 // `down` took the folder away while we waited: what we hold is nobody's lock.
                 Ok(()) => {
                     let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
-                    file = folder.and_then(|()| open()).map_err(|e| fault(&e))?;
+                    file = folder.and_then(|()| open(path)).map_err(|e| fault(&e))?;
                     continue;
                 }
                 Err(TryLockError::Error(e)) => return Err(fault(&e)),
@@ -88,6 +86,12 @@ impl Drop for Lock {
     }
 }
 
+fn open(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    let options = options.create(true).truncate(false).read(true).write(true);
+    options.open(path)
+}
+
 /// Whether an open file is still the one that its path names.
 fn is_at(file: &File, path: &Path) -> bool {
     match (file.metadata(), fs::metadata(path)) {
@@ -106,6 +110,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/lock");
         let first = Lock::take(&path, "up", |_| {}).await.unwrap();
+        assert!(Lock::take_free(&path).is_none());
         let said = Mutex::new(String::new());
         let second = Lock::take(&path, "down", |text| {
             *said.lock().unwrap() = text;
@@ -115,7 +120,8 @@ mod tests {
             drop(first);
         };
         let (second, ()) = tokio::join!(second, free);
-        assert!(second.is_ok());
+        drop(second.unwrap());
+        assert!(Lock::take_free(&path).is_some());
         let holder = format!("waiting for `gw up` (pid {})", std::process::id());
         assert_eq!(*said.lock().unwrap(), holder);
     }

@@ -2,6 +2,7 @@
 
 use crate::cluster::access::{Access, Theirs};
 use crate::error::{Error, Result};
+use crate::host::kubeconfig::write_private;
 use crate::host::paths::{EnvironmentPaths, Paths};
 use crate::plan::outcome::Wire;
 use crate::plan::{Plan, PlannedRoute, RouteAuth, Served};
@@ -269,13 +270,14 @@ pub fn names(paths: &Paths) -> Vec<String> {
     names
 }
 
-/// Replaces a file of JSON whole, so that a reader never sees half of it.
+/// Replaces a file of JSON whole, so that a reader never sees half of it. Only its owner may read it:
+/// objects of others may hold what is nobody else's affair.
 pub fn write(path: &Path, value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value).unwrap_or_default();
     let part = path.with_extension("part");
     let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
     let written = folder
-        .and_then(|()| fs::write(&part, text))
+        .and_then(|()| write_private(&part, &text))
         .and_then(|()| fs::rename(&part, path));
     written.map_err(|e| {
         Error::new(format!("{} can't be written", path.display()), "df -h").because(&e)

@@ -42,7 +42,6 @@ impl Run<'_> {
                 .as_deref()
                 .map(|next| self.session.complete(next));
         }
-        blot(findings, &self.known());
         // A key is repeated by whoever refuses it: only then a program that gives it is run again.
         let read = match self.keys {
             None => self.session.given(self.record, failed).await,
@@ -52,6 +51,8 @@ impl Run<'_> {
         for text in findings.iter_mut().flat_map(Finding::texts) {
             *text = keys.blot(text);
         }
+        // After whole keys: what only looks like one is cut off where a word ends.
+        blot(findings, &self.known());
     }
 
     /// A process of ours that has ended explains more than what its absence looks like.

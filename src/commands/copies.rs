@@ -170,6 +170,10 @@ pub async fn sweep(session: &Session) {
     if !Ledger::peek(&paths.ledger()).iter().any(is_copy) {
         return;
     }
+    // Whoever holds the lock is proving: the copies are its own, and it takes them away.
+    let Some(_lock) = Lock::take_free(&paths.lock()) else {
+        return;
+    };
     let Ok(Some(record)) = Record::load(&paths) else {
         return;
     };

@@ -49,10 +49,13 @@ pub async fn look(
     }
 }
 
+/// Of the fault that nothing could be read.
+pub const UNREADABLE: &str = "object.all";
+
 /// A place that can't be read is a fact of its proof.
 pub fn unreadable(error: &Error) -> Fault {
     Fault {
-        id: "object.all".to_string(),
+        id: UNREADABLE.to_string(),
         title: "what is installed can be read".to_string(),
         summary: error.what.clone(),
         cause: error.facts.first().cloned().unwrap_or_default(),

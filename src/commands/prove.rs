@@ -3,7 +3,7 @@
 
 use super::copies;
 use super::credentials::credentials;
-use super::look::{applied, look, unreadable};
+use super::look::{UNREADABLE, applied, look, unreadable};
 use super::session::Session;
 use crate::apply::ledger::Ledger;
 use crate::apply::record::{Record, now, write};
@@ -144,14 +144,21 @@ impl Session {
             let through = run.through_copies(&cases, copies, asked.ledger, &findings);
             findings.extend(through.await?);
         }
-        wrong.retain(|fault| asked.choice.takes(Sort::Object, &fault.id, None));
+        let chosen = |object: &Value| {
+            let id = format!("object.{}.{}", word(object, "/kind"), name(object));
+            asked.choice.takes(Sort::Object, &id, None)
+        };
+        // What could not be read at all is a fault of each object that was asked for.
+        let unread = applied.iter().any(chosen);
+        wrong.retain(|fault| {
+            let is_it = asked.choice.takes(Sort::Object, &fault.id, None);
+            is_it || (unread && fault.id == UNREADABLE)
+        });
         findings.extend(wrong.iter().map(Fault::finding));
         run.explain(&mut findings, &cases, &installed).await;
         let cost = if answers { cost } else { 0.0 } + run.budget.spent();
-        let looked = applied.iter().chain(&whole.objects).any(|object| {
-            let id = format!("object.{}.{}", word(object, "/kind"), name(object));
-            asked.choice.takes(Sort::Object, &id, None)
-        });
+        // Those that are gone are among the faults; of others nobody knows how they are.
+        let looked = installed.objects.iter().any(chosen);
         let others = match asked.all {
             true => Vec::new(),
             false => others,

@@ -14,6 +14,7 @@ use http::{Request, Response, Uri};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::rt::{Read, Write};
+use tokio::task::unconstrained;
 use tower_service::Service;
 
 use super::body::{AnyBody, BoxError};
@@ -147,7 +148,8 @@ impl Wire {
         &mut self,
         request: Request<AnyBody>,
     ) -> Result<Response<Incoming>, (hyper::Error, Option<Request<AnyBody>>)> {
-        let mut answer = pin!(self.sender.try_send_request(request));
+        // A task that has had its turn would be told to wait, by a waker that wakes nobody.
+        let mut answer = pin!(unconstrained(self.sender.try_send_request(request)));
         let connection = &mut self.connection;
         let answer = std::future::poll_fn(move |cx| {
             if let Some(driven) = connection
@@ -273,8 +275,8 @@ impl Idle {
     /// The one that was used last, if it is still open.
     fn take(&self, dial: &Authority) -> Option<Wire> {
         loop {
-            let (_, mut wire) = self.shelf().wires.get_mut(dial)?.pop()?;
-            if wire.is_ready() {
+            let (since, mut wire) = self.shelf().wires.get_mut(dial)?.pop()?;
+            if since.elapsed() < IDLE_TIMEOUT && wire.is_ready() {
                 return Some(wire);
             }
         }

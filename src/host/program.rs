@@ -51,15 +51,24 @@ fn lines() -> Vec<(u32, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
     use std::process::Command;
 
     #[test]
     fn a_program_is_found_by_whole_words_of_its_command_while_it_runs() {
         let mark = format!("here-{}", std::process::id());
-        let args = ["-c", "read line", "sh", &mark];
+        let args = ["-c", "echo here; read line", "sh", &mark];
         let mut command = Command::new("sh");
-        command.args(args).stdin(std::process::Stdio::piped());
-        let mut child = command.spawn().unwrap();
+        let pipe = std::process::Stdio::piped;
+        let mut child = command
+            .args(args)
+            .stdin(pipe())
+            .stdout(pipe())
+            .spawn()
+            .unwrap();
+        // Until it speaks, the system may not have its command line yet.
+        let mut said = [0; 5];
+        child.stdout.take().unwrap().read_exact(&mut said).unwrap();
         assert_eq!(running(&["sh", &mark]), [child.id()]);
         assert!(running(&["sh", &mark[..mark.len() - 1]]).is_empty());
         assert!(running(&["another", &mark]).is_empty());

@@ -79,6 +79,8 @@ pub trait Journal: Send + Sync {
     fn removed(&self, thing: &Thing) -> Result<()>;
     /// Whether an earlier run made this thing, or began to.
     fn knows(&self, thing: &Thing) -> bool;
+    /// All that earlier runs made, or began to, and did not remove.
+    fn things(&self) -> Vec<Thing>;
 }
 
 /// What a step is given while it runs.

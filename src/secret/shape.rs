@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 /// but one are those that gw makes, the last JSON web tokens.
 const KEYS: &str = r"(?-u:\b(sk-[\w-]{8,}|sk_[\w-]{12,}|pk-[\w-]{12,}|AIza[\w-]{20,}|ya29\.[\w.-]{10,}|A[KS]IA[A-Z0-9]{12,}|ABSK[\w+/=-]{16,}|gsk_\w{12,}|xai-[\w-]{12,}|hf_\w{12,}|gh[pousr]_\w{12,}|github_pat_\w{20,}|gw-[0-9a-f]{32,}|eyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?))";
 /// Words behind which one stands, in an assignment, a header or JSON, however often escaped.
+const AUTHORIZATION: &str =
+    r#"(?i:authorization)["'\\]*\s*[:=]\s*["'\\\[]*[A-Za-z][\w-]*\s+([^\s"'\\,;&}\]]{6,}|…)"#;
 const NAMED: &str = r#"(?i:api[_-]?key|authorization|token|password|secret)["'\\]*\s*[:=]\s*["'\\\[]*(?i:(?:bearer|basic)\s+)?([^\s"'\\,;&}\]]{6,})"#;
 const SCHEME: &str = r"(?i-u:\b(?:bearer|basic)\s+([\w.~+/=-]{6,}))";
 const QUERY: &str =
@@ -36,8 +38,9 @@ const WORDS: [&str; 14] = [
 /// A text with `mark` in the place of what looks like a key.
 pub fn hide(text: &str, mark: &str) -> String {
     static FORM: OnceLock<Option<Regex>> = OnceLock::new();
-    let form =
-        FORM.get_or_init(|| Regex::new(&[NAMED, SCHEME, QUERY, ECHO, USER, KEYS].join("|")).ok());
+    let form = FORM.get_or_init(|| {
+        Regex::new(&[AUTHORIZATION, NAMED, SCHEME, QUERY, ECHO, USER, KEYS].join("|")).ok()
+    });
     let Some(form) = form else {
         // A form that is none would show everything; a test holds that it is one.
         return mark.to_string();
@@ -95,6 +98,8 @@ mod tests {
             "token=eyJhbGciOiJQTEFOVEVE.eyJzdWIiOiJQTEFOVEVE.c2ln",
             "Authorization: Bearer PLANTED",
             "authorization: PLANTED",
+            "Authorization: ApiKey PLANTED-123456",
+            "authorization: Token PLANTED-123456",
             "authorization=\"Basic UExBTlRFRDpQTEFOVEVE\"",
             "a bearer PLANTED-odd was sent",
             r#"{"api_key":"PLANTED-123456"}"#,

@@ -45,6 +45,8 @@ pub async fn ensure(
     context.journal.begin(&Thing::Process {
         role: start.role.to_string(),
     })?;
+    // Until it is written down anew, nobody knows what runs.
+    let _ = std::fs::remove_file(paths.told(start.role));
     let mut words = start.words.clone();
     words.push(address);
     process.start_told(&words, start.told.as_ref()).await?;

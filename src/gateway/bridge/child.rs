@@ -89,9 +89,13 @@ pub(super) async fn run(
     };
     let why = match status {
         Some(status) => {
-            while let Ok(Some(line)) = timeout(LAST_LINES, said.recv()).await {
-                hear(&session, &line, journal);
-            }
+            // What it has started itself may go on writing.
+            let last = async {
+                while let Some(line) = said.recv().await {
+                    hear(&session, &line, journal);
+                }
+            };
+            let _ = timeout(LAST_LINES, last).await;
             let _ = timeout(LAST_LINES, wording).await;
             let how = ending(status);
             journal.warn(&name, &format!("the program ended ({how})"), pid);
@@ -164,9 +168,18 @@ fn heard(pipe: Option<impl AsyncRead + Unpin + Send + 'static>, longest: u64) ->
 }
 
 async fn word(mut words: Receiver<Vec<u8>>, session: Arc<Session>, journal: Journal) {
+    let mut is_cut = false;
     while let Some(line) = words.recv().await {
-        let text = String::from_utf8_lossy(&line);
-        let text = session.server.blot(text.trim_end());
+        let was_cut = std::mem::replace(&mut is_cut, !line.ends_with(b"\n"));
+        // A key may go on where the part before was cut off.
+        if was_cut {
+            continue;
+        }
+        let mut text = String::from_utf8_lossy(&line).trim_end().to_string();
+        if is_cut && line.len() as u64 >= LONGEST_WORDS {
+            text.push('…');
+        }
+        let text = session.server.blot(&text);
         if !text.is_empty() {
             session.remember(&text);
             journal.say(&session.server.name, &text);

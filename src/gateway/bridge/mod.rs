@@ -47,7 +47,8 @@ pub struct Bridge {
     journal: Journal,
     idle: Duration,
     sessions: Mutex<HashMap<String, Arc<Session>>>,
-    programs: Mutex<JoinSet<()>>,
+    /// Nothing once it ends: no program begins any more.
+    programs: Mutex<Option<JoinSet<()>>>,
 }
 
 impl Bridge {
@@ -59,7 +60,7 @@ impl Bridge {
             journal: Journal::new(log),
             idle: IDLE,
             sessions: Mutex::default(),
-            programs: Mutex::default(),
+            programs: Mutex::new(Some(JoinSet::new())),
         }
     }
 
@@ -119,6 +120,10 @@ impl Bridge {
     /// Starts a program and a session with it; the error is for the client.
     fn begin(self: &Arc<Self>, server: &Arc<Server>) -> Result<Arc<Session>, String> {
         self.make_room()?;
+        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(programs) = programs.as_mut() else {
+            return Err(format!("the bridge ends; see: {}", self.logs));
+        };
         let child = child::start(server).map_err(|error| {
             let program = server.command.first().map_or("", String::as_str);
             let what = format!("{program} can't be started: {error}");
@@ -134,7 +139,6 @@ impl Bridge {
         let session = Arc::new(Session::new(server, lines));
         self.sessions().insert(session.id.clone(), session.clone());
         let (bridge, begun) = (self.clone(), session.clone());
-        let mut programs = self.programs.lock().unwrap_or_else(PoisonError::into_inner);
         // Those that have ended are forgotten here.
         while programs.try_join_next().is_some() {}
         programs.spawn(async move {
@@ -202,12 +206,18 @@ impl Bridge {
 
     /// Ends every program and waits for it.
     async fn end(&self) {
+        // First of all: what begins later would not be waited for.
+        let programs = self
+            .programs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         let ids: Vec<String> = self.sessions().keys().cloned().collect();
         for id in ids {
             self.close(&id);
         }
-        let programs =
-            std::mem::take(&mut *self.programs.lock().unwrap_or_else(PoisonError::into_inner));
-        programs.join_all().await;
+        if let Some(programs) = programs {
+            programs.join_all().await;
+        }
     }
 }

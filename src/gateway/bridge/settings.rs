@@ -25,10 +25,16 @@ pub struct Server {
 }
 
 impl Server {
-    /// A text of the program without the keys that it was given.
+    /// A line of the program without the keys that it was given: a key of several lines is written line
+    /// by line.
     pub fn blot(&self, text: &str) -> String {
-        let keys = self.keys.iter();
-        keys.fold(text.to_string(), |text, (_, key)| key.blot(&text))
+        /// Shorter, it may be a word.
+        const LEAST: usize = 8;
+        let whole = self.keys.iter();
+        let text = whole.fold(text.to_string(), |text, (_, key)| key.blot(&text));
+        let lines = self.keys.iter().flat_map(|(_, key)| key.expose().lines());
+        let lines = lines.map(str::trim).filter(|line| line.len() >= LEAST);
+        lines.fold(text, |text, line| text.replace(line, "…"))
     }
 }
 

@@ -205,11 +205,17 @@ impl Kind {
         }
     }
 
-    /// A cluster of ours is no more. The ledger first: known and without its id, one of that name
-    /// counts as ours.
+    /// A cluster of ours is no more, and all that was in it or led to it: what has these names from now
+    /// on is somebody else's. The ledger first: known and without its id, one of that name counts as ours.
     fn disown(&self, context: &Context<'_>) -> Result<()> {
-        if context.journal.knows(&self.thing()) {
-            context.journal.removed(&self.thing())?;
+        let journal = context.journal;
+        if journal.knows(&self.thing()) {
+            let went =
+                |thing: &&Thing| !matches!(thing, Thing::Process { .. } | Thing::Cluster { .. });
+            for thing in journal.things().iter().filter(went) {
+                journal.removed(thing)?;
+            }
+            journal.removed(&self.thing())?;
             self.forget_cluster();
         }
         Ok(())
