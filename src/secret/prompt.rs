@@ -27,7 +27,7 @@ pub async fn read(title: &str) -> Result<Secret> {
         )));
     }
     let question = format!("{title} (not shown): ");
-    let reading = tokio::task::spawn_blocking(move || typed(&question));
+    let reading = tokio::task::spawn_blocking(move || unseen(&question));
     let typed = reading
         .await
         .map_err(|e| error("nothing could be read").because(&e))?;
@@ -35,13 +35,17 @@ pub async fn read(title: &str) -> Result<Secret> {
     Secret::new(&typed).ok_or_else(|| error(&format!("nothing was typed for {title}")))
 }
 
-fn typed(question: &str) -> std::io::Result<String> {
+/// Asks on the terminal of this process and reads a line, which the terminal does not show: from before
+/// the question is there, because who pastes is fast.
+pub fn unseen(question: &str) -> std::io::Result<String> {
     let mut terminal = File::options().read(true).write(true).open("/dev/tty")?;
-    terminal.write_all(question.as_bytes())?;
-    terminal.flush()?;
     hide(&terminal)?;
     let mut line = String::new();
-    let read = BufReader::new(&terminal).take(LONGEST).read_line(&mut line);
+    let asked = terminal.write_all(question.as_bytes());
+    let read = asked.and_then(|()| {
+        let mut lines = BufReader::new(&terminal).take(LONGEST);
+        lines.read_line(&mut line)
+    });
     restore();
     terminal.write_all(b"\n")?;
     read.map(|_| line)

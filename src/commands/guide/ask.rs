@@ -5,9 +5,10 @@ use crate::error::{Error, Exit, Result};
 use crate::report::guide::QUESTION;
 use crate::report::style::Look;
 use crate::secret::Secret;
+use crate::secret::prompt::unseen;
 use console::{Key, Term};
 use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
-use dialoguer::{MultiSelect, Password, Select};
+use dialoguer::{MultiSelect, Select};
 use std::io::{self, ErrorKind};
 
 /// Answers to the one question.
@@ -97,10 +98,8 @@ pub async fn several(
 /// A key, without a sign of it on the screen; `None` for none.
 pub async fn hidden(prompt: String, look: Look) -> Result<Option<Secret>> {
     aside(move || {
-        let theme = theme(look);
-        let password = Password::with_theme(theme.as_ref()).with_prompt(prompt);
-        let password = password.allow_empty_password(true).report(false);
-        Ok(Secret::new(&password.interact()?))
+        let question = format!("? {} › ", look.bold(&prompt));
+        Ok(Secret::new(&unseen(&question)?))
     })
     .await
 }
