@@ -2,8 +2,8 @@
 
 use crate::cluster::access::{Access, Theirs};
 use crate::error::{Error, Result};
-use crate::host::kubeconfig::write_private;
 use crate::host::paths::{EnvironmentPaths, Paths};
+use crate::host::private;
 use crate::plan::outcome::Wire;
 use crate::plan::{Plan, PlannedRoute, RouteAuth, Served};
 use crate::profile::{TargetKind, Test};
@@ -277,7 +277,7 @@ pub fn write(path: &Path, value: &impl Serialize) -> Result<()> {
     let part = path.with_extension("part");
     let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
     let written = folder
-        .and_then(|()| write_private(&part, &text))
+        .and_then(|()| private::write(&part, &text))
         .and_then(|()| fs::rename(&part, path));
     written.map_err(|e| {
         Error::new(format!("{} can't be written", path.display()), "df -h").because(&e)

@@ -16,18 +16,6 @@ use std::net::{SocketAddr, SocketAddrV4};
 use std::time::Duration;
 use tokio::net::TcpStream;
 
-/// Names by which engines let containers reach the machine (facts 11); which of them resolves and
-/// answers is not known before it is tried.
-pub const ENGINES: &[&str] = &["host.docker.internal", "host.orb.internal"];
-/// Those, and the names that k3d and minikube put into their clusters' DNS. Hints only: each is
-/// proved before it is used.
-pub const PRODUCTS: &[&str] = &[
-    "host.docker.internal",
-    "host.orb.internal",
-    "host.k3d.internal",
-    "host.minikube.internal",
-];
-
 pub struct Wiring<'a> {
     pub witness: Witness<'a>,
     /// The network of the nodes' containers, where nodes are containers of this machine.

@@ -4,10 +4,10 @@ use super::Outcome;
 use super::service::ready;
 use crate::cli;
 use crate::error::{Error, Result};
+use crate::gateway::ends::Ends;
 use crate::gateway::mock::{Keys, Mock};
 use std::fs;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 const KEYS: &str = "GW_MOCK_KEYS";
 
@@ -18,14 +18,8 @@ pub async fn run(options: &cli::Mock) -> Outcome {
         Error::new(what, "gw mock --listen 127.0.0.1:0").because(&e)
     })?;
     let failed = |e: std::io::Error| Error::new("the mock provider ended", "gw mock").because(&e);
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let shutdown = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
+    let mut ends = Ends::new().map_err(failed)?;
+    let shutdown = async move { _ = ends.next().await };
     ready(&listener.local_addr().map_err(failed)?.to_string())?;
     let mock = Mock::new(keys).log(Box::new(std::io::stderr()));
     mock.serve(listener, shutdown).await.map_err(failed)?;

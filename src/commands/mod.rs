@@ -43,6 +43,7 @@ mod wish;
 
 use crate::cli::{BundleVerb, Cli, Command, Guide, Output, Up};
 use crate::error::{Error, Exit, Result};
+use crate::gateway::ends::ending;
 use crate::report::document::Document;
 use crate::report::{github, human};
 use crate::secret::prompt;
@@ -205,7 +206,7 @@ async fn interrupted(command: &str, next: String) -> Error {
     if ["gateway", "serve", "mock", "bridge", "guide"].contains(&command) {
         return std::future::pending().await;
     }
-    let number = ending_signal().await;
+    let number = ending().await;
     let exit = Exit::Signal(u8::try_from(number).unwrap_or(0));
     // These only look: there is nothing to go on with.
     if ["logs", "status", "debug", "versions"].contains(&command) {
@@ -217,21 +218,6 @@ async fn interrupted(command: &str, next: String) -> Error {
     };
     let error = Error::new("interrupted", next).fact(fact);
     error.exit(exit)
-}
-
-/// Waits for a signal that asks for the end.
-async fn ending_signal() -> i32 {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut int), Ok(mut term)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = int.recv() => libc::SIGINT,
-        _ = term.recv() => libc::SIGTERM,
-    }
 }
 
 impl Session {

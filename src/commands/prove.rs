@@ -51,6 +51,35 @@ pub struct Asked<'a> {
     pub keys: Option<&'a Vault>,
 }
 
+impl Asked<'_> {
+    /// Of an environment that has stood for a while.
+    pub fn of(choice: Choice) -> Self {
+        let patience = Patience {
+            settle: Duration::ZERO,
+            retries: choice.retries,
+            fresh: false,
+        };
+        Asked {
+            choice,
+            all: false,
+            patience,
+            ledger: None,
+            keys: None,
+        }
+    }
+
+    /// Of what was changed a moment ago: the gateway may take some time to know it.
+    pub fn changed(choice: Choice, settle: Duration) -> Self {
+        let asked = Asked::of(choice);
+        let patience = Patience {
+            settle,
+            fresh: true,
+            ..asked.patience
+        };
+        Asked { patience, ..asked }
+    }
+}
+
 /// What a proof came to.
 pub struct Proof {
     pub findings: Vec<Finding>,
@@ -83,19 +112,13 @@ impl Session {
         settle: Duration,
         keys: Option<&Vault>,
     ) -> Vec<Finding> {
+        let choice = Choice {
+            max_cost: MAX_COST,
+            ..Choice::default()
+        };
         let asked = Asked {
-            choice: Choice {
-                max_cost: MAX_COST,
-                ..Choice::default()
-            },
-            all: false,
-            patience: Patience {
-                settle,
-                retries: 0,
-                fresh: true,
-            },
-            ledger: None,
             keys,
+            ..Asked::changed(choice, settle)
         };
         match self.prove_as(record, &asked).await {
             Ok(proof) => proof.findings,

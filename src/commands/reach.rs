@@ -1,7 +1,7 @@
 //! `gw reach [ROUTE]`: the way of a request, hop by hop, each proved alone.
 
 use super::Outcome;
-use super::prove::Asked;
+use super::prove::{Asked, MAX_COST};
 use super::session::Session;
 use crate::apply::ledger::Ledger;
 use crate::apply::lock::Lock;
@@ -22,7 +22,6 @@ use crate::target::{Target, embedded};
 use crate::verify::check::{Finding, Verdict};
 use crate::verify::choose::Choice;
 use crate::verify::installed::{Installed, PathMatch, Way};
-use crate::verify::probe::Patience;
 use crate::verify::{gateway, reach};
 use serde_json::json;
 use std::sync::Mutex;
@@ -341,21 +340,15 @@ impl Looking<'_> {
 
     /// The route's own proof is the last hop.
     async fn model(&self, way: &Way) -> Result<Option<Finding>> {
+        let choice = Choice {
+            only: vec!["answer".to_string()],
+            routes: vec![way.route.clone()],
+            max_cost: MAX_COST,
+            ..Choice::default()
+        };
         let asked = Asked {
-            choice: Choice {
-                only: vec!["answer".to_string()],
-                routes: vec![way.route.clone()],
-                max_cost: 0.01,
-                ..Choice::default()
-            },
             all: !way.ours,
-            patience: Patience {
-                settle: Duration::ZERO,
-                retries: 0,
-                fresh: false,
-            },
-            ledger: None,
-            keys: None,
+            ..Asked::of(choice)
         };
         let proof = self.session.prove_as(self.record, &asked).await?;
         let id = way.id();

@@ -5,6 +5,7 @@ use super::service::ports;
 use super::session::Session;
 use crate::cli::Serve;
 use crate::error::{Error, Result};
+use crate::gateway::ends::Ends;
 use crate::gateway::input::{Input, Stamp, Weight, load};
 use crate::gateway::{
     Doors, Gateway, ListenerAt, Options, Ports, Rejection, World, compile, give_back, raise_files,
@@ -17,7 +18,7 @@ use serde_json::Value;
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// How often files are looked at: a save is seen before its writer has turned to the client.
 const LOOK: Duration = Duration::from_millis(250);
@@ -42,19 +43,21 @@ pub async fn run(session: &Session, options: &Serve) -> Outcome {
     let doors = doors.map_err(|e| work.broken(&e))?;
     let (objects, listeners) = (gateway.objects().await, gateway.listeners().await);
     // Whoever has seen the answer may ask for the end.
-    let mut ends = Ends::new()?;
+    let ends = Ends::new();
+    let mut ends =
+        ends.map_err(|e| Error::new("signals can't be awaited", "gw serve --help").because(&e))?;
     work.answer(&input, &objects, &listeners, Some(&doors.urls()));
     // The gateway has its own copy, and may run for days.
     drop((input, objects));
     give_back();
     tokio::select! {
-        () = ends.next() => {}
+        _ = ends.next() => {}
         () = work.watch(&gateway, stamp) => {}
     }
     session.talk("ending: answers that run may end; a second signal ends them at once\n");
     tokio::select! {
         () = gateway.stop() => {}
-        () = ends.next() => {}
+        _ = ends.next() => {}
     }
     Ok(None)
 }
@@ -255,25 +258,4 @@ fn checked(input: &Input) -> Result<Vec<Value>> {
     let fault = |why: String| Error::usage(why, "gw serve --help");
     let world = World::of(input.values()).map_err(fault)?;
     Ok(world.shown(&compile(&world).status))
-}
-
-/// The signals that ask for the end.
-struct Ends(Signal, Signal);
-
-impl Ends {
-    fn new() -> Result<Ends> {
-        let fault = |e: std::io::Error| {
-            Error::new("signals can't be awaited", "gw serve --help").because(&e)
-        };
-        let interrupt = signal(SignalKind::interrupt()).map_err(fault)?;
-        let terminate = signal(SignalKind::terminate()).map_err(fault)?;
-        Ok(Ends(interrupt, terminate))
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.0.recv() => {}
-            _ = self.1.recv() => {}
-        }
-    }
 }

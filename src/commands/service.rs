@@ -8,6 +8,7 @@ use crate::cluster::forward::Forward;
 use crate::cluster::relay::Relay;
 use crate::error::{Error, Result};
 use crate::gateway::bridge::{Bridge, settings};
+use crate::gateway::ends::Ends;
 use crate::gateway::processor::serve_processor;
 use crate::gateway::{DoorPorts, RotatingFile, ServeOptions, serve};
 use crate::host::port;
@@ -15,7 +16,6 @@ use std::io::Write;
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 pub async fn gateway(socket: PathBuf, log: Option<PathBuf>, doors: &Doors) -> Outcome {
     let said = socket.to_string_lossy().into_owned();
@@ -48,14 +48,8 @@ pub async fn bridge(listen: SocketAddrV4, log: Option<PathBuf>) -> Outcome {
     let settings = settings.map_err(|why| Error::usage(why, "gw up"))?;
     let listener = port::listen("the bridge", listen).await?;
     let failed = |e: std::io::Error| Error::new("the bridge ended", "gw up").because(&e);
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let shutdown = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
+    let mut ends = Ends::new().map_err(failed)?;
+    let shutdown = async move { _ = ends.next().await };
     let bridge = Bridge::new(settings, opened(log)?);
     ready(&listener.local_addr().map_err(failed)?.to_string())?;
     bridge.serve(listener, shutdown).await.map_err(failed)?;

@@ -8,7 +8,6 @@ use crate::cli::{Output, Test};
 use crate::error::{Error, Exit, Result};
 use crate::report::proof::{Form, Report};
 use crate::verify::choose::Choice;
-use crate::verify::probe::Patience;
 use std::time::{Duration, Instant};
 
 pub async fn run(session: &Session, options: &Test) -> Outcome {
@@ -25,22 +24,16 @@ pub async fn run(session: &Session, options: &Test) -> Outcome {
     let reports = Reports::of(&options.report, "test")?;
     let mut left = options.max_cost;
     loop {
+        let choice = Choice {
+            only: options.only.clone(),
+            skip: options.skip.clone(),
+            routes: options.route.clone(),
+            max_cost: left,
+            retries: options.retries,
+        };
         let asked = Asked {
-            choice: Choice {
-                only: options.only.clone(),
-                skip: options.skip.clone(),
-                routes: options.route.clone(),
-                max_cost: left,
-                retries: options.retries,
-            },
             all: options.all,
-            patience: Patience {
-                settle: Duration::ZERO,
-                retries: options.retries,
-                fresh: false,
-            },
-            ledger: None,
-            keys: None,
+            ..Asked::of(choice)
         };
         let start = Instant::now();
         let proof = session.prove_as(&record, &asked).await?;

@@ -28,7 +28,6 @@ use crate::target::Target;
 use crate::target::choose::Choice;
 use crate::verify::check::{Finding, Verdict};
 use crate::verify::choose::Choice as Cases;
-use crate::verify::probe::Patience;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -276,20 +275,15 @@ impl Work<'_> {
             Some(_) if proved && !self.whole => &["answer", "object", "own"],
             _ => &[],
         };
+        let choice = Cases {
+            only: only.iter().map(ToString::to_string).collect(),
+            max_cost: MAX_COST,
+            ..Cases::default()
+        };
         let asked = Asked {
-            choice: Cases {
-                only: only.iter().map(ToString::to_string).collect(),
-                max_cost: MAX_COST,
-                ..Cases::default()
-            },
-            all: false,
-            patience: Patience {
-                settle: SETTLE,
-                retries: 0,
-                fresh: true,
-            },
             ledger: Some(&self.ledger),
             keys: Some(self.vault),
+            ..Asked::changed(choice, SETTLE)
         };
         Ok((done, self.session.prove_as(record, &asked).await?))
     }

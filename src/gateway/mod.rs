@@ -26,6 +26,7 @@ mod connection;
 mod doors;
 mod duration;
 mod dynamic;
+pub mod ends;
 mod envoy;
 mod exchange;
 mod forward;

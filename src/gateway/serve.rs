@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::net::UnixListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 
 use super::admin;
 use super::doors::{DoorPorts, Doors};
+use super::ends::Ends;
 use super::limits::raise_files;
 use super::resident::give_back;
 use super::state::{Gateway, Options};
@@ -47,8 +47,7 @@ pub async fn serve(options: ServeOptions) -> Result<()> {
             .fact(format!("admin socket {}", socket.display()))
             .because(&error)
     };
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut ends = Ends::new().map_err(failed)?;
     raise_files();
     let mut options = Options::new(log);
     options.memory = Some(memory_of(&socket));
@@ -62,8 +61,7 @@ pub async fn serve(options: ServeOptions) -> Result<()> {
     give_back();
     tokio::select! {
         () = stop.notified() => {}
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        _ = ends.next() => {}
     }
     // The socket goes first, so that nobody finds a gateway that is on its way out.
     let _ = fs::remove_file(&socket);

@@ -1,5 +1,6 @@
 //! The user's kubeconfig: it gains a context of ours and loses nothing; its current one stays.
 
+use super::private;
 use crate::error::{Error, Result};
 use crate::yaml;
 use kube::config::Kubeconfig;
@@ -141,23 +142,10 @@ fn edit(path: &Path, change: impl FnOnce(&mut Value) -> bool) -> Result<bool> {
     let path = &path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     let part = path.with_extension("gatewright");
     let text = yaml::write(&config);
-    write_private(&part, &text)
+    private::write(&part, &text)
         .and_then(|()| fs::rename(&part, path))
         .map_err(fault)?;
     Ok(true)
-}
-
-/// Writes a file that only its owner may read.
-pub fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut file = OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
-    file.write_all(text.as_bytes())
 }
 
 fn read(path: &Path) -> Result<Value> {

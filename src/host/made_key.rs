@@ -2,12 +2,12 @@
 //! decision 7).
 
 use super::paths::EnvironmentPaths;
+use super::private;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use rand::RngExt;
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
 
 /// The key of this name, if it has been made.
 pub fn read(paths: &EnvironmentPaths, policy: &str, name: &str) -> Option<Secret> {
@@ -30,13 +30,6 @@ pub fn make(paths: &EnvironmentPaths, policy: &str, name: &str) -> Result<Secret
         .collect();
     let text = format!("gw-{}", words.concat());
     // An empty file that a killed run left is no key.
-    let opened = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&file);
-    let written = opened.and_then(|mut opened| opened.write_all(text.as_bytes()));
-    written.map_err(|e| fault(&e))?;
+    private::write(&file, &text).map_err(|e| fault(&e))?;
     Secret::new(&text).ok_or_else(|| Error::new("a key without characters was made", "gw up"))
 }

@@ -16,6 +16,7 @@ mod model_server;
 pub mod ollama;
 pub mod paths;
 pub mod port;
+pub mod private;
 pub mod process;
 pub mod program;
 pub mod registry;

@@ -1,6 +1,7 @@
 //! What must exist for a profile, in order, computed without touching anything.
 
 pub mod agentgateway;
+pub mod alias;
 pub mod backend;
 pub mod build;
 pub mod chart;

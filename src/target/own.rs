@@ -4,15 +4,13 @@
 use crate::error::{Error, Result};
 use crate::gateway::bridge::settings;
 use crate::host::paths::EnvironmentPaths;
+use crate::host::private;
 use crate::host::process::Background;
 use crate::plan::outcome::{Change, Context};
 use crate::plan::thing::Thing;
 use crate::plan::{BRIDGE, HostService, MOCK, PROCESSOR};
 use crate::secret::Secret;
 use sha2::{Digest, Sha256};
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 
 /// How a service of ours is started.
 struct Start {
@@ -113,14 +111,7 @@ impl Start {
         };
         let file = paths.told(self.role);
         let salt = format!("{:032x}", rand::random::<u128>());
-        let opened = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&file);
-        let written = opened.and_then(|mut to| to.write_all(mark(&salt, told).as_bytes()));
-        written.map_err(|e| {
+        private::write(&file, &mark(&salt, told)).map_err(|e| {
             Error::new(format!("{} can't be written", file.display()), "df -h").because(&e)
         })
     }

@@ -10,6 +10,7 @@ use super::up::{bundled, make_true};
 use crate::apply::lock::Lock;
 use crate::cli::{Guide, Up};
 use crate::error::{Error, Result};
+use crate::gateway::ends::ending;
 use crate::host::terminal::Kept;
 use crate::provider::{Home, Provider};
 use crate::report::{guide, machine};
@@ -45,7 +46,7 @@ pub async fn run(session: &Session, options: &Guide) -> Outcome {
 
 /// A signal while nothing has been made.
 async fn stopped() -> Error {
-    ask::interrupted(super::ending_signal().await)
+    ask::interrupted(ending().await)
 }
 
 async fn go(session: &Session, options: &Guide, draft: Draft) -> Outcome {

@@ -15,7 +15,6 @@ use crate::target::Target;
 use crate::verify::check::{Check, Finding, Verdict};
 use crate::verify::choose::Choice;
 use crate::verify::gateway::{Answers, NOWHERE};
-use crate::verify::probe::Patience;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
@@ -166,21 +165,11 @@ impl<'a> Sight<'a> {
 
     async fn tested(&self, route: Option<Route>) -> Result<String> {
         let record = self.session.record()?;
-        let asked = Asked {
-            choice: Choice {
-                routes: route.into_iter().map(|route| route.name).collect(),
-                max_cost: MAX_COST,
-                ..Choice::default()
-            },
-            all: false,
-            patience: Patience {
-                settle: Duration::ZERO,
-                retries: 0,
-                fresh: false,
-            },
-            ledger: None,
-            keys: None,
-        };
+        let asked = Asked::of(Choice {
+            routes: route.into_iter().map(|route| route.name).collect(),
+            max_cost: MAX_COST,
+            ..Choice::default()
+        });
         let proof = self.session.prove_as(&record, &asked).await?;
         self.session.keep_chosen(&proof.findings, &asked.choice)?;
         Ok(human::proof(&proof.findings, BARE))

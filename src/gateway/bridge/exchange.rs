@@ -19,6 +19,7 @@ use super::session::Session;
 use super::settings::Server;
 use super::{Bridge, message::event};
 use crate::gateway::host::{authority, host_only, is_local};
+use crate::plan::alias::PRODUCTS;
 use crate::provider::mock::MCP_PATH;
 
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -133,23 +134,15 @@ impl Bridge {
     }
 }
 
-/// Names by which pods reach this machine (facts 11): `.internal` and `.local` as a whole are anybody's
-/// on a network.
-const NEAR: [&str; 4] = [
-    "host.docker.internal",
-    "host.orb.internal",
-    "host.k3d.internal",
-    "host.minikube.internal",
-];
-
 /// A page from anywhere can point its own name at this address (DNS rebinding): its browser then
 /// names this very port. Through the gateway a host names another, or is one that only a cluster or a
-/// container engine knows.
+/// container engine knows; `.internal` and `.local` as a whole are anybody's on a network.
 fn is_foreign(parts: &Parts, port: u16) -> bool {
     let authority = authority(parts);
     let host = host_only(authority);
-    let is_near =
-        is_local(&host) || NEAR.contains(&host.as_str()) || host.ends_with(".svc.cluster.local");
+    let is_near = is_local(&host)
+        || PRODUCTS.contains(&host.as_str())
+        || host.ends_with(".svc.cluster.local");
     !is_near && authority.ends_with(&format!(":{port}"))
 }
 

@@ -4,7 +4,7 @@ use super::program::{LISTEN_ADDRESS, Program};
 use super::{Kind, base_url};
 use crate::error::{Error, Result};
 use crate::host::docker::{self, KindCluster};
-use crate::host::{kubeconfig, port, program};
+use crate::host::{port, private, program};
 use crate::plan::outcome::{Change, Context, Journal, Outcome, Undone};
 use crate::plan::thing::Thing;
 use crate::plan::{Cluster, NODE_PORT};
@@ -124,7 +124,7 @@ impl Kind {
             return Ok(());
         }
         let text = self.program(waiting).await?.kubeconfig().await?;
-        kubeconfig::write_private(&own, &text).map_err(|e| {
+        private::write(&own, &text).map_err(|e| {
             Error::new(format!("{} can't be written", own.display()), "df -h").because(&e)
         })
     }
