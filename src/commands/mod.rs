@@ -2,6 +2,7 @@
 
 mod addition;
 mod ask;
+mod asked;
 mod backend;
 mod bundle;
 mod callers;

@@ -1,6 +1,7 @@
 //! The proof, as `up` ends with it and `test` repeats it: derived from what is installed, run with
 //! real traffic, explained where it fails.
 
+use super::asked::Asked;
 use super::copies;
 use super::credentials::credentials;
 use super::look::{UNREADABLE, applied, look, unreadable};
@@ -38,47 +39,6 @@ use std::time::{Duration, Instant};
 pub const MAX_COST: f64 = 0.01;
 /// How often a person hears how far it is.
 const TELL: Duration = Duration::from_secs(2);
-
-/// What a proof is asked to do.
-pub struct Asked<'a> {
-    pub choice: Choice,
-    /// Routes of others too.
-    pub all: bool,
-    pub patience: Patience,
-    /// Where copies are written down; without it the ledger is opened when it is needed.
-    pub ledger: Option<&'a Ledger>,
-    /// The keys of providers, where they were read already.
-    pub keys: Option<&'a Vault>,
-}
-
-impl Asked<'_> {
-    /// Of an environment that has stood for a while.
-    pub fn of(choice: Choice) -> Self {
-        let patience = Patience {
-            settle: Duration::ZERO,
-            retries: choice.retries,
-            fresh: false,
-        };
-        Asked {
-            choice,
-            all: false,
-            patience,
-            ledger: None,
-            keys: None,
-        }
-    }
-
-    /// Of what was changed a moment ago: the gateway may take some time to know it.
-    pub fn changed(choice: Choice, settle: Duration) -> Self {
-        let asked = Asked::of(choice);
-        let patience = Patience {
-            settle,
-            fresh: true,
-            ..asked.patience
-        };
-        Asked { patience, ..asked }
-    }
-}
 
 /// What a proof came to.
 pub struct Proof {

@@ -1,7 +1,8 @@
 //! `gw reach [ROUTE]`: the way of a request, hop by hop, each proved alone.
 
 use super::Outcome;
-use super::prove::{Asked, MAX_COST};
+use super::asked::Asked;
+use super::prove::MAX_COST;
 use super::session::Session;
 use crate::apply::ledger::Ledger;
 use crate::apply::lock::Lock;

@@ -1,7 +1,8 @@
 //! `gw test`: real requests through every route, and reports of them.
 
 use super::Outcome;
-use super::prove::{Asked, Proof, has_failed};
+use super::asked::Asked;
+use super::prove::{Proof, has_failed};
 use super::reports::Reports;
 use super::session::Session;
 use crate::cli::{Output, Test};

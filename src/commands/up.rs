@@ -1,8 +1,9 @@
 //! `gw up`: plan, apply, prove.
 
 use super::ask;
+use super::asked::Asked;
 use super::made::{self, Made, kept, make_keys, show_keys, to_show};
-use super::prove::{Asked, MAX_COST, Proof, has_failed};
+use super::prove::{MAX_COST, Proof, has_failed};
 use super::reports::Reports;
 use super::session::Session;
 use super::wish::{Wanted, keep_source};

@@ -1,7 +1,8 @@
 //! What the screen is told: looks at the gateway, and what a test or a walk came to.
 
 use crate::apply::record::Record;
-use crate::commands::prove::{Asked, MAX_COST};
+use crate::commands::asked::Asked;
+use crate::commands::prove::MAX_COST;
 use crate::commands::reach;
 use crate::commands::session::Session;
 use crate::diagnose::counts::{Counts, parse};
