@@ -2,6 +2,7 @@
 //! nothing of it is put there, so that no child gets it.
 
 use super::Secret;
+use std::io::ErrorKind;
 use std::path::Path;
 
 pub const FILE: &str = ".env";
@@ -14,6 +15,11 @@ pub fn get(name: &str) -> Option<Secret> {
 /// A line that can't be read is nobody's key; the others count all the same.
 fn of(file: &Path, name: &str) -> Option<Secret> {
     let lines = dotenvy::from_path_iter(file).ok()?;
+    // A folder of that name, as `python -m venv .env` leaves it, can be opened and gives its error for ever.
+    let lines = lines.take_while(|line| match line {
+        Err(dotenvy::Error::Io(error)) => error.kind() == ErrorKind::InvalidData,
+        _ => true,
+    });
     let mut values = lines.flatten().filter(|(key, _)| key == name);
     Secret::new(&values.next()?.1)
 }
@@ -35,5 +41,11 @@ mod tests {
         assert_eq!(found("D_KEY"), None);
         assert_eq!(found("E_KEY"), None);
         assert!(of(&folder.path().join("none"), "A_KEY").is_none());
+    }
+
+    #[test]
+    fn a_folder_of_that_name_holds_no_keys() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(of(folder.path(), "A_KEY").is_none());
     }
 }
