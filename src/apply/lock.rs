@@ -2,14 +2,26 @@
 
 use crate::error::{Error, Result};
 use crate::text;
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Held until dropped; the system lets go of it when the process ends, however it ends.
-pub struct Lock(File);
+pub struct Lock {
+    file: File,
+    path: PathBuf,
+}
+
+/// What this process holds. The file's own text may be of one that was killed and had our pid.
+static HELD: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn held() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Longer than anything that holds it may take.
 const PATIENCE: Duration = Duration::from_secs(900);
@@ -18,15 +30,20 @@ const PAUSE: Duration = Duration::from_millis(50);
 impl Lock {
     /// Whether this process holds it already, in whatever part of itself.
     pub fn is_ours(path: &Path) -> bool {
-        let holder = fs::read_to_string(path).unwrap_or_default();
-        holder.ends_with(&format!("(pid {})", std::process::id()))
+        held().contains(path)
+    }
+
+    fn of(file: File, path: &Path) -> Self {
+        let path = path.to_path_buf();
+        held().insert(path.clone());
+        Lock { file, path }
     }
 
     /// Takes the lock if nobody holds it.
     pub fn take_free(path: &Path) -> Option<Self> {
         let file = open(path).ok()?;
         file.try_lock().ok()?;
-        is_at(&file, path).then_some(Lock(file))
+        is_at(&file, path).then(|| Lock::of(file, path))
     }
 
     /// Takes the lock; `waiting` is told once who holds it.
@@ -75,14 +92,15 @@ impl Lock {
             .set_len(0)
             .and_then(|()| file.write_all(holder.as_bytes()));
         written.map_err(|e| fault(&e))?;
-        Ok(Lock(file))
+        Ok(Lock::of(file, path))
     }
 }
 
 impl Drop for Lock {
     /// Nobody is named who holds it no more.
     fn drop(&mut self) {
-        let _ = self.0.set_len(0);
+        held().remove(&self.path);
+        let _ = self.file.set_len(0);
     }
 }
 
@@ -104,6 +122,18 @@ fn is_at(file: &File, path: &Path) -> bool {
 mod tests {
     use super::*;
     use std::sync::Mutex;
+
+    #[tokio::test]
+    async fn what_a_killed_process_of_our_number_wrote_makes_no_lock_ours() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        fs::write(&path, format!("`gw up` (pid {})", std::process::id())).unwrap();
+        assert!(!Lock::is_ours(&path));
+        let lock = Lock::take(&path, "up", |_| {}).await.unwrap();
+        assert!(Lock::is_ours(&path));
+        drop(lock);
+        assert!(!Lock::is_ours(&path));
+    }
 
     #[tokio::test]
     async fn a_second_command_waits_and_says_who_holds_the_lock() {

@@ -254,6 +254,7 @@ pub async fn apply(
     backend: Option<&Value>,
     route: Option<&Value>,
 ) -> super::Outcome {
+    let _lock = session.lock("up").await?;
     let file = session.environment().added();
     let before = std::fs::read_to_string(&file).ok();
     let own = file.to_string_lossy().into_owned();
@@ -296,7 +297,7 @@ pub async fn apply(
         bundle: None,
     };
     let up = Up::of(wish, from);
-    let result = super::up::run(session, &up).await;
+    let result = super::up::under_lock(session, &up).await;
     if matches!(&result, Err(error) if error.exit == Exit::Usage) {
         // Nothing was made of it.
         let restored = match before {

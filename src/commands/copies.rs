@@ -49,8 +49,7 @@ pub async fn prove(
         // A command that changes something holds the lock already.
         None => {
             if !Lock::is_ours(&paths.lock()) {
-                let told = |text| session.sink.note(text);
-                lock = Some(Lock::take(&paths.lock(), "test", told).await?);
+                lock = Some(session.lock("test").await?);
             }
             opened = Ledger::open(&paths.ledger())?;
             &opened

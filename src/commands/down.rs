@@ -3,7 +3,6 @@
 use super::Outcome;
 use super::session::Session;
 use crate::apply::ledger::Ledger;
-use crate::apply::lock::Lock;
 use crate::apply::perform::Run;
 use crate::apply::record::Record;
 use crate::apply::undo::{Fate, undo};
@@ -25,7 +24,7 @@ pub async fn run(session: &Session, options: &Down) -> Outcome {
     if !paths.folder().exists() {
         return nothing(session);
     }
-    let lock = Lock::take(&paths.lock(), "down", |text| session.sink.note(text)).await?;
+    let lock = session.lock("down").await?;
     let ledger = Ledger::open(&paths.ledger())?;
     let Some(record) = Record::load(&paths)? else {
         // An `up` that ended before it knew its target has made nothing.
@@ -34,6 +33,8 @@ pub async fn run(session: &Session, options: &Down) -> Outcome {
         }
         return nothing(session);
     };
+    let context = record.cluster_context();
+    let _cluster_lock = session.cluster_lock(context.as_deref(), "down").await?;
     let cluster = created_cluster(&ledger);
     let keep_cluster = match &cluster {
         Some(name)

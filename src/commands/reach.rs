@@ -5,7 +5,6 @@ use super::asked::Asked;
 use super::prove::MAX_COST;
 use super::session::Session;
 use crate::apply::ledger::Ledger;
-use crate::apply::lock::Lock;
 use crate::apply::perform;
 use crate::apply::record::Record;
 use crate::cli::Reach;
@@ -276,7 +275,7 @@ impl Looking<'_> {
     async fn behind(&self, address: &Address, title: &str, way: &Way) -> Result<Vec<Finding>> {
         let session = self.session;
         let paths = session.environment();
-        let _lock = Lock::take(&paths.lock(), "reach", |text| session.sink.note(text)).await?;
+        let _lock = session.lock("reach").await?;
         let ledger = Ledger::open(&paths.ledger())?;
         let (wires, vault) = (Mutex::default(), Vault::default());
         let run = perform::Run {

@@ -123,13 +123,30 @@ impl Session {
         Record::require(&self.paths, &self.global.env)
     }
 
-    /// The environment's lock and the record as it is once that is held: whoever held it before may have
-    /// changed the record. Nobody waits for an environment that there is not.
-    pub async fn locked(&self, command: &str) -> Result<(Lock, Record)> {
+    /// The environment's lock, that of its cluster, and the record as it is once they are held: whoever
+    /// held them before may have changed it. Nobody waits for an environment that there is not.
+    pub async fn locked(&self, command: &str) -> Result<((Lock, Option<Lock>), Record)> {
         self.record()?;
+        let environment = self.lock(command).await?;
+        let context = self.record()?.cluster_context();
+        let cluster = self.cluster_lock(context.as_deref(), command).await?;
+        Ok(((environment, cluster), self.record()?))
+    }
+
+    /// The environment's lock.
+    pub async fn lock(&self, command: &str) -> Result<Lock> {
         let file = self.environment().lock();
-        let lock = Lock::take(&file, command, |text| self.sink.note(text)).await?;
-        Ok((lock, self.record()?))
+        Lock::take(&file, command, |text| self.sink.note(text)).await
+    }
+
+    /// The lock of a cluster that other environments may be in too; taken after the environment's own.
+    pub async fn cluster_lock(&self, context: Option<&str>, command: &str) -> Result<Option<Lock>> {
+        let Some(context) = context else {
+            return Ok(None);
+        };
+        let file = self.paths.cluster_lock(context);
+        let lock = Lock::take(&file, command, |text| self.sink.note(text)).await;
+        lock.map(Some)
     }
 
     /// The answer, on stdout. A reader that has gone away is no fault.

@@ -9,7 +9,6 @@ use super::session::Session;
 use super::wish::{Wanted, keep_source};
 use super::{Outcome, lock};
 use crate::apply::ledger::Ledger;
-use crate::apply::lock::Lock;
 use crate::apply::perform::{Done, Run, check_support, nothing_to_change, perform, prune};
 use crate::apply::record::{Record, now};
 use crate::cli::{Up, Wish};
@@ -37,11 +36,15 @@ use std::time::{Duration, Instant};
 const SETTLE: Duration = Duration::from_secs(10);
 
 pub async fn run(session: &Session, options: &Up) -> Outcome {
-    let paths = session.environment();
-    let _lock = Lock::take(&paths.lock(), "up", |text| session.sink.note(text)).await?;
+    let _lock = session.lock("up").await?;
+    under_lock(session, options).await
+}
+
+/// The same for who holds the environment's lock.
+pub async fn under_lock(session: &Session, options: &Up) -> Outcome {
     let result = apply(session, options).await;
     if result.is_err() {
-        leave_no_trace(&paths);
+        leave_no_trace(&session.environment());
     }
     result
 }
@@ -93,13 +96,8 @@ async fn made_true(session: &Session, options: &Up, wanted: &Wanted, start: Inst
         .cluster()
         .map(|cluster| format!("kind-{}", cluster.name));
     let context = Some(&plan.context).filter(|context| !context.is_empty());
-    let _cluster_lock = match cluster.as_ref().or(context) {
-        Some(cluster) => {
-            let lock = session.paths.cluster_lock(cluster);
-            Some(Lock::take(&lock, "up", |text| session.sink.note(text)).await?)
-        }
-        None => None,
-    };
+    let cluster = cluster.as_ref().or(context).map(String::as_str);
+    let _cluster_lock = session.cluster_lock(cluster, "up").await?;
     if options.locked {
         lock::check(plan).await?;
     }

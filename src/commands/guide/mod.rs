@@ -7,7 +7,6 @@ mod see;
 use super::Outcome;
 use super::session::Session;
 use super::up::{bundled, make_true};
-use crate::apply::lock::Lock;
 use crate::cli::{Guide, Up};
 use crate::error::{Error, Result};
 use crate::gateway::ends::ending;
@@ -54,8 +53,7 @@ async fn go(session: &Session, options: &Guide, draft: Draft) -> Outcome {
     if let Some(file) = &options.save {
         draft.save(file)?;
     }
-    let paths = session.environment();
-    let _lock = Lock::take(&paths.lock(), "up", |text| session.sink.note(text)).await?;
+    let _lock = session.lock("up").await?;
     let up = Up::of(draft.wish.clone(), options.from.clone());
     bundled(session, &up).await?;
     let mut wanted = draft.wanted;
