@@ -2,13 +2,13 @@
 //! through a program that the kubeconfig names: looking must not log anybody in.
 
 use super::facts::{Answer, Context, Installed, Node, may_be_local};
-use super::kubeconfig::server;
+use super::kubeconfig::{is_plain, merged, server, user_files};
 use futures::future::join_all;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::ListParams;
-use kube::config::{KubeConfigOptions, Kubeconfig, NamedAuthInfo};
+use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use std::time::Duration;
 
@@ -16,10 +16,14 @@ use std::time::Duration;
 const ASKED: usize = 16;
 const OURS: &str = "gatewright";
 
+async fn read() -> Option<Kubeconfig> {
+    let reading = tokio::task::spawn_blocking(|| merged(&user_files()));
+    reading.await.ok()?.ok()
+}
+
 /// Every context; what can't be read is none.
 pub async fn all(deadline: Duration) -> Vec<Context> {
-    let reading = tokio::task::spawn_blocking(Kubeconfig::read).await;
-    let Ok(Ok(file)) = reading else {
+    let Some(file) = read().await else {
         return Vec::new();
     };
     let mut asked = 0;
@@ -41,8 +45,7 @@ pub async fn all(deadline: Duration) -> Vec<Context> {
 
 /// One context, asked in any case; `None` where there is none of that name.
 pub async fn named(name: &str, deadline: Duration) -> Option<Context> {
-    let reading = tokio::task::spawn_blocking(Kubeconfig::read).await;
-    let file = reading.ok()?.ok()?;
+    let file = read().await?;
     let server = server(&file, name)?;
     let current = file.current_context.as_deref() == Some(name);
     Some(one(file, name.to_string(), server, current, Some(deadline)).await)
@@ -71,17 +74,6 @@ async fn one(
         current,
         answer,
     }
-}
-
-/// Whether the context's user needs no program to log in.
-fn is_plain(file: &Kubeconfig, context: &str) -> bool {
-    let context = file.contexts.iter().find(|c| c.name == context);
-    let user = context.and_then(|c| c.context.as_ref()?.user.clone());
-    let Some(user) = user else { return false };
-    let is_it = |named: &&NamedAuthInfo| named.name == user;
-    let info = file.auth_infos.iter().find(is_it);
-    let info = info.and_then(|named| named.auth_info.as_ref());
-    info.is_some_and(|info| info.exec.is_none() && info.auth_provider.is_none())
 }
 
 async fn ask(file: Kubeconfig, context: String) -> Answer {

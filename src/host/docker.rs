@@ -67,7 +67,8 @@ pub async fn engine() -> Result<(String, Docker)> {
     ];
     let mut tried = Vec::new();
     let mut candidates = Vec::new();
-    if let Ok(host) = std::env::var("DOCKER_HOST") {
+    let named = std::env::var("DOCKER_HOST").ok();
+    if let Some(host) = named.filter(|host| !host.is_empty()) {
         candidates.push((host.clone(), Docker::connect_with_host(&host)));
     } else {
         for socket in sockets.iter().filter(|socket| socket.exists()) {

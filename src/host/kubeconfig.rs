@@ -3,21 +3,59 @@
 use super::private;
 use crate::error::{Error, Result};
 use crate::yaml;
-use kube::config::Kubeconfig;
+use kube::config::{Kubeconfig, NamedAuthInfo};
 use serde_json::{Value, json};
 use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// The file that kubectl would write to: the first of KUBECONFIG, or `~/.kube/config`.
+/// The files of KUBECONFIG, or `~/.kube/config`; absolute: other commands run in other folders.
+pub fn user_files() -> Vec<PathBuf> {
+    let listed = std::env::var_os("KUBECONFIG").unwrap_or_default();
+    let files: Vec<PathBuf> = std::env::split_paths(&listed)
+        .filter(|path| !path.as_os_str().is_empty())
+        .map(|path| std::path::absolute(&path).unwrap_or(path))
+        .collect();
+    match files.is_empty() {
+        true => vec![
+            std::env::home_dir()
+                .unwrap_or_default()
+                .join(".kube/config"),
+        ],
+        false => files,
+    }
+}
+
+/// The file that kubectl would write to: the first of them.
 pub fn user_file() -> PathBuf {
-    let first = std::env::var_os("KUBECONFIG")
-        .and_then(|list| std::env::split_paths(&list).find(|p| !p.as_os_str().is_empty()));
-    first.unwrap_or_else(|| {
-        std::env::home_dir()
-            .unwrap_or_default()
-            .join(".kube/config")
-    })
+    user_files().swap_remove(0)
+}
+
+/// Kubeconfig files as kubectl sees them: one file, and those that are not there are passed over.
+pub fn merged(files: &[PathBuf]) -> Result<Kubeconfig> {
+    let there = files.iter().filter(|path| path.exists());
+    there
+        .into_iter()
+        .try_fold(Kubeconfig::default(), |file, path| {
+            let next = Kubeconfig::read_from(path);
+            let merged = next.and_then(|next| file.merge(next));
+            merged.map_err(|e| {
+                let next = format!("kubectl config view --kubeconfig {}", path.display());
+                Error::new(format!("{} can't be read", path.display()), next).because(&e)
+            })
+        })
+}
+
+/// Whether the context's user needs no program to log in.
+pub fn is_plain(file: &Kubeconfig, context: &str) -> bool {
+    let context = file.contexts.iter().find(|c| c.name == context);
+    let user = context.and_then(|c| c.context.as_ref()?.user.clone());
+    let Some(user) = user else { return false };
+    let is_it = |named: &&NamedAuthInfo| named.name == user;
+    let info = file.auth_infos.iter().find(is_it);
+    let info = info.and_then(|named| named.auth_info.as_ref());
+    info.is_some_and(|info| info.exec.is_none() && info.auth_provider.is_none())
 }
 
 /// The API server to which a context leads.
@@ -165,6 +203,9 @@ fn read(path: &Path) -> Result<Value> {
     })
 }
 
+/// How old a lock is that nobody holds any more.
+const LEFT: Duration = Duration::from_secs(60);
+
 /// `config.lock` beside the file, made exclusively: client-go's protocol
 /// (k8s.io/client-go/tools/clientcmd/config.go, lockFile).
 struct Lock(PathBuf);
@@ -178,6 +219,12 @@ impl Lock {
         loop {
             match OpenOptions::new().write(true).create_new(true).open(&lock) {
                 Ok(_) => return Ok(Lock(lock)),
+                Err(e) if e.kind() != ErrorKind::AlreadyExists => {
+                    let what = format!("{} can't be changed", path.display());
+                    let next = format!("ls -ld {}", lock.parent().unwrap_or(path).display());
+                    return Err(Error::new(what, next).because(&e));
+                }
+                Err(_) if is_left(&lock) => _ = fs::remove_file(&lock),
                 Err(e) if start.elapsed() > Duration::from_secs(5) => {
                     let what = format!("{} is locked by another program", path.display());
                     return Err(Error::new(what, format!("rm {}", lock.display())).because(&e));
@@ -186,6 +233,12 @@ impl Lock {
             }
         }
     }
+}
+
+/// Whether whoever took a lock was killed: nobody holds one for longer than a file takes to be written.
+fn is_left(lock: &Path) -> bool {
+    let taken = fs::metadata(lock).and_then(|lock| lock.modified());
+    taken.is_ok_and(|taken| taken.elapsed().is_ok_and(|age| age > LEFT))
 }
 
 impl Drop for Lock {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Exit, Result};
 use std::fs::{File, OpenOptions};
-use std::net::{IpAddr, Ipv4Addr, SocketAddrV4, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,9 +10,15 @@ use std::time::{Duration, Instant};
 /// How long a killed process may take to let its port go.
 const MOMENT: Duration = Duration::from_secs(2);
 
-/// Whether a listener could be opened on 127.0.0.1 right now.
+/// Whether a listener could be opened on 127.0.0.1 right now, and who calls `localhost` would reach it:
+/// where that is ::1 first, a program that listens there would answer in its place.
 pub fn is_free(port: u16) -> bool {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() && !is_taken_on_6(port)
+}
+
+fn is_taken_on_6(port: u16) -> bool {
+    let at = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
+    TcpStream::connect_timeout(&at, Duration::from_millis(50)).is_ok()
 }
 
 /// Whether a port is free, or becomes so in a moment: the listener of a process that was just killed
@@ -133,7 +139,11 @@ pub fn taken(wanted: u16) -> Error {
         Some(free) => format!("gw up --port {free}"),
         None => "gw up --port PORT".to_string(),
     };
-    let what = format!("port {wanted} on 127.0.0.1 is taken by {owner}");
+    let host = match is_taken_on_6(wanted) {
+        true => "localhost",
+        false => "127.0.0.1",
+    };
+    let what = format!("port {wanted} on {host} is taken by {owner}");
     Error::new(what, next).exit(Exit::NoTarget)
 }
 
@@ -244,6 +254,20 @@ mod tests {
         assert!(!is_free(port));
         let pid = format!("(pid {})", std::process::id());
         assert!(owner(port).is_some_and(|owner| owner.ends_with(&pid)));
+    }
+
+    #[test]
+    fn a_port_on_the_other_localhost_is_taken_too() {
+        let Ok(listener) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) else {
+            return; // This machine has no IPv6: nobody can listen there.
+        };
+        let port = listener.local_addr().unwrap().port();
+        assert!(!is_free(port));
+        let said = taken(port).what;
+        assert!(
+            said.starts_with(&format!("port {port} on localhost is taken by ")),
+            "{said}"
+        );
     }
 
     #[test]
