@@ -227,6 +227,9 @@ pub enum Command {
         whole: bool,
         #[arg(long)]
         raw: bool,
+        /// Where log lines go; without it, to stderr
+        #[arg(long)]
+        log: Option<PathBuf>,
     },
     /// The port-forward's process
     #[command(hide = true)]

@@ -18,10 +18,26 @@ pub struct Run {
     /// Variables set beside those that we have ourselves.
     pub env: Vec<(String, String)>,
     pub deadline: Duration,
-    /// Whether it gets the variables that hold keys too (`secret::hidden`).
-    keys: bool,
+    /// Which of the variables that hold keys it gets all the same (`secret::hidden`).
+    keys: Handed,
     /// Whether what it wrote to stdout may be told when it fails.
     quotable: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Handed {
+    All,
+    Only(&'static [&'static str]),
+}
+
+/// Takes the variables that hold keys from a child, but for those that it is to keep.
+pub fn without_keys(command: &mut Command, kept: &[&str]) {
+    for name in hidden::names()
+        .iter()
+        .filter(|name| !kept.contains(&name.as_str()))
+    {
+        command.env_remove(name);
+    }
 }
 
 /// What a program wrote when it ended well.
@@ -44,14 +60,20 @@ impl Run {
             stdin: None,
             env: Vec::new(),
             deadline: Duration::from_secs(30),
-            keys: false,
+            keys: Handed::Only(&[]),
             quotable: true,
         }
     }
 
     /// It is a person's own source of a key and gets the whole environment.
     pub fn with_keys(mut self) -> Self {
-        self.keys = true;
+        self.keys = Handed::All;
+        self
+    }
+
+    /// It logs in by these variables and gets them.
+    pub fn with_variables(mut self, names: &'static [&'static str]) -> Self {
+        self.keys = Handed::Only(names);
         self
     }
 
@@ -101,6 +123,7 @@ impl Run {
     /// Runs to the end and hands over each line of stderr as it comes.
     pub async fn watched(&self, mut line: impl FnMut(&str)) -> Result<Output> {
         let mut child = self.spawn()?;
+        let mut said = String::new();
         let work = async {
             let mut stdin = child.stdin.take();
             let mut stdout = child.stdout.take();
@@ -120,24 +143,28 @@ impl Run {
                 String::from_utf8_lossy(&bytes).into_owned()
             };
             let err = async {
-                let mut all = String::new();
-                if let Some(pipe) = stderr {
-                    let mut lines = BufReader::new(pipe).lines();
-                    while let Ok(Some(text)) = lines.next_line().await {
-                        line(&text);
-                        all.push_str(&text);
-                        all.push('\n');
-                    }
+                let Some(pipe) = stderr else { return };
+                let mut lines = BufReader::new(pipe).lines();
+                while let Ok(Some(text)) = lines.next_line().await {
+                    line(&text);
+                    said.push_str(&text);
+                    said.push('\n');
                 }
-                all
             };
-            let ((), stdout, stderr) = tokio::join!(feed, out, err);
-            (child.wait().await, Output { stdout, stderr })
+            let ((), stdout, ()) = tokio::join!(feed, out, err);
+            (child.wait().await, stdout)
         };
-        match tokio::time::timeout(self.deadline, work).await {
-            Err(_) => Err(self.late()),
-            Ok((Ok(status), output)) if status.success() => Ok(output),
-            Ok((status, output)) => Err(self.failed(status.ok(), &output)),
+        let ended = tokio::time::timeout(self.deadline, work).await;
+        let Ok((status, stdout)) = ended else {
+            return Err(self.late(&said));
+        };
+        let output = Output {
+            stdout,
+            stderr: said,
+        };
+        match status {
+            Ok(status) if status.success() => Ok(output),
+            status => Err(self.failed(status.ok(), &output)),
         }
     }
 
@@ -154,10 +181,8 @@ impl Run {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        if !self.keys {
-            hidden::names().iter().for_each(|name| {
-                command.env_remove(name);
-            });
+        if let Handed::Only(kept) = self.keys {
+            without_keys(&mut command, kept);
         }
         end_with_parent(&mut command);
         let fault = |e: std::io::Error| {
@@ -166,12 +191,14 @@ impl Run {
         command.spawn().map_err(fault)
     }
 
-    fn late(&self) -> Error {
+    fn late(&self, said: &str) -> Error {
         let time = text::duration(self.deadline);
-        Error::new(
-            format!("`{}` did not end in {time}", self.line()),
-            self.line(),
-        )
+        let what = format!("`{}` did not end in {time}", self.line());
+        let error = Error::new(what, self.line());
+        match last(said).as_slice() {
+            [] => error.fact("it said nothing"),
+            lines => lines.iter().fold(error, |error, line| error.fact(*line)),
+        }
     }
 
     /// The last lines a program wrote are nearly always its reason.
@@ -185,14 +212,17 @@ impl Run {
             Some(status) => status.to_string(),
             None => "no exit status".to_string(),
         };
-        let lines: Vec<&str> = said
-            .lines()
-            .filter(|line| !line.trim().is_empty())
-            .collect();
         let error = Error::new(format!("`{}` failed ({end})", self.line()), self.line());
-        let tail = lines.iter().skip(lines.len().saturating_sub(5));
-        tail.fold(error, |error, line| error.fact(line.trim().to_string()))
+        last(said)
+            .iter()
+            .fold(error, |error, line| error.fact(*line))
     }
+}
+
+fn last(said: &str) -> Vec<&str> {
+    let lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut lines: Vec<&str> = lines.collect();
+    lines.split_off(lines.len().saturating_sub(5))
 }
 
 /// A killed `gw` must not leave a `kind` or `helm` behind that goes on changing things.

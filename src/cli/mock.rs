@@ -33,4 +33,7 @@ pub struct Mock {
     /// Ask for no key, whatever GW_MOCK_KEYS says
     #[arg(long, conflicts_with = "keys")]
     pub keyless: bool,
+    /// Where log lines go; without it, to stderr
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub log: Option<PathBuf>,
 }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use std::net::SocketAddrV4;
+use std::path::PathBuf;
 
 /// From a port of this machine to a gateway's pod.
 #[derive(Debug, Clone, Args)]
@@ -19,4 +20,7 @@ pub struct Forward {
     pub namespace: String,
     #[arg(long)]
     pub gateway: String,
+    /// Where log lines go; without it, to stderr
+    #[arg(long)]
+    pub log: Option<PathBuf>,
 }

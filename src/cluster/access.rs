@@ -1,7 +1,8 @@
 //! The way to one cluster's API server: a kubeconfig of our own, or a context of the user's.
 
 use crate::error::{Error, Exit, Result};
-use crate::host::kubeconfig::server;
+use crate::host::kubeconfig::{is_plain, merged, server, user_files};
+use crate::provider::bedrock::AWS_VARIABLES;
 use crate::text;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -30,8 +31,9 @@ pub struct Theirs {
 impl Theirs {
     /// The context as it is now.
     pub fn find(context: &str, server: &str) -> Self {
+        let files = std::env::join_paths(user_files()).unwrap_or_default();
         Theirs {
-            kubeconfig: user_files(),
+            kubeconfig: files.to_string_lossy().into_owned(),
             context: context.to_string(),
             server: server.to_string(),
         }
@@ -40,15 +42,8 @@ impl Theirs {
     /// The merged kubeconfig, if its context still leads to the same server.
     fn read(&self) -> Result<Kubeconfig> {
         let name = text::shell(&self.context);
-        let mut file = Kubeconfig::default();
-        for path in std::env::split_paths(&self.kubeconfig).filter(|path| path.exists()) {
-            let next = Kubeconfig::read_from(&path);
-            let merged = next.and_then(|next| file.merge(next));
-            file = merged.map_err(|e| {
-                let next = format!("kubectl config view --kubeconfig {}", path.display());
-                Error::new(format!("{} can't be read", path.display()), next).because(&e)
-            })?;
-        }
+        let files: Vec<PathBuf> = std::env::split_paths(&self.kubeconfig).collect();
+        let file = merged(&files)?;
         match server(&file, &self.context) {
             Some(server) if server == self.server => Ok(file),
             Some(server) => {
@@ -122,6 +117,19 @@ impl Access {
         }
     }
 
+    /// Variables by which the program that a context names logs in (`aws eks get-token`): who starts
+    /// another that uses the context hands them on, and no others that hold keys.
+    pub fn login_variables(&self) -> &'static [&'static str] {
+        let by_program = |theirs: &Theirs| {
+            let file = theirs.read();
+            file.is_ok_and(|file| !is_plain(&file, &theirs.context))
+        };
+        match self {
+            Access::Theirs(theirs) if by_program(theirs) => &AWS_VARIABLES,
+            Access::Own(_) | Access::Theirs(_) => &[],
+        }
+    }
+
     /// A command of `kubectl` or `helm` that a person is to type must reach this cluster, not the one
     /// they work on. Any other, and one that says where already, is left as it is.
     pub fn here(&self, next: &str) -> String {
@@ -158,19 +166,6 @@ fn own(path: &Path) -> Result<Kubeconfig> {
         let what = format!("{} can't be used", path.display());
         Error::new(what, "gw up --target kind").because(&e)
     })
-}
-
-/// KUBECONFIG or its default, with absolute paths: other commands run in other folders.
-fn user_files() -> String {
-    let listed = std::env::var_os("KUBECONFIG").filter(|list| !list.is_empty());
-    let Some(listed) = listed else {
-        let home = std::env::home_dir().unwrap_or_default();
-        return home.join(".kube/config").to_string_lossy().into_owned();
-    };
-    let paths = std::env::split_paths(&listed).filter(|path| !path.as_os_str().is_empty());
-    let paths = paths.map(|path| std::path::absolute(&path).unwrap_or(path));
-    let joined = std::env::join_paths(paths).unwrap_or(listed);
-    joined.to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

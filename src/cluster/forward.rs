@@ -64,10 +64,15 @@ impl Forward {
         log: &(impl Fn(String) + Sync),
     ) {
         let work = async {
+            let mut last = String::new();
             loop {
                 match self.open(known, log).await {
                     Ok(upstream) => return upstream,
-                    Err(why) => log(why),
+                    Err(why) if why == last => {}
+                    Err(why) => {
+                        log(why.clone());
+                        last = why;
+                    }
                 }
                 tokio::time::sleep(PAUSE).await;
             }

@@ -22,6 +22,20 @@ use std::time::Duration;
 
 const HELM_DEADLINE: Duration = Duration::from_secs(180);
 
+/// By these a person's helm goes to a cluster, or keeps its records in a place, that is not the one it
+/// is started for here: they win over any kubeconfig (helm's `pkg/cli/environment.go`). Empty is unset.
+const ELSEWHERE: [&str; 9] = [
+    "HELM_DRIVER",
+    "HELM_KUBEAPISERVER",
+    "HELM_KUBEASGROUPS",
+    "HELM_KUBEASUSER",
+    "HELM_KUBECAFILE",
+    "HELM_KUBECONTEXT",
+    "HELM_KUBEINSECURE_SKIP_TLS_VERIFY",
+    "HELM_KUBETLS_SERVER_NAME",
+    "HELM_KUBETOKEN",
+];
+
 /// Marks a release as ours in Helm's own record.
 const MARK: &str = "gatewright environment ";
 
@@ -42,6 +56,8 @@ impl Helm {
         let args: Vec<&str> = args.iter().copied().chain(flags).collect();
         let run = Run::new(self.supply.program(Tool::Helm, waiting).await?, &args)
             .deadline(HELM_DEADLINE);
+        let run = run.with_variables(self.access.login_variables());
+        let run = ELSEWHERE.iter().fold(run, |run, name| run.env(name, ""));
         Ok(match kubeconfig {
             Some(files) => run.env("KUBECONFIG", &files),
             None => run,
@@ -93,10 +109,11 @@ impl Helm {
         Ok(Outcome::new(change, detail))
     }
 
-    /// A release whose helm was killed stays `pending` and refuses every further helm. Its record is
-    /// taken away; the objects stay and carry the release's name, so the next run adopts them.
+    /// A release whose helm was killed stays `pending` or `uninstalling` and refuses every further helm.
+    /// Its record is taken away; what is left of the objects carries the release's name, so the next run
+    /// adopts it.
     async fn clear_interrupted(&self, release: &Installed, chart: &Chart) -> Result<()> {
-        if !release.status.starts_with("pending") {
+        if !release.status.starts_with("pending") && release.status != "uninstalling" {
             return Ok(());
         }
         let secrets: Api<Secret> = Api::namespaced(self.client.clone(), &chart.namespace);

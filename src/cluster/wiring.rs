@@ -46,7 +46,7 @@ impl Wiring<'_> {
     }
 
     fn relay(&self, service: &HostService) -> Background {
-        Background::new(self.paths, &format!("relay-{}", service.name))
+        Background::new(self.paths, &role(service))
     }
 
     fn may_hold(&self, wire: &Wire, service: &HostService) -> bool {
@@ -55,7 +55,7 @@ impl Wiring<'_> {
             network.is_some_and(|network| network.gateway == address)
         });
         let relay = self.relay(service).alive();
-        let wanted = self.network.as_ref().map(|on| relay_args(on, service));
+        let wanted = self.network.as_ref().map(|on| self.relay_args(on, service));
         let same_relay = relay.is_some_and(|identity| Some(identity.args) == wanted);
         same_network && (!wire.relay || same_relay)
     }
@@ -115,7 +115,7 @@ impl Wiring<'_> {
         context: &Context<'_>,
     ) -> Result<SocketAddrV4> {
         let relay = self.relay(service);
-        let args = relay_args(network, service);
+        let args = self.relay_args(network, service);
         let ready = match relay.alive().filter(|identity| identity.args == args) {
             Some(identity) if !identity.ready.is_empty() => identity.ready,
             _ => {
@@ -159,23 +159,34 @@ impl Wiring<'_> {
         }
         Ok(change)
     }
-}
 
-fn relay_args(network: &Network, service: &HostService) -> Vec<String> {
-    let listen = SocketAddrV4::new(network.gateway, 0).to_string();
-    let to = format!("127.0.0.1:{}", service.port);
-    let subnet = &network.subnet;
-    let args = ["relay", "--listen", &listen, "--to", &to, "--allow", subnet];
-    let whole = service.whole.then_some("--whole");
-    let raw = service.grpc.then_some("--raw");
-    let args = args.into_iter().chain(whole).chain(raw);
-    args.map(str::to_string).collect()
+    fn relay_args(&self, network: &Network, service: &HostService) -> Vec<String> {
+        let listen = SocketAddrV4::new(network.gateway, 0).to_string();
+        let to = format!("127.0.0.1:{}", service.port);
+        let subnet = &network.subnet;
+        let log = self
+            .paths
+            .log(&role(service))
+            .to_string_lossy()
+            .into_owned();
+        let args = [
+            "relay", "--listen", &listen, "--to", &to, "--allow", subnet, "--log", &log,
+        ];
+        let whole = service.whole.then_some("--whole");
+        let raw = service.grpc.then_some("--raw");
+        let args = args.into_iter().chain(whole).chain(raw);
+        args.map(str::to_string).collect()
+    }
 }
 
 fn process(service: &HostService) -> Thing {
     Thing::Process {
-        role: format!("relay-{}", service.name),
+        role: role(service),
     }
+}
+
+fn role(service: &HostService) -> String {
+    format!("relay-{}", service.name)
 }
 
 fn candidate(host: &str, port: u16) -> Candidate {

@@ -10,7 +10,7 @@ use crate::plan::select::KeyState;
 use crate::profile::{Backend, Llm, Profile, Serves};
 use crate::provider::check::{AUTHORIZATION, Judgement, Subject, requests};
 use crate::provider::client::OURS;
-use crate::provider::{Home, Provider, Ways, bedrock, key_variables, vertexai};
+use crate::provider::{Home, Provider, Ways, bedrock, vertexai};
 use crate::secret::Secret;
 use crate::secret::hidden;
 use crate::secret::source::Source;
@@ -28,14 +28,13 @@ pub struct Keys {
 }
 
 /// Reads every key that a profile needs and asks the providers about them, all side by side. From
-/// here on no child gets the variables that hold keys.
+/// here on no child gets the variables that the profile names for keys either.
 pub async fn gather(
     profile: &Profile,
     settings: &BTreeMap<String, String>,
     paths: &EnvironmentPaths,
 ) -> Result<Keys, Error> {
     let wanted: Vec<Wanted> = profile.backends.iter().flat_map(wanted).collect();
-    hidden::hide(key_variables());
     let named = wanted
         .iter()
         .flat_map(|w| &w.parts)

@@ -1,7 +1,7 @@
 //! `gw mock`: the mock provider in the foreground, and the process that `up` starts.
 
 use super::Outcome;
-use super::service::ready;
+use super::service::{opened, ready};
 use crate::cli;
 use crate::error::{Error, Result};
 use crate::gateway::ends::Ends;
@@ -21,7 +21,7 @@ pub async fn run(options: &cli::Mock) -> Outcome {
     let mut ends = Ends::new().map_err(failed)?;
     let shutdown = async move { _ = ends.next().await };
     ready(&listener.local_addr().map_err(failed)?.to_string())?;
-    let mock = Mock::new(keys).log(Box::new(std::io::stderr()));
+    let mock = Mock::new(keys).log(opened(options.log.clone())?);
     mock.serve(listener, shutdown).await.map_err(failed)?;
     Ok(None)
 }

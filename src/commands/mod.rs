@@ -45,9 +45,10 @@ mod wish;
 use crate::cli::{BundleVerb, Cli, Command, Guide, Output, Up};
 use crate::error::{Error, Exit, Result};
 use crate::gateway::ends::ending;
+use crate::provider::key_variables;
 use crate::report::document::Document;
 use crate::report::{github, human};
-use crate::secret::prompt;
+use crate::secret::{hidden, prompt};
 use session::Session;
 use tokio::runtime::Builder;
 
@@ -72,6 +73,7 @@ async fn perform(cli: Cli) -> u8 {
     let Some(command) = command else {
         return Exit::Usage.code();
     };
+    hidden::hide(key_variables());
     let session = Session::new(global, command.flags(), command.is_offline());
     let (name, again) = (command.name(), command.again());
     let work = async {
@@ -107,7 +109,8 @@ async fn perform(cli: Cli) -> u8 {
                 allow,
                 whole,
                 raw,
-            } => service::relay(listen, to, &allow, (whole, raw)).await,
+                log,
+            } => service::relay(listen, to, &allow, (whole, raw), log).await,
             Command::Forward(options) => service::forward(options).await,
             Command::Mock(options) => mock::run(&options).await,
             Command::Bridge { listen, log } => service::bridge(listen, log).await,

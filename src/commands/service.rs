@@ -1,5 +1,4 @@
-//! The background processes of this binary. Each says on one line of stdout that it is ready, and
-//! writes its log to stderr.
+//! The background processes of this binary. Each says on one line of stdout that it is ready.
 
 use super::Outcome;
 use crate::cli::{self, Doors};
@@ -15,6 +14,7 @@ use crate::host::port;
 use std::io::Write;
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
 
 pub async fn gateway(socket: PathBuf, log: Option<PathBuf>, doors: &Doors) -> Outcome {
@@ -32,7 +32,7 @@ pub async fn gateway(socket: PathBuf, log: Option<PathBuf>, doors: &Doors) -> Ou
 }
 
 /// Where a process of ours writes its log: stderr, or a file that is put aside when it has grown.
-fn opened(log: Option<PathBuf>) -> Result<Box<dyn Write + Send>> {
+pub(super) fn opened(log: Option<PathBuf>) -> Result<Box<dyn Write + Send>> {
     Ok(match log {
         None => Box::new(std::io::stderr()),
         Some(path) => Box::new(RotatingFile::open(&path).map_err(|e| {
@@ -69,6 +69,7 @@ pub async fn relay(
     to: SocketAddrV4,
     allow: &str,
     (whole, raw): (bool, bool),
+    log: Option<PathBuf>,
 ) -> Outcome {
     let allow = allow
         .parse()
@@ -85,7 +86,7 @@ pub async fn relay(
         .local_addr()
         .map_err(|e| Error::new("the relay has no address", "gw up").because(&e))?;
     ready(&address.to_string())?;
-    relay.serve(listener, log).await;
+    relay.serve(listener, lines(opened(log)?)).await;
     Ok(None)
 }
 
@@ -102,7 +103,7 @@ pub async fn forward(options: cli::Forward) -> Outcome {
     };
     let listener = port::listen("the port-forward", options.listen).await?;
     ready(&options.listen.to_string())?;
-    forward.serve(listener, log).await;
+    forward.serve(listener, lines(opened(options.log)?)).await;
     Ok(None)
 }
 
@@ -113,8 +114,7 @@ pub async fn processor(listen: SocketAddrV4) -> Outcome {
     let address = listener.local_addr().map_err(failed)?;
     ready(&address.to_string())?;
     // It ends with its process: the command's own signals end it.
-    let served = serve_processor(listener, std::future::pending()).await;
-    served.map_err(|e| Error::new("the processor ended", hint).because(&e))?;
+    serve_processor(listener, std::future::pending()).await;
     Ok(None)
 }
 
@@ -124,7 +124,12 @@ pub(super) fn ready(line: &str) -> Result<()> {
     said.map_err(|e| Error::new("nobody waits for this process", "gw up").because(&e))
 }
 
-fn log(line: String) {
-    let at = k8s_openapi::jiff::Timestamp::now();
-    let _ = writeln!(std::io::stderr().lock(), "{at} {line}");
+fn lines(log: Box<dyn Write + Send>) -> impl Fn(String) + Clone + Send + Sync {
+    let log = Arc::new(Mutex::new(log));
+    move |line| {
+        let at = k8s_openapi::jiff::Timestamp::now();
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        // A log that can't be written is no reason to carry nothing.
+        let _ = log.write_all(format!("{at} {line}\n").as_bytes());
+    }
 }

@@ -12,7 +12,7 @@ use crate::diagnose::applied::Applied;
 use crate::diagnose::snapshot::Snapshot;
 use crate::diagnose::upgrade::{is_known, is_newer, schemas, vanishing};
 use crate::error::{Error, Exit, Result};
-use crate::exec::{self, find};
+use crate::exec;
 use crate::plan::chart::{Chart, charts};
 use crate::plan::{Action, Phase, Step};
 use crate::profile::{Image, Release};
@@ -20,6 +20,7 @@ use crate::report::document::Document;
 use crate::report::human;
 use crate::secret::redact;
 use crate::secret::vault::Vault;
+use crate::supply::tool::Tool;
 use crate::target::Target;
 use crate::verify::check::Finding;
 use crate::yaml;
@@ -195,7 +196,7 @@ async fn check(
         );
         return Err(error);
     }
-    let coming = schemas(&rendered(next).await?);
+    let coming = schemas(&rendered(session, next).await?);
     if coming.is_empty() {
         let what = format!("chart agentgateway-crds {} has no CRDs in it", next.version);
         return Err(Error::new(what, "gw versions"));
@@ -219,11 +220,11 @@ async fn check(
 }
 
 /// The manifests of the coming CRD chart, as helm renders them.
-async fn rendered(release: &Release) -> Result<Vec<Value>> {
+async fn rendered(session: &Session, release: &Release) -> Result<Vec<Value>> {
     let Some(chart) = charts(release).into_iter().find(Chart::is_crds) else {
         return Ok(Vec::new());
     };
-    let helm = find("helm", "brew install helm")?;
+    let helm = session.supply.program(Tool::Helm, &|_| {}).await?;
     let mut args = vec!["template", chart.name, &chart.source];
     if chart.source.starts_with("oci://") {
         args.extend(["--version", &chart.version]);

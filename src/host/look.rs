@@ -4,8 +4,6 @@
 use super::facts::{Docker, Facts, OrbStack, Port, Program};
 use super::{at_hand, context, engine, model_server, port};
 use crate::exec::Run;
-use crate::provider::key_variables;
-use crate::secret::hidden;
 use futures::future::join_all;
 use std::path::Path;
 use std::time::Duration;
@@ -17,8 +15,6 @@ const PROGRAM_DEADLINE: Duration = Duration::from_millis(190);
 
 /// Everything that is to be seen, with `port` as the one that a gateway would take.
 pub async fn look(port: u16) -> Facts {
-    // Programs are asked for their versions: they need no keys.
-    hidden::hide(key_variables());
     let (docker, contexts, programs, services, keys, port, orbstack) = tokio::join!(
         docker(),
         context::all(DEADLINE),

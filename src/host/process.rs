@@ -2,7 +2,8 @@
 
 use super::paths::EnvironmentPaths;
 use crate::error::{Error, Result};
-use crate::secret::{Secret, hidden};
+use crate::exec::without_keys;
+use crate::secret::Secret;
 use crate::text;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, OpenOptions};
@@ -21,6 +22,8 @@ pub struct Background {
     role: String,
     identity: PathBuf,
     log: PathBuf,
+    /// Variables with keys that it needs itself.
+    kept: &'static [&'static str],
 }
 
 /// Who a process is. A pid alone may have been given to somebody else by now.
@@ -59,7 +62,14 @@ impl Background {
             role: role.to_string(),
             identity: paths.process(role),
             log: paths.log(role),
+            kept: &[],
         }
+    }
+
+    /// It logs in by these variables and gets them.
+    pub fn with_variables(mut self, names: &'static [&'static str]) -> Self {
+        self.kept = names;
+        self
     }
 
     /// The process if it is alive.
@@ -92,9 +102,7 @@ impl Background {
             })
             .stdout(Stdio::piped())
             .stderr(log);
-        hidden::names().iter().for_each(|name| {
-            command.env_remove(name);
-        });
+        without_keys(&mut command, self.kept);
         detach(&mut command);
         let mut child = command
             .spawn()
@@ -220,8 +228,11 @@ fn started(pid: u32) -> Option<String> {
 #[cfg(not(target_os = "linux"))]
 fn started(pid: u32) -> Option<String> {
     let pid = pid.to_string();
+    // In one zone and one language, whoever asks: it is compared as text.
     let output = std::process::Command::new("ps")
         .args(["-o", "lstart=", "-p", &pid])
+        .env("TZ", "UTC")
+        .env("LC_ALL", "C")
         .output()
         .ok()?;
     let text = String::from_utf8_lossy(&output.stdout).trim().to_string();

@@ -76,12 +76,15 @@ impl Existing {
         if !port::becomes_free(port).await {
             return Err(port::taken(port));
         }
+        let process = process.with_variables(self.inside.access.login_variables());
         let identity = process.start(&args).await?;
         Ok(Outcome::new(Change::Created, detail(identity.pid)))
     }
 
     fn forward_args(&self, port: u16) -> Vec<String> {
         let listen = format!("127.0.0.1:{port}");
+        let log = self.inside.paths.log(forward::ROLE);
+        let log = log.to_string_lossy();
         let Theirs {
             kubeconfig,
             context,
@@ -101,6 +104,8 @@ impl Existing {
             &self.inside.namespace,
             "--gateway",
             &self.inside.gateway,
+            "--log",
+            &log,
         ];
         args.map(str::to_string).to_vec()
     }

@@ -62,9 +62,13 @@ fn start(
         words: words.iter().map(ToString::to_string).collect(),
         told: None,
     };
+    let log = |role| paths.log(role).to_string_lossy().into_owned();
     Ok(match service.role() {
         None => None,
-        Some(MOCK) => Some(start(MOCK, &["mock", "--keyless", "--listen"])),
+        Some(MOCK) => Some(start(
+            MOCK,
+            &["mock", "--keyless", "--log", &log(MOCK), "--listen"],
+        )),
         Some(PROCESSOR) => Some(start(PROCESSOR, &["processor", "--listen"])),
         Some(role) => {
             let told = settings::write(&service.bridged, context.vault, &logs(paths));
@@ -77,10 +81,9 @@ fn start(
                     false => Err(Error::new(what, "gw up")),
                 };
             };
-            let log = paths.log(role).to_string_lossy().into_owned();
             Some(Start {
                 told: Some(told),
-                ..start(BRIDGE, &["bridge", "--log", &log, "--listen"])
+                ..start(BRIDGE, &["bridge", "--log", &log(BRIDGE), "--listen"])
             })
         }
     })
