@@ -13,12 +13,12 @@ use crate::gateway::{
 use crate::host::port;
 use crate::report::document::Document;
 use crate::report::serve;
+use crate::secret::redact;
 use crate::text;
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// How often files are looked at: a save is seen before its writer has turned to the client.
 const LOOK: Duration = Duration::from_millis(250);
@@ -190,7 +190,10 @@ impl Work<'_> {
                 .set("listeners", serve::listeners(listeners))
                 .set("urls", urls.cloned().unwrap_or(Value::Null))
                 .set("warnings", serve::told(input))
-                .set("objects", objects.to_vec());
+                .set(
+                    "objects",
+                    objects.iter().map(redact::object).collect::<Vec<_>>(),
+                );
             return session.write(&document.text());
         }
         session.write(&serve::screen(objects, listeners, session.out));
@@ -202,20 +205,13 @@ impl Work<'_> {
     /// Takes every new version of the files; a bad one is told, and the old one goes on.
     async fn watch(&self, gateway: &Gateway, mut served: Stamp) {
         let mut last = served.clone();
-        let mut hangup = signal(SignalKind::hangup()).ok();
         loop {
-            let asked = match &mut hangup {
-                Some(hangup) => tokio::time::timeout(LOOK, hangup.recv()).await.is_ok(),
-                None => {
-                    tokio::time::sleep(LOOK).await;
-                    false
-                }
-            };
+            tokio::time::sleep(LOOK).await;
             let now = Stamp::of(&self.options.files);
             // A file is read when it has been left alone for a moment.
             let is_new = now != served && now == last && !self.options.no_watch;
             last = now.clone();
-            if asked || is_new {
+            if is_new {
                 served = now;
                 self.reload(gateway).await;
             }

@@ -91,7 +91,9 @@ fn failed(status: StatusCode, error: impl Into<String>) -> Answer {
 fn rejected(rejection: Rejection) -> Answer {
     match rejection {
         Rejection::Invalid(error) => failed(StatusCode::BAD_REQUEST, error),
-        Rejection::Port { why: error, .. } => failed(StatusCode::CONFLICT, error),
+        Rejection::Port { taken, why } => {
+            (StatusCode::CONFLICT, json!({"error": why, "port": taken}))
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use tokio::task::AbortHandle;
 
 use super::host;
 use super::state::Gateway;
+use crate::secret::redact;
 
 /// Callers of one door at once; more wait.
 const CALLERS: usize = 16;
@@ -166,7 +167,7 @@ async fn answer(
             let dump = json!({
                 "version": env!("CARGO_PKG_VERSION"),
                 "listeners": listeners(gateway).await,
-                "objects": gateway.objects().await,
+                "objects": gateway.objects().await.iter().map(redact::object).collect::<Vec<_>>(),
             });
             let mut answer = text(StatusCode::OK, format!("{dump:#}\n"));
             let json = HeaderValue::from_static("application/json");

@@ -38,6 +38,12 @@ impl Memory {
         self.awaited.len()
     }
 
+    /// Whether something that is to come back is not in this world.
+    pub fn lacks(&self, world: &World) -> bool {
+        let there: BTreeSet<String> = names(world).collect();
+        !self.awaited.is_subset(&there)
+    }
+
     /// What is in this world has come back.
     pub fn meet(&mut self, world: &World) {
         for name in names(world) {
@@ -48,6 +54,11 @@ impl Memory {
     /// An object that will not come back; whether it was awaited.
     pub fn forget(&mut self, id: &Id) -> bool {
         self.awaited.remove(&id.to_string())
+    }
+
+    /// An object that is to come back after all.
+    pub fn expect(&mut self, id: &Id) {
+        self.awaited.insert(id.to_string());
     }
 
     /// Writes down what is served now. Best effort: without it, the next one does not wait.
@@ -98,6 +109,7 @@ mod tests {
 
         let mut second = Memory::of(Some(path.clone()));
         assert_eq!(second.awaited(), 2);
+        assert!(second.lacks(&World::of(vec![secret("a")]).unwrap()) && !second.lacks(&both));
         second.meet(&World::of(vec![secret("a"), secret("c")]).unwrap());
         assert_eq!(second.awaited(), 1);
         assert!(second.forget(&Id::of(&secret("b")).unwrap()));

@@ -68,6 +68,7 @@ mod tls;
 mod transform;
 mod transport;
 mod upgrade;
+mod uuid;
 mod wire;
 
 pub use change::Change;

@@ -4,8 +4,8 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::io;
 use std::pin::{Pin, pin};
+use std::time::Duration;
 
 use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue, HeaderValueOption};
 use envoy_types::pb::envoy::service::ext_proc::v3::body_mutation::Mutation;
@@ -27,6 +27,8 @@ use tokio::net::TcpListener;
 use tonic::{Status, Streaming};
 use tower_service::Service;
 
+/// A pause when no connection can be accepted.
+const BREATH: Duration = Duration::from_millis(20);
 const INSTRUCTIONS: &str = "instructions";
 
 #[derive(Clone, Copy)]
@@ -53,17 +55,19 @@ impl ExternalProcessor for Demo {
 }
 
 /// Serves until `shutdown` completes.
-pub async fn serve_processor(
-    listener: TcpListener,
-    shutdown: impl Future<Output = ()>,
-) -> io::Result<()> {
+pub async fn serve_processor(listener: TcpListener, shutdown: impl Future<Output = ()>) {
     let mut shutdown = pin!(shutdown);
     loop {
-        let stream = tokio::select! {
-            () = &mut shutdown => return Ok(()),
-            accepted = listener.accept() => accepted?.0,
+        let accepted = tokio::select! {
+            () = &mut shutdown => return,
+            accepted = listener.accept() => accepted,
         };
-        stream.set_nodelay(true)?;
+        // A caller that is gone before it was accepted is no reason to end, nor is a full table of files.
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(BREATH).await;
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
         let service = service_fn(|request| async move {
             let answer = ExternalProcessorServer::new(Demo).call(request).await;
             Ok::<_, Infallible>(answer.unwrap_or_else(|never| match never {}))

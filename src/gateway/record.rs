@@ -17,6 +17,9 @@ use super::metrics::{Call, Ended, McpKey, Metrics, ModelKey, RequestKey, Way};
 use super::plane::Plane;
 use super::redact;
 
+/// Characters of a client's word, such as a model's name, that are kept.
+const LONGEST: usize = 256;
+
 /// What is known of a request so far. Written when it is dropped, so a request that the client gave up has its line too.
 pub(super) struct Record {
     log: Log,
@@ -120,11 +123,12 @@ impl Record {
         Some(known)
     }
 
+    /// `model`: what the client asks for, in its own words.
     pub fn calls(&mut self, kind: RouteType, provider: &'static str, model: &str) {
         self.model = Some(ModelCall {
             kind,
             provider,
-            model: model.to_string(),
+            model: short(model),
             usage: Usage::default(),
         });
     }
@@ -341,4 +345,8 @@ impl Line {
             self.number("gen_ai.usage.output_tokens", tokens);
         }
     }
+}
+/// As much of a client's word as logs and counts keep: no client may fill them.
+pub(super) fn short(word: &str) -> String {
+    word.chars().take(LONGEST).collect()
 }

@@ -45,9 +45,17 @@ impl Write for RotatingFile {
     /// Takes whole lines, as the log's writer hands them over: none is cut in two.
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         if self.length > 0 && self.length + data.len() as u64 > self.largest {
-            fs::copy(&self.path, before(&self.path))?;
-            self.file.set_len(0)?;
-            self.length = 0;
+            match fs::copy(&self.path, before(&self.path)) {
+                // Somebody deleted it: what is written to the old file nobody sees.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                    *self = RotatingFile::bounded(&self.path.clone(), self.largest)?;
+                }
+                copied => {
+                    copied?;
+                    self.file.set_len(0)?;
+                    self.length = 0;
+                }
+            }
         }
         self.file.write_all(data)?;
         self.length += data.len() as u64;
@@ -77,6 +85,19 @@ mod tests {
         let both = format!("{old}{new}");
         assert!(both.lines().all(|line| line.len() == 19), "{both}");
         assert!(both.ends_with("line number       9\n"), "{both}");
+    }
+
+    #[test]
+    fn a_log_that_was_deleted_is_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gateway.log");
+        let mut log = RotatingFile::bounded(&path, 64).unwrap();
+        fs::remove_file(&path).unwrap();
+        for number in 0..10 {
+            writeln!(log, "line number {number:>7}").unwrap();
+        }
+        let new = fs::read_to_string(&path).unwrap();
+        assert!(new.ends_with("line number       9\n"), "{new}");
     }
 
     #[test]

@@ -141,7 +141,11 @@ impl Gateway {
         let mut world = state.world.clone();
         let is_removed = world.remove(id);
         if is_removed || was_awaited {
-            self.turn_into(&mut state, world).await?;
+            let turned = self.turn_into(&mut state, world).await;
+            if turned.is_err() && was_awaited {
+                state.memory.expect(id);
+            }
+            turned?;
         }
         Ok(is_removed)
     }
@@ -264,12 +268,12 @@ impl Gateway {
     /// Makes a world the current one: opens what it needs, then swaps, then closes what it does not.
     async fn turn_into(&self, state: &mut State, world: World) -> Result<(), Rejection> {
         let Compiled { config, status } = compile(&world);
-        state.memory.meet(&world);
-        if state.memory.awaited() > 0 {
+        if state.memory.lacks(&world) {
+            state.memory.meet(&world);
             (state.world, state.status) = (world, status);
             return Ok(());
         }
-        let mut opened = Vec::new();
+        let mut wanted = Vec::new();
         if let (Ports::Only(port), [_, _, ..]) = (self.ports, &ports_of(&config)[..]) {
             let named = ports_of(&config).join(", ");
             let why = format!("127.0.0.1:{port}: one port for listeners on several: {named}");
@@ -287,7 +291,7 @@ impl Gateway {
                 return Err(Rejection::Port { taken: None, why });
             }
             if !state.binds.contains_key(port) {
-                opened.push((*port, self.open(*port).await?));
+                wanted.push(*port);
             }
         }
         let gone: Vec<u16> = state
@@ -297,18 +301,25 @@ impl Gateway {
             .copied()
             .collect();
         let before = self.plane.config();
+        // The one port is opened anew: nobody else can be given it while it is held.
+        let (first, later) = match self.ports {
+            Ports::Only(_) => (gone, Vec::new()),
+            Ports::Named | Ports::Free => (Vec::new(), gone),
+        };
+        state.close(&first, &before).await;
+        let mut opened = Vec::new();
+        for port in wanted {
+            opened.push((port, self.open(port).await?));
+        }
         // The first request through a new port must meet the objects that opened it.
         self.plane.replace(config);
         for (port, taken) in opened {
             let bind = Bind::serve(self.plane.clone(), port, taken);
             state.binds.insert(port, bind);
         }
-        state.closing.retain(|task| !task.is_finished());
-        for port in gone {
-            if let Some(bind) = state.binds.remove(&port) {
-                state.closing.push(bind.close(before.drain(port)).await);
-            }
-        }
+        state.close(&later, &before).await;
+        // Not before: what is refused for its port has not come back, and nothing opens without it.
+        state.memory.meet(&world);
         state.memory.keep(&world);
         (state.world, state.status) = (world, status);
         Ok(())
@@ -338,6 +349,16 @@ fn ports_of(config: &Config) -> Vec<String> {
 }
 
 impl State {
+    /// Closes ports; their running answers end as the objects say that opened them.
+    async fn close(&mut self, ports: &[u16], config: &Config) {
+        self.closing.retain(|task| !task.is_finished());
+        for port in ports {
+            if let Some(bind) = self.binds.remove(port) {
+                self.closing.push(bind.close(config.drain(*port)).await);
+            }
+        }
+    }
+
     fn shown(&self, id: &Id) -> Value {
         let mut object = self.world.find(id).map_or(Value::Null, redacted);
         if let (Some(status), Some(fields)) = (self.status.get(id), object.as_object_mut()) {

@@ -19,6 +19,8 @@ use tower_service::Service;
 
 use super::body::{AnyBody, BoxError};
 
+/// How long a connection may take to be made, TLS included.
+const HANDSHAKE: Duration = Duration::from_secs(20);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Connections that are kept for one address.
 const IDLE: usize = 128;
@@ -83,7 +85,9 @@ where
         let mut connector = self.connector.clone();
         let ready = std::future::poll_fn(|cx| connector.poll_ready(cx)).await;
         ready.map_err(|e| Lost::Connect(e.into()))?;
-        let stream = connector.call(uri).await;
+        // TCP has a limit of its own; a server that takes the connection and never says its TLS hello has none.
+        let stream = tokio::time::timeout(HANDSHAKE, connector.call(uri)).await;
+        let stream = stream.map_err(|_| Lost::Connect("connection timed out".into()))?;
         let stream = stream.map_err(|e| Lost::Connect(e.into()))?;
         let (sender, connection) = http1::handshake(stream).await.map_err(Lost::Send)?;
         Ok(Wire {

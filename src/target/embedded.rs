@@ -150,7 +150,9 @@ impl Embedded {
             Some("created") => Change::Created,
             Some("updated") => Change::Updated,
             Some("unchanged") => Change::Unchanged,
-            _ if status == 409 => return Err(port::taken(self.port)),
+            _ if status == 409 && answer["port"] == self.port => {
+                return Err(port::taken(self.port));
+            }
             _ => {
                 let error = Error::new(
                     format!("the embedded gateway refuses {}", thing.title()),

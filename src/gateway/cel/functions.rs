@@ -16,6 +16,7 @@ use regex::Regex;
 use super::macros::{self, PAIRS};
 use super::tree::ADD;
 use super::value::owned_json;
+use crate::gateway::uuid::uuid as random_id;
 
 type Answer<'b, 'v> = Result<CowVal<'b, 'v>, ExecutionError>;
 type Args<'b, 'v> = Vec<CowVal<'b, 'v>>;
@@ -130,17 +131,7 @@ fn random<'b, 'v>(_: Args<'b, 'v>) -> Answer<'b, 'v> {
 
 /// A random UUID (RFC 9562, version 4).
 fn uuid<'b, 'v>(_: Args<'b, 'v>) -> Answer<'b, 'v> {
-    let bits: u128 = rand::random();
-    let bits = bits & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{bits:032x}");
-    let parts = [
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..],
-    ];
-    Ok(CowVal::owned(CelString::from(parts.join("-"))))
+    Ok(CowVal::owned(CelString::from(random_id())))
 }
 
 fn fail<'b, 'v>(args: Args<'b, 'v>) -> Answer<'b, 'v> {

@@ -4,13 +4,16 @@ use serde::Deserialize;
 
 use super::Usage;
 
-/// A longer line than this is not looked at; it still goes to the client.
-const LINE_LIMIT: usize = 64 << 10;
+/// A longer line than this is not looked at; it still goes to the client. The last event of the
+/// Responses API repeats the whole answer, and the usage stands in it alone.
+const LINE_LIMIT: usize = 2 << 20;
 
 /// Watches server-sent events go by.
 #[derive(Debug, Default)]
 pub struct Sniffer {
     line: Vec<u8>,
+    /// Whether the line that is being read is too long.
+    is_cut: bool,
     pub usage: Usage,
 }
 
@@ -42,11 +45,12 @@ impl Sniffer {
     pub fn see(&mut self, mut data: &[u8]) {
         while let Some(end) = data.iter().position(|byte| *byte == b'\n') {
             let (line, rest) = data.split_at(end);
-            match self.line.is_empty() {
+            match self.line.is_empty() && !self.is_cut {
                 true => self.read(line),
                 false => {
                     self.keep(line);
                     let line = std::mem::take(&mut self.line);
+                    self.is_cut = false;
                     self.read(&line);
                 }
             }
@@ -56,8 +60,10 @@ impl Sniffer {
     }
 
     fn keep(&mut self, part: &[u8]) {
-        if self.line.len() + part.len() <= LINE_LIMIT {
-            self.line.extend_from_slice(part);
+        self.is_cut |= self.line.len() + part.len() > LINE_LIMIT;
+        match self.is_cut {
+            true => self.line = Vec::new(),
+            false => self.line.extend_from_slice(part),
         }
     }
 
@@ -141,10 +147,31 @@ mod tests {
     #[test]
     fn a_line_without_end_is_not_collected() {
         let mut sniffer = Sniffer::default();
-        for _ in 0..100 {
+        let most = (0..1000).map(|_| {
             sniffer.see(&[b'x'; 4096]);
-        }
-        assert!(sniffer.line.len() <= LINE_LIMIT);
+            sniffer.line.len()
+        });
+        assert!(most.max().unwrap() <= LINE_LIMIT);
+        sniffer.see(b"\n");
+        sniffer.see(STREAM.as_bytes());
+        assert_eq!(sniffer.usage.input, Some(9));
+    }
+
+    #[test]
+    fn usage_is_found_at_the_end_of_an_event_that_repeats_the_whole_answer() {
+        let text = "x".repeat(200_000);
+        let event = format!(
+            "data: {{\"response\":{{\"model\":\"m\",\"output\":\"{text}\",\"usage\":{{\"input_tokens\":1,\"output_tokens\":2}}}}}}\n"
+        );
+        let mut sniffer = Sniffer::default();
+        event
+            .as_bytes()
+            .chunks(8192)
+            .for_each(|part| sniffer.see(part));
+        assert_eq!(
+            (sniffer.usage.input, sniffer.usage.output),
+            (Some(1), Some(2))
+        );
     }
 
     proptest! {

@@ -40,6 +40,7 @@ pub use target::{Protocol, Servers, Target};
 
 use super::body::{self, AnyBody, ReadError};
 use super::exchange::{Exchange, Reply, ReplyBody};
+use super::record::short;
 use super::refusal::Refusal;
 use caller::{Caller, EVENTS};
 use message::Message;
@@ -111,7 +112,7 @@ impl Visit<'_> {
         };
         let message = Message::parse(&bytes).map_err(|cause| failure::unreadable(&cause))?;
         if !message.method().is_empty() {
-            self.note().method = Some(message.method().to_string());
+            self.note().method = Some(short(message.method()));
         }
         Ok(message)
     }

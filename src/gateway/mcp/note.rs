@@ -1,5 +1,7 @@
 //! What the access log says of an MCP request.
 
+use crate::gateway::record::short;
+
 /// The `mcp.*` fields, as far as they are known.
 #[derive(Debug, Default)]
 pub(in crate::gateway) struct Note {
@@ -14,8 +16,8 @@ pub(in crate::gateway) struct Note {
 impl Note {
     pub fn of(&mut self, kind: &'static str, target: &str, name: &str) {
         self.kind = Some(kind);
-        self.target = Some(target.to_string());
-        self.name = Some(name.to_string());
+        self.target = Some(short(target));
+        self.name = Some(short(name));
     }
 
     /// The fields that are known, in the real proxy's order.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures::StreamExt;
-use futures::future::try_join_all;
+use futures::future::join_all;
 use futures::stream;
 
 use super::caller::Caller;
@@ -176,7 +176,9 @@ impl Relay<'_> {
         F: Future<Output = Result<T, Failure>>,
     {
         let pairs = self.session.upstreams.iter().zip(&self.servers.targets);
-        try_join_all(pairs.map(|(upstream, target)| call(upstream, target))).await
+        // All to their end: who is asked to end a session must know of each that was opened.
+        let answers = join_all(pairs.map(|(upstream, target)| call(upstream, target))).await;
+        answers.into_iter().collect()
     }
 
     /// A stream keeps its session: what is being answered is not at rest.

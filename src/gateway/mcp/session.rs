@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use super::message::Message;
 use super::target::{Protocol, Servers, Target};
 use super::upstream::Upstream;
+use crate::gateway::uuid::uuid;
 
 /// Sessions that are held at once; the one that has rested longest makes room.
 const MOST: usize = 4096;
@@ -111,21 +112,6 @@ impl Blob {
     }
 }
 
-/// A random id (RFC 9562, version 4).
-pub(super) fn uuid() -> String {
-    let bits = rand::random::<u128>();
-    let bits = (bits & !(0xf << 76) & !(0x3 << 62)) | (0x4 << 76) | (0x2 << 62);
-    let hex = format!("{bits:032x}");
-    let parts = [
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..],
-    ];
-    parts.join("-")
-}
-
 /// Every session of a gateway.
 #[derive(Default)]
 pub(in crate::gateway) struct Sessions {
@@ -215,18 +201,6 @@ mod tests {
         };
         assert_eq!(blob.encode(), recorded);
         assert_eq!(Blob::decode(recorded), Some(blob));
-    }
-
-    #[test]
-    fn a_random_id_is_a_uuid_of_version_4() {
-        let shape = regex::Regex::new(
-            "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$",
-        );
-        let shape = shape.unwrap();
-        for _ in 0..100 {
-            let id = uuid();
-            assert!(shape.is_match(&id), "{id}");
-        }
     }
 
     proptest! {

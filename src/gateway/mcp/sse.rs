@@ -12,13 +12,14 @@ use tokio::sync::mpsc;
 
 use super::failure;
 use super::message::{Kind, Message};
-use super::session::{Session, Sessions, uuid};
+use super::session::{Session, Sessions};
 use super::stream::{Messages, frame};
 use super::streamable::Ending;
 use super::{Visit, accepted, events};
 use crate::gateway::body::AnyBody;
 use crate::gateway::exchange::Reply;
 use crate::gateway::refusal::Refusal;
+use crate::gateway::uuid::uuid;
 
 /// Messages that wait for a client to read them.
 const WAITING: usize = 64;

@@ -76,6 +76,11 @@ impl Visit<'_> {
         *self.note() = note;
         answer.map_err(|failure| self.refusal(failure, id))
     }
+
+    /// Ends a session that no client will name again: what it opened at some servers would stay there.
+    async fn end(&mut self, session: &Arc<Session>) {
+        let _ = tokio::time::timeout(ENDING, self.relay(session).end()).await;
+    }
 }
 
 async fn post(mut visit: Visit<'_>) -> Result<Reply, Refusal> {
@@ -101,7 +106,11 @@ async fn post(mut visit: Visit<'_>) -> Result<Reply, Refusal> {
         return Err(failure::no_session());
     }
     let session = Arc::new(Session::new(visit.servers, None));
-    let mut reply = visit.send(&session, message).await?;
+    let sent = visit.send(&session, message).await;
+    if sent.is_err() {
+        visit.end(&session).await;
+    }
+    let mut reply = sent?;
     let id = session.id(visit.servers);
     if let Ok(value) = HeaderValue::from_str(&id) {
         reply.parts.headers.insert(SESSION, value);
@@ -138,27 +147,14 @@ async fn delete(mut visit: Visit<'_>) -> Result<Reply, Refusal> {
 /// Every message has a session of its own, which is opened for it and ended when it has been answered.
 async fn stateless(mut visit: Visit<'_>, message: Message) -> Result<Reply, Refusal> {
     let session = Arc::new(Session::new(visit.servers, None));
-    if !message.is_initialize() {
-        let params = json!({
-            "protocolVersion": "2025-06-18",
-            "capabilities": {},
-            "clientInfo": {"name": "agentgateway", "version": "0.12.0"},
-        });
-        let method = visit.note().method.clone();
-        let opening = Message::request(json!(0), "initialize", params);
-        let mut answer = visit.ask(&session, opening).await?;
-        stream::answer(&mut answer).await;
-        let opened = Message::notification("notifications/initialized");
-        visit.send(&session, opened).await?;
-        visit.note().method = method;
-    }
-    if message.kind != Kind::Request {
-        let reply = visit.send(&session, message).await;
-        visit.relay(&session).end().await;
-        return reply;
-    }
     let id = message.id();
-    let messages = visit.ask(&session, message).await?;
+    let messages = match answered(&mut visit, &session, message).await {
+        Ok(Some(messages)) => messages,
+        rest => {
+            visit.end(&session).await;
+            return rest.map(|_| accepted());
+        }
+    };
     let ending = Ending {
         session,
         servers: visit.servers.clone(),
@@ -172,6 +168,32 @@ async fn stateless(mut visit: Visit<'_>, message: Message) -> Result<Reply, Refu
         })
         .boxed();
     Ok(events(stream::body(messages, id)))
+}
+
+/// What answers a request in a session that is opened for it; nothing answers other messages.
+async fn answered(
+    visit: &mut Visit<'_>,
+    session: &Arc<Session>,
+    message: Message,
+) -> Result<Option<Messages>, Refusal> {
+    if !message.is_initialize() {
+        let params = json!({
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "agentgateway", "version": "0.12.0"},
+        });
+        let method = visit.note().method.clone();
+        let opening = Message::request(json!(0), "initialize", params);
+        let mut answer = visit.ask(session, opening).await?;
+        stream::answer(&mut answer).await;
+        let opened = Message::notification("notifications/initialized");
+        visit.send(session, opened).await?;
+        visit.note().method = method;
+    }
+    match message.kind {
+        Kind::Request => visit.ask(session, message).await.map(Some),
+        _ => visit.send(session, message).await.map(|_| None),
+    }
 }
 
 /// Ends a session at its servers when the answer has been read, or the client has left.
