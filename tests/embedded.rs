@@ -1,12 +1,16 @@
 //! The binary on a bare machine: no Docker, no cluster, no keys.
 
+#[path = "support/follow.rs"]
+mod follow;
 #[path = "support/home.rs"]
 mod home;
 
+use follow::{Follow, post};
 use home::{Home, free_port};
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
 use std::time::Instant;
 
 fn client() -> reqwest::Client {
@@ -140,6 +144,52 @@ fn every_day_two_command_works_from_any_folder_and_down_leaves_nothing() {
     let again = there(&["down"]);
     assert_eq!(again.code, 0);
     assert!(again.stdout.contains("nothing to take back"), "{again:?}");
+}
+
+#[test]
+fn a_followed_log_tells_each_request_once_and_ends_without_a_word() {
+    let home = Home::new();
+    home.gw(&["up", "--profile", &home.profile()]);
+    let mut all = Follow::start(home.command(&["logs", "--follow"]));
+    let mut wrong = Follow::start(home.command(&["logs", "/mock", "--errors", "--follow"]));
+    all.until("POST /mock/v1/chat/completions 200");
+    for number in 0..5 {
+        post(
+            home.port,
+            &format!("/mock/v1/chat/completions?good={number}"),
+        );
+        post(home.port, &format!("/nothing?bad={number}"));
+        post(home.port, &format!("/mock/v1/nothing?bad={number}"));
+    }
+    all.until("bad=4");
+    wrong.until("bad=4");
+    for number in 0..5 {
+        let good = format!("gateway POST /mock/v1/chat/completions?good={number} 200");
+        assert_eq!(all.count(&good), 1, "{:#?}", all.seen);
+        assert_eq!(
+            wrong.count(&format!("bad={number}")),
+            1,
+            "{:#?}",
+            wrong.seen
+        );
+    }
+    assert_eq!(wrong.count(" 200 "), 0, "{:#?}", wrong.seen);
+    assert_eq!(all.end(libc::SIGINT), (Some(130), String::new()));
+    assert_eq!(wrong.end(libc::SIGTERM), (Some(143), String::new()));
+
+    // Whoever reads has gone away; and the environment that is followed.
+    let mut unread = home.command(&["logs", "--follow"]);
+    let mut unread = unread
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(unread.stdout.take());
+    assert_eq!(unread.wait_with_output().unwrap().status.code(), Some(0));
+    let mut last = Follow::start(home.command(&["logs", "--follow"]));
+    last.until("good=4");
+    home.gw(&["down"]);
+    assert_eq!(last.end(0).0, Some(0));
 }
 
 #[test]

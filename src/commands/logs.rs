@@ -1,27 +1,26 @@
 //! `gw logs [COUNT|SOURCE|ROUTE]`: what gateway, controller and our own processes wrote, in time order.
 
+mod follow;
+mod tail;
+
 use super::Outcome;
 use super::session::Session;
 use crate::apply::record::Record;
 use crate::cli::Logs;
-use crate::cluster::log;
+use crate::cluster::log::{self, Back, Run};
 use crate::diagnose::log::{Line, parse, stamped};
-use crate::error::{Error, Result};
-use crate::gateway::before;
+use crate::error::{Error, Exit, Result};
+use crate::gateway::ends::ending;
 use crate::report::document::Document;
 use crate::report::log as shown;
 use crate::verify::gateway::NOWHERE;
 use k8s_openapi::jiff::Timestamp;
 use std::collections::HashMap;
-use std::fs;
-use std::time::Duration;
+use tail::Tails;
 
 const LINES: usize = 50;
-/// The most that is read of any one log.
+/// The most that is read of any one log where nothing was said of how far back.
 const DEPTH: i64 = 2000;
-/// Between two looks while following.
-const PAUSE: Duration = Duration::from_millis(700);
-const CLUSTER: [&str; 2] = ["controller", "proxy"];
 
 /// What was asked for.
 struct Wanted {
@@ -34,14 +33,36 @@ struct Wanted {
     errors: bool,
 }
 
+/// The logs that were read, and how far.
+struct Seen {
+    lines: Vec<Line>,
+    pods: Vec<Pods>,
+    files: Tails,
+    /// When it was begun to read them.
+    begun: Timestamp,
+}
+
+/// The pods of one source.
+struct Pods {
+    source: &'static str,
+    namespace: String,
+    name: String,
+    read: Vec<(Run, Vec<String>)>,
+}
+
 pub async fn run(session: &Session, options: &Logs) -> Outcome {
+    tokio::select! {
+        outcome = told(session, options) => outcome,
+        // Whoever follows has no other way to end it: nothing is to be said.
+        number = ending() => Ok(Some(Exit::Signal(u8::try_from(number).unwrap_or(0)))),
+    }
+}
+
+async fn told(session: &Session, options: &Logs) -> Outcome {
     let record = session.record()?;
     let wanted = wanted(&record, options)?;
-    let mut lines = read(session, &record, &wanted).await?;
-    let mut seen = Seen::default();
-    if options.follow {
-        seen.news(&lines);
-    }
+    let mut seen = read(session, &record, &wanted, options.follow).await?;
+    let mut lines = std::mem::take(&mut seen.lines);
     lines.retain(|line| wanted.takes(line));
     let lines = lines.split_off(lines.len().saturating_sub(wanted.count));
     if session.is_json() && !options.follow {
@@ -53,74 +74,80 @@ pub async fn run(session: &Session, options: &Logs) -> Outcome {
         );
         return Ok(None);
     }
-    let mut sources: Vec<String> = Vec::new();
-    print(session, &lines, &mut sources);
-    if !options.follow {
-        return Ok(None);
+    let mut printer = Printer::new(session);
+    printer.print(&lines);
+    if options.follow {
+        follow::follow(session, &record, &wanted, seen, &mut printer).await?;
     }
-    loop {
-        tokio::time::sleep(PAUSE).await;
-        let Ok(now) = read(session, &record, &wanted).await else {
-            continue;
-        };
-        let mut new = seen.news(&now);
-        new.retain(|line| wanted.takes(line));
-        print(session, &new, &mut sources);
-    }
+    Ok(None)
 }
 
-/// What was there at the last look, by source: how often each line. Lines without a time are alike.
-#[derive(Default)]
-struct Seen(HashMap<String, HashMap<String, usize>>);
+/// Lines as they are shown: each source with its colour, in the order in which they come.
+struct Printer<'a> {
+    session: &'a Session,
+    sources: Vec<String>,
+}
 
-impl Seen {
-    /// Lines that were not there yet. A log that can't be read for once has not been forgotten.
-    fn news(&mut self, now: &[Line]) -> Vec<Line> {
-        let mut there: HashMap<String, HashMap<String, usize>> = HashMap::new();
-        let mut news = Vec::new();
-        for line in now {
-            let identity = identity(line);
-            let of_source = self.0.get(&line.source);
-            let known = of_source.and_then(|lines| lines.get(&identity)).copied();
-            let lines = there.entry(line.source.clone()).or_default();
-            let count = lines.entry(identity).or_default();
-            *count += 1;
-            if *count > known.unwrap_or(0) {
-                news.push(line.clone());
-            }
+impl<'a> Printer<'a> {
+    fn new(session: &'a Session) -> Self {
+        Printer {
+            session,
+            sources: Vec::new(),
         }
-        self.0.extend(there);
-        news
     }
-}
 
-fn identity(line: &Line) -> String {
-    let at = line.at.map(|at| at.to_string()).unwrap_or_default();
-    format!("{}\n{at}\n{}", line.source, line.text())
-}
-
-fn print(session: &Session, lines: &[Line], sources: &mut Vec<String>) {
-    let mut text = String::new();
-    for line in lines {
-        let hue = sources
-            .iter()
-            .position(|source| *source == line.source)
-            .unwrap_or_else(|| {
-                sources.push(line.source.clone());
-                sources.len() - 1
+    fn print(&mut self, lines: &[Line]) {
+        let mut text = String::new();
+        for line in lines {
+            let known = self
+                .sources
+                .iter()
+                .position(|source| *source == line.source);
+            let hue = known.unwrap_or_else(|| {
+                self.sources.push(line.source.clone());
+                self.sources.len() - 1
             });
-        let wide = sources.iter().map(String::len).max().unwrap_or(0);
-        let said = match session.is_json() {
-            true => shown::value(line).to_string(),
-            false => shown::line(line, wide, hue, session.out),
-        };
-        text.push_str(&said);
-        text.push('\n');
+            let wide = self.sources.iter().map(String::len).max().unwrap_or(0);
+            let said = match self.session.is_json() {
+                true => shown::value(line).to_string(),
+                false => shown::line(line, wide, hue, self.session.out),
+            };
+            text.push_str(&said);
+            text.push('\n');
+        }
+        self.session.write(&text);
     }
-    session.write(&text);
 }
 
 impl Wanted {
+    /// Pods whose logs are wanted.
+    fn pods(&self, record: &Record) -> Vec<Pods> {
+        let all = [
+            ("controller", record.system(), "agentgateway"),
+            ("proxy", record.namespace.as_str(), record.gateway.as_str()),
+        ];
+        let wanted = all
+            .into_iter()
+            .filter(|(source, ..)| record.is_on_cluster() && self.is_of(source));
+        let pods = wanted.map(|(source, namespace, name)| Pods {
+            source,
+            namespace: namespace.to_string(),
+            name: name.to_string(),
+            read: Vec::new(),
+        });
+        pods.collect()
+    }
+
+    fn is_of(&self, source: &str) -> bool {
+        self.source.as_ref().is_none_or(|named| {
+            named == source || (named == "relay" && source.starts_with("relay"))
+        })
+    }
+
+    fn back(&self) -> Back {
+        self.since.map_or(Back::Lines(DEPTH), Back::To)
+    }
+
     fn takes(&self, line: &Line) -> bool {
         let route = self
             .route
@@ -203,76 +230,55 @@ fn name(wanted: &mut Wanted, record: &Record, word: &str) -> Result<()> {
 
 /// Every log that is wanted, merged in time order. A log that can't be read is no reason to show none of
 /// the others, unless it is the one that was named.
-async fn read(session: &Session, record: &Record, wanted: &Wanted) -> Result<Vec<Line>> {
-    let on_cluster = record.is_on_cluster();
-    let is_wanted = |source: &str| {
-        wanted.source.as_ref().is_none_or(|named| {
-            named == source || (named == "relay" && source.starts_with("relay"))
-        })
+async fn read(session: &Session, record: &Record, wanted: &Wanted, follow: bool) -> Result<Seen> {
+    let mut seen = Seen {
+        lines: Vec::new(),
+        pods: Vec::new(),
+        files: Tails::of(session.environment().folder()),
+        begun: Timestamp::now(),
     };
-    let mut logs: Vec<Vec<Line>> = Vec::new();
     let mut fault = None;
-    if on_cluster
-        && CLUSTER.iter().any(|source| is_wanted(source))
-        && wanted.source.as_deref() != Some("relay")
-    {
-        match session.access(record).client().await {
-            Ok(client) => {
-                for (source, space, name) in [
-                    ("controller", record.system(), "agentgateway"),
-                    ("proxy", record.namespace.as_str(), record.gateway.as_str()),
-                ] {
-                    if !is_wanted(source) {
-                        continue;
-                    }
-                    match log::all(&client, space, name, DEPTH).await {
-                        Ok(lines) => {
-                            logs.push(lines.iter().map(|line| stamped(source, line)).collect())
-                        }
-                        Err(error) => fault = fault.or(Some(error)),
-                    }
-                }
-            }
-            Err(error) => fault = Some(error),
-        }
-    }
-    logs.extend(files(session, &is_wanted));
-    if logs.iter().all(Vec::is_empty) {
-        let source = wanted.source.as_deref().unwrap_or("gateway");
-        return Err(fault.unwrap_or_else(|| {
-            Error::new(format!("the {source} has written no log"), "gw status")
-        }));
-    }
-    Ok(merged(logs))
-}
-
-/// Logs of background processes, each with what was put aside when it grew.
-fn files(session: &Session, is_wanted: &dyn Fn(&str) -> bool) -> Vec<Vec<Line>> {
-    let folder = session.environment().folder().to_path_buf();
-    let mut logs = Vec::new();
-    for file in fs::read_dir(&folder).into_iter().flatten().flatten() {
-        let name = file.file_name().to_string_lossy().into_owned();
-        let Some(role) = name.strip_suffix(".log").filter(|role| is_wanted(role)) else {
-            continue;
+    let mut logs: Vec<Line> = Vec::new();
+    for mut pods in wanted.pods(record) {
+        let read = async {
+            let client = session.access(record).client().await?;
+            log::runs(&client, &pods.namespace, &pods.name, wanted.back()).await
         };
-        let texts = [before(&file.path()), file.path()]
-            .map(|part| fs::read_to_string(part).unwrap_or_default());
-        let lines = texts.iter().flat_map(|text| text.lines());
-        logs.push(lines.map(|line| parse(role, line)).collect());
+        match read.await {
+            Ok(read) => pods.read = read,
+            Err(error) => fault = fault.or(Some(error)),
+        }
+        let lines = pods.read.iter().flat_map(|(_, lines)| lines);
+        logs.extend(lines.map(|line| stamped(pods.source, line)));
+        seen.pods.push(pods);
     }
-    logs
+    for (role, lines) in seen.files.news(&|role| wanted.is_of(role)) {
+        logs.extend(lines.iter().map(|line| parse(&role, line)));
+    }
+    match fault {
+        Some(fault) if logs.is_empty() => return Err(fault),
+        Some(fault) => session.sink.note(fault.what),
+        None if logs.is_empty() && !follow => {
+            let source = wanted.source.as_deref().unwrap_or("gateway");
+            let what = format!("the {source} has written no log");
+            return Err(Error::new(what, "gw status"));
+        }
+        None => {}
+    }
+    seen.lines = merged(logs, &mut HashMap::new());
+    Ok(seen)
 }
 
-/// In time order; a line without a time stays behind the one that it follows.
-fn merged(logs: Vec<Vec<Line>>) -> Vec<Line> {
-    let mut all: Vec<(Timestamp, Line)> = Vec::new();
-    for log in logs {
-        let mut last = Timestamp::UNIX_EPOCH;
-        for line in log {
-            last = line.at.unwrap_or(last);
-            all.push((last, line));
-        }
-    }
+/// In time order; a line without a time stays behind the one of its source that it follows, whose time
+/// `last` keeps.
+fn merged(lines: Vec<Line>, last: &mut HashMap<String, Timestamp>) -> Vec<Line> {
+    let timed = lines.into_iter().map(|line| {
+        let before = last.get(&line.source).copied();
+        let at = line.at.or(before).unwrap_or(Timestamp::UNIX_EPOCH);
+        last.insert(line.source.clone(), at);
+        (at, line)
+    });
+    let mut all: Vec<(Timestamp, Line)> = timed.collect();
     all.sort_by_key(|(at, _)| *at);
     all.into_iter().map(|(_, line)| line).collect()
 }
@@ -282,39 +288,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn followed_lines_are_told_once_and_again_where_they_come_again() {
-        let mut seen = Seen::default();
-        let mut news = |texts: &[(&str, &str)]| {
-            let lines: Vec<Line> = texts
-                .iter()
-                .map(|(source, text)| parse(source, text))
-                .collect();
-            let news = seen.news(&lines).into_iter().map(|line| line.message);
-            news.collect::<Vec<String>>()
-        };
-        let (proxy, relay) = (("proxy", "2026-11-25T10:00:00Z one"), ("relay", "refused"));
-        assert_eq!(news(&[proxy, relay]), ["one", "refused"]);
-        // For one look the proxy's log can't be read.
-        assert!(news(&[relay]).is_empty());
-        assert!(news(&[proxy, relay]).is_empty());
-        assert_eq!(news(&[proxy, relay, relay]), ["refused"]);
-        // The relay's log was begun anew.
-        assert!(news(&[proxy, relay]).is_empty());
-        assert_eq!(news(&[proxy, relay, relay]), ["refused"]);
-    }
-
-    #[test]
     fn logs_are_merged_by_time_and_lines_without_one_stay_where_they_were() {
-        let first = vec![
-            parse("a", "2026-11-25T10:00:00Z one"),
-            parse("a", "without a time"),
-            parse("a", "2026-11-25T10:00:02Z three"),
+        let lines = [
+            ("a", "2026-11-25T10:00:00Z one"),
+            ("a", "without a time"),
+            ("a", "2026-11-25T10:00:02Z three"),
+            ("b", "2026-11-25T10:00:01Z two"),
         ];
-        let second = vec![parse("b", "2026-11-25T10:00:01Z two")];
-        let said: Vec<String> = merged(vec![first, second])
-            .into_iter()
-            .map(|line| line.message)
-            .collect();
-        assert_eq!(said, ["one", "without a time", "two", "three"]);
+        let lines = lines.iter().map(|(source, text)| parse(source, text));
+        let mut last = HashMap::new();
+        let mut said = merged(lines.collect(), &mut last);
+        // What comes later goes on where this ended.
+        let later = [
+            ("b", "2026-11-25T10:00:02Z four"),
+            ("a", "without a time too"),
+        ];
+        let later = later.iter().map(|(source, text)| parse(source, text));
+        said.extend(merged(later.collect(), &mut last));
+        let said: Vec<String> = said.into_iter().map(|line| line.message).collect();
+        let expected = [
+            "one",
+            "without a time",
+            "two",
+            "three",
+            "four",
+            "without a time too",
+        ];
+        assert_eq!(said, expected);
     }
 }

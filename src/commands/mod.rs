@@ -207,13 +207,13 @@ impl Command {
 /// Ends when a signal asks for the end. The state on disk is good at any moment.
 async fn interrupted(command: &str, next: String) -> Error {
     // These end their own way: they let running answers come to their end, or have made nothing yet.
-    if ["gateway", "serve", "mock", "bridge", "guide"].contains(&command) {
+    if ["gateway", "serve", "mock", "bridge", "guide", "logs"].contains(&command) {
         return std::future::pending().await;
     }
     let number = ending().await;
     let exit = Exit::Signal(u8::try_from(number).unwrap_or(0));
     // These only look: there is nothing to go on with.
-    if ["logs", "status", "debug", "versions"].contains(&command) {
+    if ["status", "debug", "versions"].contains(&command) {
         return Error::new("interrupted", format!("gw {command}")).exit(exit);
     }
     let fact = match command {

@@ -2,7 +2,7 @@
 
 use super::backend::of_route;
 use super::finding::{Change, Fix, Found, Scope, Severity};
-use super::limits::edit;
+use super::limits::{edit, fix};
 use super::rule::{Needs, Rule};
 use super::snapshot::{Probe, Snapshot, condition, items, name, namespace, text};
 use crate::plan::thing::Thing;
@@ -85,14 +85,21 @@ fn secret_there(snapshot: &Snapshot) -> Vec<Found> {
             let backend_name = name(backend);
             let thing = secret_thing(space, &secret);
             let ours = snapshot.drift("Secret", &secret).is_some();
-            let fix = match ours {
-                true => Fix::Change(Change::Restore(thing.clone())),
-                false => Fix::command(snapshot.kubectl(&format!(
-                    "-n {space} create secret generic {secret} --from-file=Authorization=/dev/stdin"
-                ))),
+            let create = snapshot.kubectl(&format!(
+                "-n {space} create secret generic {secret} --from-file=Authorization=/dev/stdin"
+            ));
+            // A backend of ours that names another Secret than it was given.
+            let turned = !ours && matches!(fix(snapshot, backend, String::new()), Fix::Change(_));
+            let (thing, fix) = match ours {
+                true => (thing.clone(), Fix::Change(Change::Restore(thing))),
+                false if turned => (Thing::of(backend), fix(snapshot, backend, create)),
+                false => (thing, Fix::command(create)),
             };
             let cause = match ours {
                 true => "gw made it, and somebody else has deleted it",
+                false if turned => {
+                    "somebody else has changed the backend, and it names a Secret that does not exist"
+                }
                 false => "the backend names a Secret that does not exist",
             };
             let said = condition(&backend["status"], "Accepted")

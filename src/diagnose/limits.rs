@@ -66,7 +66,7 @@ pub const RULES: [Rule; 6] = [
         story: "Looks for backends with a host of their own at port 443 and no policies.tls. With a host given \
                 the proxy's own TLS for the provider is off, so it sends plain HTTP to a port that wants TLS. \
                 `policies: {tls: {}}` turns it on with the system's roots.",
-        explains: &["GW040"],
+        explains: &["GW008", "GW038", "GW040"],
         look: without_tls,
     },
     Rule {
@@ -284,6 +284,7 @@ fn without_tls(snapshot: &Snapshot) -> Vec<Found> {
                 format!("backend {title}"),
                 fix(snapshot, backend, edit(snapshot, backend)),
             )
+            .about(Thing::of(backend))
             .short(format!("backend {title} is asked without TLS"))
             .scope(snapshot.scope_of_backend(title))
             .cause("with a host of its own a backend is asked in plain HTTP unless policies.tls is set")

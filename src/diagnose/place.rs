@@ -99,7 +99,7 @@ pub const RULES: [Rule; 8] = [
         story: "Compares what gw applied with what is there, by name. An object that is missing was deleted \
                 by somebody else, or went with its CRD. The fix applies the same object again; `gw undo` \
                 takes it away again.",
-        explains: &["GW040", "GW049", "GW070"],
+        explains: &["GW010", "GW040", "GW049", "GW070"],
         look: missing,
     },
     Rule {
@@ -162,6 +162,9 @@ fn answers(snapshot: &Snapshot) -> Vec<Found> {
         Some(Container::Paused) => found
             .cause("somebody paused its node")
             .saw("Docker", "the node container is paused"),
+        Some(Container::Another) => found
+            .cause("it is another cluster than the one gw was in: somebody deleted that one and made it anew")
+            .saw("Docker", "the node container is another one"),
         Some(Container::Running) => found
             .cause("its node runs and its API server does not answer")
             .saw("Docker", "the node container is running"),

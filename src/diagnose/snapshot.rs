@@ -67,6 +67,8 @@ pub enum Container {
     Stopped,
     /// It keeps its ports, and answers nothing.
     Paused,
+    /// Of that name, and another than the one gw was in.
+    Another,
     Running,
 }
 

@@ -2,6 +2,7 @@
 //! background processes live on it.
 
 pub mod at_hand;
+pub mod cluster;
 pub mod compatible;
 mod context;
 pub mod docker;

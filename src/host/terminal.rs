@@ -1,4 +1,5 @@
-//! The settings of this process's terminal: kept before somebody is asked, given back after.
+//! This process's terminal: its settings, kept before somebody is asked and given back after; and whether
+//! anybody reads.
 
 /// However asking ends, the terminal gets its settings back and its cursor is shown: a dialogue that
 /// a signal breaks off leaves both changed.
@@ -23,4 +24,16 @@ impl Drop for Kept {
         // Nothing can be done about a terminal that is gone.
         let _ = console::Term::stderr().show_cursor();
     }
+}
+
+/// Whether what is written to standard output is read still: the other end of a pipe may be closed.
+pub fn has_reader() -> bool {
+    let mut out = libc::pollfd {
+        fd: libc::STDOUT_FILENO,
+        events: 0,
+        revents: 0,
+    };
+    // SAFETY: poll writes to the one pollfd that it is given, and returns at once.
+    let seen = unsafe { libc::poll(&raw mut out, 1, 0) };
+    seen < 1 || out.revents & (libc::POLLERR | libc::POLLHUP) == 0
 }

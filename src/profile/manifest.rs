@@ -73,7 +73,21 @@ fn fault(value: &Value) -> Option<&'static str> {
         () if word("/kind") == Some("Secret") => {
             Some("a Secret does not belong here: a backend's or a policy's `key` says where it is")
         }
+        () if has_key(value) => {
+            Some("a key does not belong here: an auth's `secretRef` says where it is")
+        }
         () => None,
+    }
+}
+
+/// Whether a key stands in an object itself, as `auth: {key: …}` of a backend lets it.
+fn has_key(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => {
+            value.pointer("/auth/key").is_some_and(Value::is_string) || fields.values().any(has_key)
+        }
+        Value::Array(items) => items.iter().any(has_key),
+        _ => false,
     }
 }
 
@@ -117,10 +131,17 @@ mod tests {
             let error = of_file(&path).unwrap_err();
             assert_eq!(error.facts, [format!("line {line}: {why}")]);
         }
-        let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {k: v-1}\n";
-        fs::write(&path, secret).unwrap();
-        let error = of_file(&path).unwrap_err();
-        assert!(!format!("{error:?}").contains("v-1"));
+        let keys = [
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {k: v-1}\n",
+            "apiVersion: agentgateway.dev/v1alpha1\nkind: AgentgatewayBackend\nmetadata: {name: a}\n\
+                spec: {ai: {groups: [{providers: [{policies: {auth: {key: v-1}}}]}]}}\n",
+        ];
+        for text in keys {
+            fs::write(&path, text).unwrap();
+            let error = of_file(&path).unwrap_err();
+            assert!(error.facts[0].contains("does not belong here"), "{error:?}");
+            assert!(!format!("{error:?}").contains("v-1"));
+        }
     }
 
     #[test]

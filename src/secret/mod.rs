@@ -1,6 +1,7 @@
 //! Keys: where one comes from, and a type that can hold it and not be printed.
 
 mod aws;
+pub mod blank;
 pub mod dotenv;
 mod expiry;
 pub mod hidden;

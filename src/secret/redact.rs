@@ -30,30 +30,60 @@ pub const HIDDEN: &str = "(removed)";
 
 /// An object without what may be a credential. Names of Secrets and their entries stay.
 pub fn object(value: &Value) -> Value {
-    walk(value, false)
+    Walk {
+        left_out: Some("managedFields"),
+        hidden: &|_| HIDDEN.to_string(),
+        text: &text,
+    }
+    .value(value, false)
 }
 
-fn walk(value: &Value, hidden: bool) -> Value {
-    match value {
-        Value::Object(fields) => {
-            // Headers and variables: the name stands beside the value.
-            let named = fields.get("name").and_then(Value::as_str);
-            let named = named.is_some_and(names_secret);
-            let pairs = fields
-                .iter()
-                .filter(|(key, _)| *key != "managedFields")
-                .map(|(key, below)| {
-                    let reference = key.ends_with("Ref") || key == "metadata";
-                    let secret = hidden || names_secret(key) || named && key == "value";
-                    let secret = secret && !reference;
-                    (key.clone(), walk(below, secret))
-                });
-            Value::Object(pairs.collect())
+/// The same with a mark of its own in the place of each; nothing else is changed.
+pub fn marked(value: &Value, mark: &dyn Fn(&str) -> String) -> Value {
+    let whole = |word: &str| match text(word) == word {
+        true => word.to_string(),
+        false => mark(word),
+    };
+    Walk {
+        left_out: None,
+        hidden: mark,
+        text: &whole,
+    }
+    .value(value, false)
+}
+
+struct Walk<'a> {
+    left_out: Option<&'a str>,
+    /// What stands for a value in the place of a credential.
+    hidden: &'a dyn Fn(&str) -> String,
+    /// What stands for any other text.
+    text: &'a dyn Fn(&str) -> String,
+}
+
+impl Walk<'_> {
+    fn value(&self, value: &Value, hidden: bool) -> Value {
+        match value {
+            Value::Object(fields) => {
+                // Headers and variables: the name stands beside the value.
+                let named = fields.get("name").and_then(Value::as_str);
+                let named = named.is_some_and(names_secret);
+                let pairs = fields
+                    .iter()
+                    .filter(|(key, _)| self.left_out != Some(key.as_str()))
+                    .map(|(key, below)| {
+                        let reference = key.ends_with("Ref") || key == "metadata";
+                        let secret = hidden || names_secret(key) || named && key == "value";
+                        let secret = secret && !reference;
+                        (key.clone(), self.value(below, secret))
+                    });
+                Value::Object(pairs.collect())
+            }
+            Value::Array(items) => items.iter().map(|item| self.value(item, hidden)).collect(),
+            Value::String(word) if hidden => Value::from((self.hidden)(word)),
+            Value::Number(number) if hidden => Value::from((self.hidden)(&number.to_string())),
+            Value::String(word) => Value::from((self.text)(word)),
+            other => other.clone(),
         }
-        Value::Array(items) => items.iter().map(|item| walk(item, hidden)).collect(),
-        Value::String(_) | Value::Number(_) if hidden => Value::from(HIDDEN),
-        Value::String(text) => Value::from(self::text(text)),
-        other => other.clone(),
     }
 }
 

@@ -17,7 +17,8 @@ impl Inside {
 
     pub async fn access_log(&self, lines: usize) -> Result<Vec<String>> {
         let count = i64::try_from(lines).unwrap_or(i64::MAX);
-        log::all(&self.client().await?, &self.namespace, &self.gateway, count).await
+        let back = log::Back::Lines(count);
+        log::all(&self.client().await?, &self.namespace, &self.gateway, back).await
     }
 
     pub async fn metrics(&self) -> Result<String> {

@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::host::paths::EnvironmentPaths;
 use crate::plan::outcome::Wire;
 use crate::plan::thing::Thing;
+use crate::secret::blank::take_out;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -28,8 +29,8 @@ pub struct Run {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "sort", rename_all = "camelCase")]
 pub enum Entry {
-    /// An object, whole but for its status; nothing where there was none. Of a Secret no value is kept,
-    /// only which entries it had.
+    /// An object, whole but for its status and its keys; nothing where there was none. Of a Secret no
+    /// value is kept, only which entries it had.
     Object { thing: Thing, before: Option<Value> },
     #[serde(rename_all = "camelCase")]
     Scale {
@@ -73,9 +74,13 @@ impl Memory {
     }
 }
 
-/// An object as it is kept: without status, and a Secret without its values.
+/// An object as it is kept: without status, a Secret without its values, any other with marks in the
+/// place of keys.
 pub fn kept(object: &Value) -> Value {
-    let mut kept = object.clone();
+    let mut kept = match object["kind"] == "Secret" {
+        true => object.clone(),
+        false => take_out(object),
+    };
     if let Some(fields) = kept.as_object_mut() {
         fields.shift_remove("status");
     }
@@ -96,11 +101,13 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn no_value_of_a_secret_is_kept() {
+    fn no_value_of_a_secret_and_no_key_is_kept() {
         let secret = json!({"kind": "Secret", "metadata": {"name": "k", "annotations": {"a": "PLANTED"}}, "data": {"Authorization": "PLANTED"}, "status": {}});
         let kept = kept(&secret);
         assert!(!kept.to_string().contains("PLANTED"));
         assert_eq!(kept["data"], json!({"Authorization": null}));
         assert!(kept.get("status").is_none());
+        let backend = json!({"kind": "AgentgatewayBackend", "spec": {"policies": {"auth": {"key": "PLANTED"}}}});
+        assert!(!super::kept(&backend).to_string().contains("PLANTED"));
     }
 }

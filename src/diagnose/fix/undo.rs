@@ -9,6 +9,8 @@ use crate::host::process::Background;
 use crate::plan::Action;
 use crate::plan::outcome::{Undone, Wire};
 use crate::plan::thing::Thing;
+use crate::secret::blank::{Filled, has_blanks, put_back};
+use crate::text;
 use kube::Client;
 use kube::api::{DynamicObject, PostParams};
 use serde_json::{Value, json};
@@ -61,7 +63,8 @@ async fn embedded(work: &Work<'_>, thing: &Thing, before: Option<&Value>) -> Res
         return Ok(Back::Done(format!("{title} taken away again")));
     };
     // The embedded gateway shows no keys, so none can be given back.
-    if before["kind"] == "Secret" || before.to_string().contains(crate::gateway::HIDDEN) {
+    let hidden = before.to_string().contains(crate::gateway::HIDDEN) || has_blanks(before);
+    if before["kind"] == "Secret" || hidden {
         let why = "gw keeps no former value of a key";
         return Ok(Back::Left(format!("{title} keeps its key: {why}")));
     }
@@ -94,8 +97,42 @@ async fn object(work: &Work<'_>, thing: &Thing, before: Option<&Value>) -> Resul
     if before["kind"] == "Secret" {
         return secret(&client, thing, before, now).await;
     }
-    put(&client, thing, back(before, now)).await?;
-    Ok(Back::Done(format!("{title} as it was before")))
+    let filled = put_back(before, &now);
+    match put(&client, thing, back(&filled.object, now)).await {
+        Err(error) if filled.lost.is_empty() => Err(error),
+        done => Ok(told(work, thing, &filled, done.is_ok())),
+    }
+}
+
+/// What became of an object: what can't be given back is for a person to do.
+fn told(work: &Work<'_>, thing: &Thing, filled: &Filled, given: bool) -> Back {
+    let title = thing.title();
+    let (lost, kept) = (text::list(&filled.lost), text::list(&filled.kept));
+    let but = match (lost.as_str(), kept.as_str()) {
+        ("", "") => return Back::Done(format!("{title} as it was before")),
+        (lost, _) if !given => {
+            format!("{title} stays as it is: it is not valid without its key at {lost}")
+        }
+        (lost, "") => format!("{title} as it was before but for its key at {lost}"),
+        ("", kept) => format!("{title} as it was before, with the key that it has now at {kept}"),
+        (lost, kept) => format!(
+            "{title} as it was before but for its key at {lost}, with the key that it has now at {kept}"
+        ),
+    };
+    let next = match thing {
+        Thing::Object {
+            kind,
+            namespace,
+            name,
+            ..
+        } => {
+            let kind = kind.to_lowercase();
+            let edit = format!("kubectl -n {namespace} edit {kind} {name}");
+            work.record.way(work.paths).here(&edit)
+        }
+        _ => "gw status".to_string(),
+    };
+    Back::Left(format!("{but}; gw keeps no former value of a key: {next}"))
 }
 
 /// The live object with everything of its former form but what the API server keeps itself.
@@ -143,7 +180,7 @@ async fn secret(client: &Client, thing: &Thing, before: &Value, mut now: Value) 
     put(client, thing, now).await?;
     Ok(Back::Done(format!(
         "{title} without {} again",
-        crate::text::list(&added)
+        text::list(&added)
     )))
 }
 

@@ -234,7 +234,7 @@ async fn is_ready(client: &Client) -> bool {
 }
 
 async fn log(client: &Client, namespace: &str, source: &str, name: &str, lines: i64) -> Vec<Line> {
-    let read = pods::all(client, namespace, name, lines);
+    let read = pods::all(client, namespace, name, pods::Back::Lines(lines));
     let read = tokio::time::timeout(DEADLINE, read).await;
     let lines = read.ok().and_then(Result::ok).unwrap_or_default();
     lines.iter().map(|text| stamped(source, text)).collect()

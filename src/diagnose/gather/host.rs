@@ -4,6 +4,7 @@ use super::Scene;
 use crate::diagnose::log::{Line, parse};
 use crate::diagnose::snapshot::{Container, Door, Login, Process, Service, Snapshot, hosts};
 use crate::gateway::before;
+use crate::host::cluster::is_another;
 use crate::host::{docker, ollama, port, process, registry, web};
 use crate::plan::{HostService, NODE_PORT};
 use crate::secret::redact;
@@ -177,6 +178,7 @@ async fn node(scene: &Scene<'_>) -> (Option<Container>, Option<bool>) {
     };
     match clusters.iter().find(|found| found.name == *cluster) {
         None => (Some(Container::Missing), None),
+        Some(found) if is_another(found, scene.paths) => (Some(Container::Another), None),
         Some(found) if found.paused => (Some(Container::Paused), None),
         // Docker shows the ports of a container that runs only.
         Some(found) if !found.running => (Some(Container::Stopped), None),

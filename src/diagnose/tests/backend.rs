@@ -45,6 +45,29 @@ fn a_secret_that_is_gone_explains_backend_and_route() {
 }
 
 #[test]
+fn a_backend_of_ours_that_somebody_led_to_another_secret_is_led_back() {
+    let message = "failed to translate backend: secret kgateway-system/nope not found";
+    let mut snapshot = rejected(healthy(), message);
+    let backend =
+        |object: &&mut Value| object["kind"] == "AgentgatewayBackend" && name(object) == "openai";
+    let backend = snapshot.objects.iter_mut().find(backend).unwrap();
+    let applied = backend.clone();
+    backend["spec"]["policies"]["auth"]["secretRef"]["name"] = json!("nope");
+    let live = backend.clone();
+    snapshot.drift.extend(compare(&applied, Some(&live)));
+    let diagnosis = diagnose(&snapshot);
+    assert_eq!(codes(&snapshot), ["GW030"]);
+    let first = &diagnosis.findings[0];
+    assert!(
+        matches!(&first.found.fix, Fix::Change(Change::Restore(thing)) if *thing == Thing::of(&live)),
+        "{first:?}"
+    );
+    let mut effects: Vec<&str> = first.explains.iter().map(|e| e.code).collect();
+    effects.sort_unstable();
+    assert_eq!(effects, ["GW008", "GW033", "GW040"]);
+}
+
+#[test]
 fn an_entry_of_another_name_is_found_with_the_names_that_are_there() {
     // Texts as recorded: recordings/cluster/secret-wrong-key.json.
     let message = "failed to translate backend: secret kgateway-system/openai-key missing Authorization value";

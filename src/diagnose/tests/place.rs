@@ -9,6 +9,7 @@ fn a_cluster_that_is_gone_is_the_one_finding() {
     for (container, words) in [
         (Some(Container::Missing), "somebody deleted it"),
         (Some(Container::Stopped), "as after a reboot"),
+        (Some(Container::Another), "made it anew"),
         (Some(Container::Paused), "somebody paused its node"),
         (None, "Docker can't be asked"),
     ] {

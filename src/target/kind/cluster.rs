@@ -3,6 +3,7 @@
 use super::program::{LISTEN_ADDRESS, Program};
 use super::{Kind, base_url};
 use crate::error::{Error, Result};
+use crate::host::cluster::is_another;
 use crate::host::docker::{self, KindCluster};
 use crate::host::{port, private, program};
 use crate::plan::outcome::{Change, Context, Journal, Outcome, Undone};
@@ -80,6 +81,7 @@ impl Kind {
             }
             Some(found) => found,
         };
+        let mut anew = false;
         match self.maker(&found, context.journal).await? {
             Maker::Us => {}
             Maker::UsInterrupted => {
@@ -90,13 +92,19 @@ impl Kind {
                 return self.create(plan, context).await;
             }
             // Also one that was made anew by hand: what we kept of ours leads nowhere now.
-            Maker::Somebody => self.disown(context)?,
+            Maker::Somebody => {
+                anew = is_another(&found, &self.paths);
+                self.disown(context)?;
+            }
         }
         let (found, change) = match found.running {
             true => (found, Change::Unchanged),
             false => (self.start(context).await?, Change::Updated),
         };
-        let base = self.published(&found)?;
+        let base = self.published(&found).map_err(|error| Error {
+            next: self.elsewhere(&error.next, context),
+            ..error
+        })?;
         if base != base_url(plan.host_port) {
             let what = format!(
                 "kind cluster {} answers at {base}, not on port {}",
@@ -106,21 +114,39 @@ impl Kind {
             return Err(Error::usage(what, format!("gw up --port {port}"))
                 .fact("a port mapping can only be made when a cluster is created"));
         }
-        self.keep_kubeconfig(context.waiting).await?;
+        self.keep_kubeconfig(&found, context.waiting).await?;
         self.add_context(context)?;
         let version = self.version(context).await?;
         self.load_images(context).await?;
-        let detail = format!("kind {}, Kubernetes {version}", self.cluster);
+        let which = match anew {
+            true => ", made anew by somebody else",
+            false => "",
+        };
+        let detail = format!("kind {}, Kubernetes {version}{which}", self.cluster);
         Ok(Outcome::new(change, detail))
+    }
+
+    /// The way to another cluster: an environment does not move, and what is left of it is taken back
+    /// first.
+    fn elsewhere(&self, next: &str, context: &Context<'_>) -> String {
+        let env = match self.inside.environment.as_str() {
+            "default" => String::new(),
+            name => format!(" --env {name}"),
+        };
+        match context.journal.things().is_empty() {
+            true => next.to_string(),
+            false => format!("gw down{env} && {next}"),
+        }
     }
 
     /// A kubeconfig of our own for a cluster that somebody else has made.
     pub(super) async fn keep_kubeconfig(
         &self,
+        found: &KindCluster,
         waiting: &(dyn Fn(String) + Send + Sync),
     ) -> Result<()> {
         let own = self.paths.kubeconfig();
-        if own.exists() {
+        if own.exists() && !is_another(found, &self.paths) {
             return Ok(());
         }
         let text = self.program(waiting).await?.kubeconfig().await?;

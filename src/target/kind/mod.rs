@@ -8,6 +8,7 @@ use self::cluster::Maker;
 use super::inside::{HostWay, Inside, no_process, stop};
 use super::{Support, Target};
 use crate::error::{Error, Result};
+use crate::host::cluster::is_another;
 use crate::host::docker::{self, KindCluster};
 use crate::host::kubeconfig;
 use crate::host::paths::EnvironmentPaths;
@@ -198,7 +199,7 @@ impl Target for Kind {
                     Ok(Vec::new())
                 }
                 Some(found) if found.running => {
-                    self.keep_kubeconfig(&|_| {}).await?;
+                    self.keep_kubeconfig(&found, &|_| {}).await?;
                     let found = self.inside.others(plan, journal).await;
                     found.map_err(|e| self.inside.told(e))
                 }
@@ -252,6 +253,13 @@ impl Target for Kind {
                 }),
                 Some(found) if !found.running => Ok(Survey {
                     detail: format!("kind cluster {} is stopped", self.cluster),
+                    ..Survey::default()
+                }),
+                Some(found) if is_another(&found, &self.paths) => Ok(Survey {
+                    detail: format!(
+                        "kind cluster {} is another than the one gw was in: it was made anew",
+                        self.cluster
+                    ),
                     ..Survey::default()
                 }),
                 Some(_) => self.inside.survey().await,
