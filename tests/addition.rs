@@ -126,6 +126,13 @@ fn what_is_not_known_is_told_with_what_is() {
     assert!(!said.stderr.contains("sk-planted-9"), "{said:?}");
     let said = home.gw(&["backend", "mcp"]);
     assert_eq!(said.code, 2, "{said:?}");
+    for wrong in [
+        &["backend", "mcp", "--command", "sh server.sh"][..],
+        &["backend", "openai", "--command", "sh server.sh", "--apply"],
+    ] {
+        let said = home.gw(wrong);
+        assert_eq!(said.code, 2, "{said:?}");
+    }
     let said = home.gw(&["route", "nowhere"]);
     assert_eq!(said.code, 2, "{said:?}");
 }
@@ -193,6 +200,18 @@ fn what_is_applied_is_proved_and_stays() {
         objects(&printed.stdout)[0]["spec"]["rules"][0]["backendRefs"][0]["name"],
         "openai"
     );
+    let server = format!("sh {}/tests/bridge/server.sh", env!("CARGO_MANIFEST_DIR"));
+    let program = key(&[
+        "backend",
+        "mcp",
+        "--command",
+        &server,
+        "--name",
+        "small",
+        "--apply",
+    ]);
+    assert_eq!(program.code, 0, "{program:?}");
+    assert!(program.stdout.contains("/small"), "{program:?}");
     // What can't be is not kept.
     let wrong = key(&[
         "backend",

@@ -378,6 +378,18 @@ async fn up_proves_a_program_by_calling_its_tool_and_down_leaves_no_process() {
         assert!(!text.unwrap_or_default().contains("planted"), "{path:?}");
     }
 
+    // Its keys stand in a command's own environment only: without them nothing starts it again.
+    home.kill("bridge");
+    let fix = home.gw(&["debug", "--fix", "GW029", "--yes"]);
+    assert_eq!(fix.code, 1, "{fix:?}");
+    assert!(fix.stderr.trim_end().ends_with("-> gw up"), "{fix:?}");
+    let mut with_keys = home.command(&["debug", "--fix", "GW029", "--yes"]);
+    with_keys.env("SMALL_TOKEN", "planted-4567");
+    let fix = said(with_keys.output().unwrap());
+    assert_eq!(fix.code, 0, "{fix:?}");
+    let last = client().begin().await;
+    assert!(text(&last.call("who").await).ends_with("planted-4567 in the open"));
+
     home.kill("bridge");
     let test = home.gw(&["test"]);
     let words: Vec<&str> = test.stdout.split_whitespace().collect();

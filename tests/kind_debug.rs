@@ -2,10 +2,15 @@
 //!
 //! Needs what `kind.rs` needs, and an OpenAI that takes keys of the form `testbed-key-…`.
 
+#[path = "kind/edge.rs"]
+mod edge;
 #[path = "support/home.rs"]
 mod home;
 #[path = "support/kind.rs"]
 mod kind;
+#[path = "bridge/session.rs"]
+#[allow(dead_code, reason = "each test program uses a part of it")]
+mod session;
 
 use kind::Kind;
 use serde_json::{Value, json};
@@ -268,4 +273,6 @@ fn planted_faults_are_found_first_repaired_and_given_back() {
             && !whole.contains("dGVzdGJlZC1rZXk"),
         "{whole}"
     );
+
+    edge::both_sides_answer(&kind);
 }

@@ -8,6 +8,7 @@ Examples:
   gw backend ollama --model qwen3 --name qwen
   gw backend openai-compatible --address http://localhost:1234/v1 --name studio
   gw backend mcp --address http://localhost:3001/mcp --name tools
+  gw backend mcp --command 'npx -y @modelcontextprotocol/server-everything' --apply
   gw backend mock --whole | gw serve -f -       with its Gateway and its route
   gw backend openai --key env:WORK_KEY --apply  made, and proved by a POST
 
@@ -36,6 +37,9 @@ pub struct Backend {
     /// Server of its own, such as http://localhost:1234/v1
     #[arg(long, value_name = "URL")]
     pub address: Option<String>,
+    /// Of an MCP server that is a program: the program and its arguments, split at spaces
+    #[arg(long, value_name = "LINE", requires = "apply", conflicts_with_all = ["address", "key"])]
+    pub command: Option<String>,
     /// Port of the service on this machine [default: its usual one]
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,

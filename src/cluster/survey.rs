@@ -21,11 +21,12 @@ const CHARTS: [&str; 4] = [
 ];
 
 /// The kinds that we apply, in the order in which they depend on each other.
-const KINDS: [(&str, &str); 8] = [
+const KINDS: [(&str, &str); 9] = [
     ("gateway.networking.k8s.io/v1", "Gateway"),
     ("agentgateway.dev/v1alpha1", "AgentgatewayParameters"),
     ("agentgateway.dev/v1alpha1", "AgentgatewayPolicy"),
     ("v1", "Secret"),
+    ("apps/v1", "Deployment"),
     ("v1", "Service"),
     ("discovery.k8s.io/v1", "EndpointSlice"),
     ("agentgateway.dev/v1alpha1", "AgentgatewayBackend"),

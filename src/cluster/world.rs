@@ -5,6 +5,7 @@ use super::object::{GATEWAY_KINDS, api};
 use super::pod::{PodState, state};
 use crate::error::Result;
 use crate::plan::survey::Trouble;
+use crate::plan::{MANAGED_BY_LABEL, MANAGER};
 use futures::future::join_all;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Event, Pod};
@@ -13,7 +14,8 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 
 /// What a gateway leads to.
-const BEHIND: [(&str, &str); 3] = [
+const BEHIND: [(&str, &str); 4] = [
+    ("apps/v1", "Deployment"),
     ("v1", "Service"),
     ("discovery.k8s.io/v1", "EndpointSlice"),
     ("v1", "Secret"),
@@ -28,7 +30,7 @@ pub fn is_read(kind: &str) -> bool {
     kinds.any(|(_, read)| read == kind)
 }
 
-/// Objects of all namespaces with their status; Secrets by their names alone.
+/// Objects of all namespaces with their status; Secrets by their names alone, Deployments if they are ours.
 pub async fn objects(client: &Client) -> Result<Vec<Value>> {
     let kinds = GATEWAY_KINDS.into_iter().chain(BEHIND);
     let lists = kinds.map(|(version, kind)| list(client, version, kind));
@@ -37,7 +39,11 @@ pub async fn objects(client: &Client) -> Result<Vec<Value>> {
 }
 
 async fn list(client: &Client, version: &str, kind: &str) -> Result<Vec<Value>> {
-    let params = ListParams::default();
+    let params = match kind {
+        // A cluster's others are many and none of a gateway's.
+        "Deployment" => ListParams::default().labels(&format!("{MANAGED_BY_LABEL}={MANAGER}")),
+        _ => ListParams::default(),
+    };
     let fault =
         |e: &kube::Error| refused(format!("{kind} objects can't be listed"), e, "gw status");
     let named = |value: Value| {

@@ -79,11 +79,16 @@ fn item(options: &Backend) -> Result<Value> {
         .unwrap_or_else(|| options.provider.clone());
     let key = options.key.as_deref().map(source).transpose()?;
     if options.provider == "mcp" {
-        let Some(address) = &options.address else {
-            let next = "gw backend mcp --address http://localhost:3001/mcp";
-            return Err(Error::usage("an MCP server is named by its address", next));
-        };
-        let mut target = json!({"name": name, "address": address});
+        let mut target = json!({"name": name});
+        match (&options.address, &options.command) {
+            (Some(address), _) => target["address"] = json!(address),
+            (None, Some(line)) => target["command"] = json!(words(line)),
+            (None, None) => {
+                let next = "gw backend mcp --address http://localhost:3001/mcp";
+                let what = "an MCP server is named by its address, or by the command that it is";
+                return Err(Error::usage(what, next));
+            }
+        }
         if let Some(key) = key {
             target["key"] = key;
         }
@@ -95,6 +100,16 @@ fn item(options: &Backend) -> Result<Value> {
         let near = crate::profile::suggest::nearest(&options.provider, &names);
         let next = format!("gw backend {}", near.unwrap_or("ollama"));
         return Err(Error::usage(what, next).fact(format!("there are: {}, mcp", names.join(", "))));
+    }
+    if options.command.is_some() {
+        let what = format!(
+            "--command is of MCP servers, and {} is none",
+            options.provider
+        );
+        return Err(Error::usage(
+            what,
+            format!("gw backend {}", options.provider),
+        ));
     }
     let mut item = json!({"name": name, "provider": options.provider});
     let texts = [
@@ -120,10 +135,12 @@ fn item(options: &Backend) -> Result<Value> {
     Ok(item)
 }
 
+fn words(line: &str) -> Vec<String> {
+    line.split_whitespace().map(str::to_string).collect()
+}
+
 /// `env:NAME`, `file:PATH`, `command:op read ...`, `keychain:NAME`: a key itself is refused unseen.
 fn source(text: &str) -> Result<Value> {
-    let words =
-        |text: &str| -> Vec<String> { text.split_whitespace().map(str::to_string).collect() };
     match text.split_once(':') {
         Some(("env", name)) => Ok(json!({"env": name})),
         Some(("file", path)) => Ok(json!({"file": path})),

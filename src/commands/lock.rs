@@ -8,6 +8,7 @@ use crate::plan::chart::{Chart, charts};
 use crate::plan::{Action, Plan};
 use crate::report::document::Document;
 use crate::supply::bundle::registry::Registry;
+use crate::supply::own;
 use crate::text;
 use crate::yaml;
 use futures::future::try_join_all;
@@ -28,10 +29,11 @@ pub async fn run(session: &Session, options: &Lock) -> Outcome {
     let registry = Registry::open();
     let charts = digests_of(&registry, &charts(&release)).await?;
     let survey = session.target(&record).survey().await?;
+    // An image of this very program is in no registry.
     let images = survey
         .parts
         .iter()
-        .filter(|part| part.sort == "image")
+        .filter(|part| part.sort == "image" && !part.version.starts_with(own::REPOSITORY))
         .map(|part| image(&registry, &part.version));
     let images = try_join_all(images).await?;
     let lock = json!({

@@ -57,8 +57,9 @@ pub const RULES: [Rule; 5] = [
         severity: Severity::Fail,
         needs: Needs::Nothing,
         story: "Looks whether the processes that gw keeps for this environment are alive, by pid and start \
-                time: the mock provider, and whatever else is no relay and no gateway. A reboot or a kill \
-                ends them; the fix starts them again.",
+                time: the mock provider, the built-in processor, the bridge to MCP servers that are programs, \
+                the port-forward. A reboot or a kill ends them. The fix starts those again that routes lead to; \
+                for the others, and for a bridge whose keys are not at hand, it is `gw up`.",
         explains: &["GW020", "GW037", "GW038", "GW040"],
         look: processes,
     },
@@ -197,7 +198,10 @@ fn processes(snapshot: &Snapshot) -> Vec<Found> {
         .iter()
         .filter(|p| !p.alive && other(&p.role));
     let found = dead.map(|process| {
-        let service = snapshot.services.iter().find(|service| service.mock);
+        let service = snapshot
+            .services
+            .iter()
+            .find(|service| service.role.as_deref() == Some(process.role.as_str()));
         let fix = match service {
             Some(service) => Fix::Change(Change::Rewire {
                 service: service.name.clone(),

@@ -22,6 +22,7 @@ pub mod log;
 mod place;
 mod pod;
 mod policy;
+mod processor;
 mod proxy;
 mod route;
 pub mod rule;

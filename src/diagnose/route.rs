@@ -59,6 +59,13 @@ pub const RULES: [Rule; 4] = [
     },
 ];
 
+/// The policy whose processor is of this name.
+fn processing<'a>(snapshot: &'a Snapshot, name: &str) -> Option<&'a Value> {
+    let reference = "/spec/traffic/extProc/backendRef/name";
+    let mut policies = snapshot.kind("AgentgatewayPolicy");
+    policies.find(|policy| text(policy, reference) == name)
+}
+
 /// Our routes that an object concerns.
 pub fn scope_of(snapshot: &Snapshot, kind: &str, name: &str) -> Scope {
     match kind {
@@ -79,6 +86,11 @@ pub fn scope_of(snapshot: &Snapshot, kind: &str, name: &str) -> Scope {
                 }
             }
             Scope::Routes(routes)
+        }
+        "Deployment" | "Service" if processing(snapshot, name).is_some() => {
+            processing(snapshot, name).map_or(Scope::Everything, |policy| {
+                super::limits::scope(snapshot, policy)
+            })
         }
         "Service" | "EndpointSlice" => {
             let service = name.strip_prefix("host-").unwrap_or(name);

@@ -3,8 +3,8 @@
 use super::finding::{Found, Severity};
 use super::snapshot::Snapshot;
 use super::{
-    backend, caller, chart, control, gateway, host, key, limits, place, policy, proxy, route,
-    service,
+    backend, caller, chart, control, gateway, host, key, limits, place, policy, processor, proxy,
+    route, service,
 };
 
 /// Where a rule can be asked.
@@ -37,7 +37,7 @@ pub struct Rule {
 
 /// In the order of their codes.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    let groups: [&'static [Rule]; 13] = [
+    let groups: [&'static [Rule]; 14] = [
         &place::RULES,
         &policy::RULES,
         &limits::RULES,
@@ -51,6 +51,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         &route::RULES,
         &control::RULES,
         &proxy::RULES,
+        &processor::RULES,
     ];
     let mut rules: Vec<&'static Rule> = groups.into_iter().flatten().collect();
     rules.sort_by_key(|rule| rule.code);

@@ -77,7 +77,7 @@ fn services(snapshot: &Snapshot) -> Vec<Found> {
         .filter_map(|service| Some((service, service.silence.as_ref()?)));
     let found = silent.map(|(service, why)| {
         let title = &service.title;
-        let fix = match service.mock {
+        let fix = match service.role.is_some() {
             true => Fix::Change(Change::Rewire {
                 service: service.name.clone(),
             }),

@@ -111,7 +111,8 @@ pub struct Service {
     pub name: String,
     pub title: String,
     pub port: u16,
-    pub mock: bool,
+    /// The process of ours that it is, where it is one.
+    pub role: Option<String>,
     pub start: String,
     /// What came instead of an answer on 127.0.0.1; nothing where it answered.
     pub silence: Option<String>,

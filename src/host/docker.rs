@@ -181,6 +181,14 @@ fn of_bindings(all: PortMap) -> Vec<Published> {
         .collect()
 }
 
+/// The processor that a container's image is for, in Docker's words: `amd64`.
+pub async fn processor(docker: &Docker, id: &str) -> Result<String> {
+    let inspect = within(docker.inspect_container(id, None::<InspectContainerOptions>)).await?;
+    let image = inspect.image.unwrap_or_default();
+    let image = within(docker.inspect_image(&image)).await?;
+    Ok(image.architecture.unwrap_or_default())
+}
+
 /// Starts the stopped nodes of a cluster, as a reboot leaves them, and wakes those that were paused.
 pub async fn start_kind_cluster(docker: &Docker, name: &str) -> Result<()> {
     let filters = HashMap::from([("label".to_string(), vec![format!("{LABEL}={name}")])]);

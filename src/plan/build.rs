@@ -176,6 +176,12 @@ impl Builder<'_> {
             let mut needs = vec![ANSWERS.to_string()];
             let secret = policy::secret(policy).map(|need| self.place.secret(&need));
             let mut way = ANSWERS.to_string();
+            let (policy, note) = self.placed(policy);
+            let policy = policy.as_ref();
+            notes.extend(note);
+            let workload = self.workload(policy);
+            needs.extend(workload.iter().map(|step| step.id.clone()));
+            steps.extend(workload);
             if let Some(service) = policy::processor_service(policy, processor_port) {
                 let step = self.host_step(service);
                 way.clone_from(&step.id);

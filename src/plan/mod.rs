@@ -12,6 +12,7 @@ pub mod outcome;
 pub mod own;
 pub mod placeholder;
 pub mod policy;
+pub mod processor;
 pub mod select;
 mod serve;
 pub mod survey;
@@ -135,6 +136,8 @@ pub enum Action {
     HostService(HostService),
     /// The object exists as given; its placeholders are filled with what `HostService` proved.
     Object(Value),
+    /// The Deployment of ours of this name is wholly available.
+    Ready(String),
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -143,6 +146,8 @@ pub struct Cluster {
     /// `None`: the default of the kind program at hand.
     pub node_image: Option<String>,
     pub host_port: u16,
+    /// Our own image that pods run, where the profile asks for no other.
+    pub own_image: Option<String>,
 }
 
 /// A service of this machine that one or several backends need.
@@ -268,7 +273,7 @@ impl Served {
 impl Step {
     /// Whether the step only waits: it can be given up at any moment.
     pub fn is_wait(&self) -> bool {
-        matches!(self.action, Action::Answers(_))
+        matches!(self.action, Action::Answers(_) | Action::Ready(_))
     }
 }
 

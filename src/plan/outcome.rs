@@ -60,6 +60,20 @@ pub struct Wire {
 }
 
 impl Wire {
+    /// What stands for an image of ours; known under the image's own name, which no service has.
+    pub fn image(name: &str) -> Self {
+        Wire {
+            host: name.to_string(),
+            address: None,
+            port: 0,
+            relay: false,
+        }
+    }
+
+    pub fn is_image(&self) -> bool {
+        self.port == 0
+    }
+
     /// As people read it: `172.18.0.1:11434, through a relay`.
     pub fn title(&self) -> String {
         let relay = if self.relay { ", through a relay" } else { "" };

@@ -75,7 +75,8 @@ pub fn fill(object: &Value, wires: &BTreeMap<String, Wire>) -> Value {
 
 fn value(text: &str, wires: &BTreeMap<String, Wire>) -> Option<Value> {
     wires.iter().find_map(|(backend, wire)| {
-        if text == host(backend) {
+        // An image by its own name: what stands for it.
+        if text == host(backend) || (wire.is_image() && text == backend) {
             Some(Value::from(wire.host.clone()))
         } else if text == address(backend) {
             wire.address.map(|address| Value::from(address.to_string()))
@@ -117,10 +118,10 @@ mod tests {
             port: 4000,
             relay: true,
         };
-        let wires = BTreeMap::from([("a".to_string(), wire)]);
-        let object =
-            json!({"host": host("a"), "at": [address("a"), port("a")], "other": host("b")});
-        let filled = json!({"host": "host-a.n.svc.cluster.local", "at": ["172.18.0.1", 4000], "other": "{host.b}"});
+        let image = ("gw:v1".to_string(), Wire::image("gw:own"));
+        let wires = BTreeMap::from([("a".to_string(), wire), image]);
+        let object = json!({"host": host("a"), "at": [address("a"), port("a")], "other": host("b"), "images": ["gw:v1", "gw:v2", "a"]});
+        let filled = json!({"host": "host-a.n.svc.cluster.local", "at": ["172.18.0.1", 4000], "other": "{host.b}", "images": ["gw:own", "gw:v2", "a"]});
         assert_eq!(fill(&object, &wires), filled);
     }
 }

@@ -46,7 +46,7 @@ impl Place<'_> {
             return None;
         };
         let (host, port) = match server {
-            Processor::Service { .. } => return None,
+            Processor::Service { .. } | Processor::Cluster { .. } => return None,
             Processor::Host { host, port } => (host.clone(), *port),
             Processor::Machine { port } => (
                 placeholder::host(&processor_name(policy)),
@@ -228,6 +228,7 @@ fn processor(policy: &str, server: &Processor) -> Value {
             }
             value
         }
+        Processor::Cluster { .. } => super::processor::backend(policy),
         Processor::Host { .. } | Processor::Machine { .. } => {
             json!({"group": GROUP, "kind": "AgentgatewayBackend", "name": policy})
         }

@@ -294,6 +294,7 @@ fn about(action: &Action) -> String {
             format!("{} on port {} of this machine", service.title, service.port)
         }
         Action::Object(_) => String::new(),
+        Action::Ready(_) => "its pod is ready".to_string(),
     }
 }
 

@@ -247,6 +247,7 @@ fn noun(kind: &str) -> &str {
         "AgentgatewayParameters" => "parameters",
         "HTTPRoute" => "route",
         "Gateway" => "gateway",
+        "Deployment" => "deployment",
         "Service" => "service",
         "EndpointSlice" => "endpoints",
         other => other,

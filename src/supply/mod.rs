@@ -6,6 +6,7 @@ pub mod bundle;
 pub mod definitions;
 pub mod download;
 mod kept;
+pub mod own;
 pub mod tool;
 
 use crate::error::{Error, Result};

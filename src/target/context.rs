@@ -138,9 +138,11 @@ impl Existing {
                 self.inside.host(service, way, context).await
             }
             Action::Cluster(_) | Action::Process => Ok(Outcome::new(Change::Unchanged, "")),
-            Action::Adopted(_) | Action::GatewayApi | Action::Chart(_) | Action::Object(_) => {
-                self.inside.perform(step, context).await
-            }
+            Action::Adopted(_)
+            | Action::GatewayApi
+            | Action::Chart(_)
+            | Action::Object(_)
+            | Action::Ready(_) => self.inside.perform(step, context).await,
         }
     }
 
@@ -179,7 +181,8 @@ impl Target for Existing {
             | Action::Chart(_)
             | Action::Answers(_)
             | Action::HostService(_)
-            | Action::Object(_) => Support::Native,
+            | Action::Object(_)
+            | Action::Ready(_) => Support::Native,
         }
     }
 

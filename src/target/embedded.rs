@@ -234,6 +234,7 @@ impl Embedded {
             | Action::Forward { .. }
             | Action::Adopted(_)
             | Action::GatewayApi
+            | Action::Ready(_)
             | Action::Chart(_) => Ok(Outcome::new(Change::Unchanged, "")),
         }
     }
@@ -333,6 +334,7 @@ impl Target for Embedded {
             | Action::Forward { .. }
             | Action::Adopted(_)
             | Action::GatewayApi
+            | Action::Ready(_)
             | Action::Chart(_) => Support::Skip("there is no cluster".to_string()),
             Action::Process | Action::Answers(_) | Action::HostService(_) | Action::Object(_) => {
                 Support::Native

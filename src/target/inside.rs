@@ -3,6 +3,7 @@
 use super::{Support, own, process_parts};
 use crate::cluster::access::Access;
 use crate::cluster::helm::Helm;
+use crate::cluster::ready::{Deadline, deployment_ready};
 use crate::cluster::wiring::Wiring;
 use crate::cluster::witness::Witness;
 use crate::cluster::{answers, client, crds, inspect, object, survey};
@@ -118,6 +119,13 @@ impl Inside {
                 let object = context.fill(object)?;
                 let change = object::apply(&self.client().await?, &object, context).await?;
                 Ok(Outcome::new(change, ""))
+            }
+            Action::Ready(name) => {
+                let client = self.client().await?;
+                let deadline = Deadline::within(context.patience);
+                let (namespace, waiting) = (&self.namespace, context.waiting);
+                deployment_ready(&client, namespace, name, &deadline, waiting).await?;
+                Ok(Outcome::new(Change::Unchanged, format!("{name} is ready")))
             }
             Action::Adopted(whose) => Ok(Outcome::new(Change::Unchanged, whose)),
             Action::Cluster(_)

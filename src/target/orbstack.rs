@@ -95,7 +95,8 @@ impl OrbStack {
             | Action::Adopted(_)
             | Action::GatewayApi
             | Action::Chart(_)
-            | Action::Object(_) => self.cluster.perform_step(step, context).await,
+            | Action::Object(_)
+            | Action::Ready(_) => self.cluster.perform_step(step, context).await,
         }
     }
 }

@@ -94,7 +94,7 @@ async fn ask(scene: &Scene<'_>, service: &HostService) -> Service {
         name: service.name.clone(),
         title: service.title.clone(),
         port: service.port,
-        mock: service.mock,
+        role: service.role().map(str::to_string),
         start: service.start.clone(),
         silence,
         listens: port::addresses(service.port),

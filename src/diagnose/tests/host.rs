@@ -141,8 +141,8 @@ fn a_login_is_stale_only_where_the_registry_answers_without_it() {
 fn a_mock_that_ended_is_the_cause_of_its_silence() {
     let mut snapshot = healthy();
     let mut mock = snapshot.services[0].clone();
-    (mock.name, mock.title, mock.mock, mock.models) =
-        ("mock".into(), "the mock".into(), true, None);
+    (mock.name, mock.title, mock.role, mock.models) =
+        ("mock".into(), "the mock".into(), Some("mock".into()), None);
     mock.silence = Some("connection refused".into());
     snapshot.services.push(mock);
     snapshot.routes.push(crate::diagnose::snapshot::Route {
@@ -155,4 +155,33 @@ fn a_mock_that_ended_is_the_cause_of_its_silence() {
         ..Default::default()
     });
     assert_eq!(codes(&snapshot), ["GW029"]);
+}
+
+#[test]
+fn a_bridge_that_ended_is_started_again_by_the_fix_and_a_process_that_serves_no_route_is_not() {
+    let mut snapshot = healthy();
+    snapshot.services.push(crate::diagnose::snapshot::Service {
+        name: "tools".into(),
+        role: Some("bridge".into()),
+        ..Default::default()
+    });
+    for (role, fix) in [
+        (
+            "bridge",
+            Fix::Change(Change::Rewire {
+                service: "tools".into(),
+            }),
+        ),
+        ("forward", Fix::command("gw up")),
+    ] {
+        snapshot.processes = vec![crate::diagnose::snapshot::Process {
+            role: role.into(),
+            ..Default::default()
+        }];
+        let found = &super::processes(&snapshot)[0];
+        assert_eq!(
+            (&found.title, &found.fix),
+            (&format!("the {role} runs"), &fix)
+        );
+    }
 }

@@ -4,8 +4,11 @@
 use super::{ANSWERS, Builder, GATEWAY_API, PROCESS, context, default_cluster, object, step};
 use crate::plan::chart::charts;
 use crate::plan::object::Place;
+use crate::plan::processor;
 use crate::plan::{Action, Cluster, Phase, Step};
-use crate::profile::TargetKind;
+use crate::profile::rule::Processor;
+use crate::profile::{Policy, Rule, TargetKind};
+use std::borrow::Cow;
 
 const EXISTING: &str = "cluster.context";
 const FORWARD: &str = "process.forward";
@@ -19,9 +22,63 @@ impl Builder<'_> {
             name: name.to_string(),
             node_image: target.node_image.clone(),
             host_port: self.profile.gateway.port,
+            own_image: self.own_image(),
         };
         let id = format!("cluster.{name}");
         step(&id, Phase::Cluster, &[], Action::Cluster(cluster))
+    }
+
+    /// The image of this program's own release, where pods run it.
+    fn own_image(&self) -> Option<String> {
+        let own = processor::released();
+        let images = self.profile.policies.iter().filter_map(processor::image);
+        images.into_iter().find(|image| *image == own)
+    }
+
+    /// A policy as it is where this runs, and what is to be said of that.
+    pub(super) fn placed<'p>(&self, policy: &'p Policy) -> (Cow<'p, Policy>, Option<String>) {
+        let Some(image) = processor::image(policy) else {
+            return (Cow::Borrowed(policy), None);
+        };
+        let whose = format!("the processor of policy {}", policy.name);
+        if self.target == TargetKind::Embedded {
+            let note = format!("{whose} runs on this machine: there is no cluster");
+            let here = Policy {
+                rule: Rule::ExtProc(Processor::Machine { port: None }),
+                ..policy.clone()
+            };
+            return (Cow::Owned(here), Some(note));
+        }
+        let from = match (self.target, image == processor::released()) {
+            (TargetKind::Kind, true) if cfg!(target_os = "linux") => {
+                format!("{image}, or this very program where that is not to be had")
+            }
+            _ => format!("{image}, which the cluster must be able to pull"),
+        };
+        let note = format!("{whose} runs in the cluster: image {from}");
+        (Cow::Borrowed(policy), Some(note))
+    }
+
+    /// The processor that runs in the cluster, and the wait for it: without it every request of the
+    /// policy's routes is refused (facts 7.2).
+    pub(super) fn workload(&self, policy: &Policy) -> Vec<Step> {
+        let Some(image) = processor::image(policy) else {
+            return Vec::new();
+        };
+        let objects = self.place.processor(&policy.name, &image);
+        let mut steps = objects
+            .map(|value| object(Phase::Objects, &[ANSWERS], value))
+            .to_vec();
+        let name = processor::name(&policy.name);
+        let needs: Vec<&str> = steps.iter().map(|step| step.id.as_str()).collect();
+        let ready = step(
+            &format!("ready.{name}"),
+            Phase::Objects,
+            &needs,
+            Action::Ready(name),
+        );
+        steps.push(ready);
+        steps
     }
 
     pub(super) fn existing(&self) -> Step {

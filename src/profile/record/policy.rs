@@ -161,5 +161,10 @@ fn processor(server: &Processor) -> Value {
         Processor::Host { host, port } => json!({"host": host, "port": port}),
         Processor::Machine { port: Some(port) } => json!({"host": "localhost", "port": port}),
         Processor::Machine { port: None } => json!({"demo": true}),
+        Processor::Cluster { image } => object([
+            ("demo", Some(json!(true))),
+            ("in", Some(json!("cluster"))),
+            ("image", image.as_ref().map(|text| json!(text))),
+        ]),
     }
 }

@@ -7,6 +7,7 @@ mod traffic;
 use super::field::Fields;
 use crate::secret::source::Source;
 use std::time::Duration;
+pub use traffic::PLACES;
 
 /// What a policy does.
 #[derive(Debug, Clone, PartialEq)]
@@ -145,6 +146,10 @@ pub enum Processor {
     /// one, which is started.
     Machine {
         port: Option<u16>,
+    },
+    /// The built-in one in the cluster; without an image that of this program's release.
+    Cluster {
+        image: Option<String>,
     },
 }
 

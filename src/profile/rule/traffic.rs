@@ -3,10 +3,14 @@
 use super::{Cors, Counted, Limit, Processor, Retry, Rule, Unit};
 use crate::profile::address::MACHINE;
 use crate::profile::duration;
-use crate::profile::field::Field;
+use crate::profile::field::{Field, Fields};
 use crate::profile::origin::{is_origin, origin};
 use crate::profile::problem::quote;
 use crate::profile::value::{filled, name};
+
+const IN_CLUSTER: &str = "cluster";
+/// Where the built-in processor may run.
+pub const PLACES: [&str; 2] = ["machine", IN_CLUSTER];
 
 const METHODS: [&str; 10] = [
     "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "*",
@@ -147,17 +151,53 @@ pub fn retry(field: &Field) -> Option<Retry> {
     })
 }
 
+/// Where the built-in processor runs; on this machine where nothing is said.
+fn demo_in(fields: &Fields) -> Option<Processor> {
+    let named = |text: &str| PLACES.contains(&text).then(|| text == IN_CLUSTER);
+    let place = fields.get("in");
+    let place = place.map(|field| field.one_of("a place", &PLACES, named));
+    let image = fields.get("image");
+    match place {
+        Some(None) => None,
+        Some(Some(true)) => Some(Processor::Cluster {
+            image: image.and_then(|field| filled(&field).map(str::to_string)),
+        }),
+        None | Some(Some(false)) => {
+            if let Some(image) = image {
+                image.wrong(
+                    "is for a processor in the cluster",
+                    "`in: cluster` beside it",
+                );
+            }
+            Some(Processor::Machine { port: None })
+        }
+    }
+}
+
 pub fn processor(field: &Field) -> Option<Processor> {
     const EXAMPLE: &str =
         "`{service: NAME, port: 9002}`, `{host: NAME, port: 9002}` or `{demo: true}`";
-    let fields = field.fields(&["service", "namespace", "host", "port", "demo"])?;
+    let fields = field.fields(&[
+        "service",
+        "namespace",
+        "host",
+        "port",
+        "demo",
+        "in",
+        "image",
+    ])?;
     let demo = fields.get("demo").and_then(|field| field.boolean());
     if demo == Some(true) {
         let beside = ["service", "namespace", "host", "port"];
         if let Some(other) = beside.iter().find_map(|name| fields.get(name)) {
             other.wrong("has no meaning beside `demo`", "keep one of them");
         }
-        return Some(Processor::Machine { port: None });
+        return demo_in(&fields);
+    }
+    for name in ["in", "image"] {
+        if let Some(other) = fields.get(name) {
+            other.wrong("is for the built-in processor", "`demo: true` beside it");
+        }
     }
     let port = fields
         .need("port", EXAMPLE)?

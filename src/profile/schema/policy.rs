@@ -4,7 +4,7 @@ use super::{
     about, count, flag, list, map, name, number, object, one_of, port, source, source_fields, text,
     texts, time,
 };
-use crate::profile::rule::{BUILTINS, Unit};
+use crate::profile::rule::{BUILTINS, PLACES, Unit};
 use serde_json::{Value, json};
 
 pub(super) fn policy() -> Value {
@@ -148,9 +148,19 @@ fn processor() -> Value {
             text("Name or address of a server; localhost is this machine"),
         ),
         ("port", port("Its port")),
+        ("demo", flag("Whether it is the built-in processor")),
         (
-            "demo",
-            flag("Whether it is the built-in processor, run on this machine"),
+            "in",
+            one_of(
+                &PLACES,
+                "Where the built-in one runs; machine, which is this one, if left out",
+            ),
+        ),
+        (
+            "image",
+            text(
+                "Image that holds gw, of a processor in the cluster; that of its release if left out",
+            ),
         ),
     ]);
     about(

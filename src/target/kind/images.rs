@@ -2,9 +2,15 @@
 
 use super::Kind;
 use crate::error::Result;
-use crate::host::images;
+use crate::host::{docker, images};
 use crate::plan::Cluster;
-use crate::plan::outcome::Context;
+use crate::plan::outcome::{Context, Wire};
+use crate::supply::bundle::registry::Registry;
+use crate::supply::own::OwnImage;
+use std::time::Duration;
+
+/// A registry that is slower than this is taken for one that can't be reached.
+const ASKED: Duration = Duration::from_secs(5);
 
 impl Kind {
     /// The node image of the bundle, taken into Docker where it is not there; `None` where there is no
@@ -29,6 +35,51 @@ impl Kind {
             images::load(&bundle.archive(image)?).await?;
         }
         Ok(Some(image.name.clone()))
+    }
+
+    /// The image of this program: the one of its release where the node can have that, else one of this
+    /// very executable, taken into the node. What was decided once holds until a proof fails.
+    pub(super) async fn own_image(&self, image: &str, context: &Context<'_>) -> Result<()> {
+        let known = context.wire(image).map(|wire| wire.host);
+        let bundle = self.supply.bundle();
+        if bundle.is_some_and(|b| b.manifest.images.iter().any(|i| i.name == image)) {
+            context.set_wire(image, Wire::image(image));
+            return Ok(());
+        }
+        let Some(found) = self
+            .found()
+            .await?
+            .filter(|_| known.as_deref() != Some(image))
+        else {
+            return Ok(());
+        };
+        let processor = docker::processor(&docker::connect().await?, &found.id).await?;
+        if known.is_none() && self.is_released(image, &processor).await {
+            context.set_wire(image, Wire::image(image));
+            return Ok(());
+        }
+        // Where this program runs on no such node, its pod tells what it lacks.
+        let Some(own) = OwnImage::here(&processor)? else {
+            return Ok(());
+        };
+        let mark = self.paths.folder().join("image.loaded");
+        let done = format!("{} {}", found.id, own.name);
+        if !std::fs::read_to_string(&mark).is_ok_and(|text| text == done) {
+            (context.waiting)("taking this program into the node".to_string());
+            let program = self.program(context.waiting).await?;
+            let archive = own.clone().write(self.paths.folder()).await?;
+            program.load(&archive.path()).await?;
+            // Without the mark it is taken in again, which does no harm.
+            let _ = std::fs::write(mark, done);
+        }
+        context.set_wire(image, Wire::image(&own.name));
+        Ok(())
+    }
+
+    async fn is_released(&self, image: &str, processor: &str) -> bool {
+        let registry = Registry::open();
+        let asked = tokio::time::timeout(ASKED, registry.resolve(image, processor));
+        !self.supply.is_offline() && asked.await.is_ok_and(|found| matches!(found, Ok(Some(_))))
     }
 
     /// Every other image of the bundle into the node, once for each cluster.

@@ -105,7 +105,13 @@ impl Kind {
 
     async fn perform_step(&self, step: &Step, context: &Context<'_>) -> Result<Outcome> {
         match &step.action {
-            Action::Cluster(plan) => self.perform_cluster(plan, context).await,
+            Action::Cluster(plan) => {
+                let outcome = self.perform_cluster(plan, context).await?;
+                if let Some(image) = &plan.own_image {
+                    self.own_image(image, context).await?;
+                }
+                Ok(outcome)
+            }
             Action::Answers(image) => {
                 let base = self.base().await?;
                 self.inside.answers(image.as_ref(), &[base], context).await
@@ -122,9 +128,11 @@ impl Kind {
             Action::Process | Action::Existing { .. } | Action::Forward { .. } => {
                 Ok(Outcome::new(Change::Unchanged, ""))
             }
-            Action::Adopted(_) | Action::GatewayApi | Action::Chart(_) | Action::Object(_) => {
-                self.inside.perform(step, context).await
-            }
+            Action::Adopted(_)
+            | Action::GatewayApi
+            | Action::Chart(_)
+            | Action::Object(_)
+            | Action::Ready(_) => self.inside.perform(step, context).await,
         }
     }
 
@@ -183,7 +191,8 @@ impl Target for Kind {
             | Action::Chart(_)
             | Action::Answers(_)
             | Action::HostService(_)
-            | Action::Object(_) => Support::Native,
+            | Action::Object(_)
+            | Action::Ready(_) => Support::Native,
         }
     }
 

@@ -51,7 +51,7 @@ fn fault(object: &Value, summary: String, cause: &str, next: &str) -> Fault {
 fn drift(installed: &Installed, applied: &Value) -> Option<Fault> {
     let kind = word(applied, "/kind");
     let live = installed.find(kind, namespace(applied), name(applied));
-    // A Deployment that somebody brings along may well be there.
+    // A ConfigMap that somebody brings along may well be there.
     if live.is_none() && !is_read(kind) {
         return None;
     }
@@ -212,8 +212,10 @@ mod tests {
 
     #[test]
     fn what_is_never_looked_at_is_not_said_to_be_gone() {
-        let own = json!({"kind": "Deployment", "metadata": {"name": "d", "namespace": "n"}});
-        assert_eq!(faults(&installed(vec![]), &[own]), []);
+        let own = |kind: &str| json!({"kind": kind, "metadata": {"name": "d", "namespace": "n"}});
+        assert_eq!(faults(&installed(vec![]), &[own("ConfigMap")]), []);
+        let gone = faults(&installed(vec![]), &[own("Deployment")]);
+        assert_eq!(gone[0].title, "Deployment d is as applied");
     }
 
     #[test]

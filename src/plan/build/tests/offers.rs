@@ -282,3 +282,61 @@ fn nothing_is_served_before_its_policies_and_their_secrets_are_there() {
     }
     assert_eq!(plan.routes[0].auth.as_ref().unwrap().name, "ann");
 }
+
+#[test]
+fn a_processor_in_the_cluster_is_ready_before_its_policy_and_a_gateway_without_one_has_it_here() {
+    let profile = profile(
+        "- {name: m, provider: mock}\n",
+        "policies: [{name: p, extProc: {demo: true, in: cluster}}]\n",
+    );
+    let kind = build(&profile, TargetKind::Kind, "two", &services(&[])).unwrap();
+    let deployment = object(&kind, "Deployment", "processor-p");
+    let template = &deployment["spec"]["template"];
+    let container = &template["spec"]["containers"][0];
+    let image = format!(
+        "ghcr.io/gatewright/gatewright:v{}",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert_eq!(container["image"], image);
+    assert_eq!(
+        crate::supply::bundle::image::named(&[deployment.clone()]),
+        [image.clone()].into()
+    );
+    assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
+    assert_eq!(template["spec"]["securityContext"]["runAsNonRoot"], true);
+    let service = object(&kind, "Service", "processor-p");
+    for (label, value) in service["spec"]["selector"].as_object().unwrap() {
+        assert_eq!(template["metadata"]["labels"][label], *value);
+    }
+    assert!(deployment["metadata"]["labels"]["gatewright.dev/environment"] == "two");
+    let policy = object(&kind, "AgentgatewayPolicy", "p");
+    assert_eq!(
+        policy["spec"]["traffic"]["extProc"]["backendRef"],
+        json!({"name": "processor-p", "port": service["spec"]["ports"][0]["port"]})
+    );
+    let ready = "ready.processor-p".to_string();
+    assert!(needs(&kind, "object.AgentgatewayPolicy.p").contains(&ready));
+    assert!(needs(&kind, &ready).contains(&"object.Deployment.processor-p".to_string()));
+    assert_eq!(kind.cluster().unwrap().own_image, Some(image));
+
+    let embedded = embedded(&profile, &services(&[]));
+    assert!(embedded.objects().all(|o| o["kind"] != "Deployment"));
+    assert!(embedded.steps.iter().any(|s| s.id == "host.p-processor"));
+    assert_eq!(
+        embedded.notes,
+        ["the processor of policy p runs on this machine: there is no cluster"]
+    );
+}
+
+#[test]
+fn an_image_of_ones_own_is_taken_as_it_is() {
+    let profile = profile(
+        "- {name: m, provider: mock}\n",
+        "policies: [{name: p, extProc: {demo: true, in: cluster, image: 'r.example/gw:1'}}]\n",
+    );
+    let plan = build(&profile, TargetKind::Kind, "default", &services(&[])).unwrap();
+    assert_eq!(plan.cluster().unwrap().own_image, None);
+    let note = "the processor of policy p runs in the cluster: image r.example/gw:1, \
+                which the cluster must be able to pull";
+    assert_eq!(plan.notes, [note]);
+}
