@@ -132,7 +132,7 @@ pub fn both_sides_answer(kind: &Kind) {
     let up = kind.gw(&["up", "--profile", &profile]);
     assert_eq!(up.code, 0, "{up:?}");
     let url = format!("{}/inside", kind.home.base());
-    let (tools, said) = asked(url, "echo", &json!({"text": "from inside"}));
+    let (tools, said) = asked(url, "echo", &json!({"message": "from inside"}));
     assert!(tools.contains(&"echo".to_string()), "{tools:?}");
     assert!(said.contains("from inside"), "{said}");
 

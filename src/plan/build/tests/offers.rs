@@ -299,7 +299,7 @@ fn a_processor_in_the_cluster_is_ready_before_its_policy_and_a_gateway_without_o
     );
     assert_eq!(container["image"], image);
     assert_eq!(
-        crate::supply::bundle::image::named(&[deployment.clone()]),
+        crate::supply::bundle::image::named(std::slice::from_ref(&deployment)),
         [image.clone()].into()
     );
     assert_eq!(container["securityContext"]["readOnlyRootFilesystem"], true);
