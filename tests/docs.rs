@@ -11,6 +11,7 @@ mod home;
 use clap::Parser;
 use gatewright::cli::Cli;
 use gatewright::profile::wire;
+use gatewright::yaml::read_values;
 use home::Home;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -126,6 +127,20 @@ fn every_profile_of_a_page_is_a_profile() {
         }
     }
     assert!(count >= 1);
+}
+
+#[test]
+fn every_yaml_of_a_page_is_yaml() {
+    let mut count = 0;
+    for (page, text) in pages() {
+        for (info, block) in blocks(&text) {
+            if info.starts_with("yaml") {
+                read_values(&block).unwrap_or_else(|why| panic!("{page}: {why:?}"));
+                count += 1;
+            }
+        }
+    }
+    assert!(count >= 2);
 }
 
 #[test]
