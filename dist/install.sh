@@ -10,13 +10,19 @@ set -eu
 
 releases=${GW_RELEASES:-https://github.com/gatewright/gatewright/releases}
 version=${GW_VERSION:-latest}
-folder=${GW_INSTALL_DIR:-${HOME:?}/.local/bin}
+script=https://raw.githubusercontent.com/gatewright/gatewright/main/dist/install.sh
 
 fail() {
-  printf 'gw was not installed: %s\n' "$1" >&2
-  [ -z "${2:-}" ] || printf '  -> %s\n' "$2" >&2
+  printf 'gw was not installed: %s\n  -> %s\n' "$1" "$2" >&2
   exit 1
 }
+
+folder=${GW_INSTALL_DIR:-${HOME:+$HOME/.local/bin}}
+[ -n "$folder" ] || fail "neither GW_INSTALL_DIR nor HOME is set" "curl -fsSL $script | GW_INSTALL_DIR=/usr/local/bin sh"
+case $releases in
+  https://* | /*) ;;
+  *) fail "GW_RELEASES is neither an address with https nor a folder: $releases" "curl -fsSL $script | env -u GW_RELEASES sh" ;;
+esac
 
 case $(uname -s) in
   Linux) system=linux ;;
@@ -39,6 +45,10 @@ case $version in
   *) from=$releases/download/v$version ;;
 esac
 archive=gw-$system-$processor.tar.gz
+case $from in
+  /*) look="ls -l $from" ;;
+  *) look="curl -fsSLO $from/$archive" ;;
+esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
@@ -55,35 +65,37 @@ get() {
         fail "neither curl nor wget is on PATH" "cargo install gatewright"
       fi
       ;;
-  esac || fail "$from/$1 can't be fetched" "curl -fsSLO $from/$1"
+  esac || fail "$from/$1 can't be fetched" "$look"
 }
 
-sum_of() {
-  if command -v sha256sum >/dev/null 2>&1; then
-    sha256sum "$1"
-  elif command -v shasum >/dev/null 2>&1; then
-    shasum -a 256 "$1"
-  else
-    fail "neither sha256sum nor shasum is on PATH" "cargo install gatewright"
-  fi | cut -d ' ' -f 1
-}
+if command -v sha256sum >/dev/null 2>&1; then
+  sum=sha256sum
+elif command -v shasum >/dev/null 2>&1; then
+  sum='shasum -a 256'
+else
+  fail "neither sha256sum nor shasum is on PATH" "cargo install gatewright"
+fi
 
 get "$archive"
 get "$archive.sha256sum"
 expected=$(cut -d ' ' -f 1 <"$work/$archive.sha256sum")
-got=$(sum_of "$work/$archive")
+got=$($sum "$work/$archive" | cut -d ' ' -f 1)
 if [ -z "$expected" ] || [ "$expected" != "$got" ]; then
-  fail "$archive is not the file that its checksum is of (expected $expected, got $got)" "curl -fsSLO $from/$archive"
+  fail "$archive is not the file that its checksum is of (expected $expected, got $got)" "$look"
 fi
 
-tar -xzf "$work/$archive" -C "$work"
-mkdir -p "$folder"
+tar -xzf "$work/$archive" -C "$work" || fail "$archive can't be unpacked" "$look"
+new=$folder/.gw.new
+trap 'rm -rf "$work" "$new"' EXIT
+if ! { mkdir -p "$folder" && cp "$work/gw-$system-$processor/gw" "$new" && chmod 755 "$new"; }; then
+  fail "$folder can't be written to" "curl -fsSL $script | sudo GW_INSTALL_DIR='$folder' sh"
+fi
+# A C library older than the program's, or another one, can't run it; the gw from before stays.
+said=$("$new" --version) || fail "this machine can't run the gw of $archive" "cargo install gatewright"
 # Moved, not copied: a gw that runs keeps its file.
-cp "$work/gw-$system-$processor/gw" "$folder/.gw.new"
-chmod 755 "$folder/.gw.new"
-mv "$folder/.gw.new" "$folder/gw"
+mv -f "$new" "$folder/gw"
 
-printf '%s is in %s\n' "$("$folder/gw" --version)" "$folder"
+printf '%s is in %s\n' "$said" "$folder"
 # shellcheck disable=SC2016 # the reader's shell is to expand it
 case :$PATH: in
   *:"$folder":*) ;;

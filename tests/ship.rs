@@ -44,15 +44,18 @@ fn release(home: &Home) -> PathBuf {
     releases
 }
 
-fn install(home: &Home, releases: &Path, version: &str) -> Said {
-    let output = Command::new("sh")
+fn installer(home: &Home, releases: &Path, version: &str) -> Command {
+    let mut command = Command::new("/bin/sh");
+    command
         .arg(root().join("dist/install.sh"))
         .env("GW_RELEASES", releases)
         .env("GW_VERSION", version)
-        .env("GW_INSTALL_DIR", home.path().join("bin"))
-        .output()
-        .unwrap();
-    said(output)
+        .env("GW_INSTALL_DIR", home.path().join("bin"));
+    command
+}
+
+fn install(home: &Home, releases: &Path, version: &str) -> Said {
+    said(installer(home, releases, version).output().unwrap())
 }
 
 #[test]
@@ -86,6 +89,68 @@ fn the_installer_takes_a_release_whose_checksum_holds_and_no_other() {
         .output()
         .unwrap();
     assert!(version.status.success());
+}
+
+/// Programs of this machine in a folder of their own: a PATH with nothing else.
+fn only(home: &Home, programs: &[&str]) -> PathBuf {
+    let folder = home.path().join("only");
+    fs::create_dir_all(&folder).unwrap();
+    for program in programs {
+        let found = which::which(program).unwrap();
+        let _ = std::os::unix::fs::symlink(found, folder.join(program));
+    }
+    folder
+}
+
+/// An archive with this instead of gw, and its checksum.
+fn release_of(home: &Home, gw: &[u8]) -> PathBuf {
+    let name = format!("gw-{}", platform());
+    let (releases, inside) = (home.path().join("others"), home.path().join(&name));
+    let folder = releases.join("download/v0.1.0");
+    fs::create_dir_all(&folder).unwrap();
+    fs::create_dir_all(&inside).unwrap();
+    fs::write(inside.join("gw"), gw).unwrap();
+    let script = format!(
+        "tar -czf '{0}/{name}.tar.gz' {name} && cd '{0}' && (sha256sum {name}.tar.gz || shasum -a 256 {name}.tar.gz) >{name}.tar.gz.sha256sum",
+        folder.display()
+    );
+    let mut made = Command::new("sh");
+    made.args(["-c", &script]).current_dir(home.path());
+    assert!(made.status().unwrap().success());
+    releases
+}
+
+#[test]
+fn what_the_installer_can_t_do_it_says_once_with_one_command_and_leaves_what_was_there() {
+    let home = Home::new();
+    let releases = release_of(&home, b"no program of any machine");
+    let usual = ["uname", "mktemp", "cp", "cut", "rm", "mkdir"];
+    let folder = home.path().join("bin");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("gw"), "from before").unwrap();
+    let mut bare = installer(&home, &releases, "v0.1.0");
+    bare.env("PATH", only(&home, &usual));
+    let mut plain = installer(&home, Path::new("http://localhost"), "v0.1.0");
+    let mut broken = installer(&home, &releases, "v0.1.0");
+    let mut homeless = installer(&home, &releases, "v0.1.0");
+    homeless.env_remove("GW_INSTALL_DIR").env_remove("HOME");
+    let mut in_a_file = installer(&home, &releases, "v0.1.0");
+    in_a_file.env("GW_INSTALL_DIR", folder.join("gw"));
+    for (case, told) in [
+        (&mut bare, "neither sha256sum nor shasum is on PATH"),
+        (&mut plain, "neither an address with https nor a folder"),
+        (&mut broken, "this machine can't run the gw of gw-"),
+        (&mut homeless, "neither GW_INSTALL_DIR nor HOME is set"),
+        (&mut in_a_file, "can't be written to"),
+    ] {
+        let refused = said(case.output().unwrap());
+        assert_eq!(refused.code, 1, "{refused:?}");
+        assert!(refused.stderr.contains(told), "{refused:?}");
+        assert_eq!(refused.stderr.matches("\n  -> ").count(), 1, "{refused:?}");
+    }
+    let left: Vec<_> = fs::read_dir(&folder).unwrap().flatten().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(fs::read(folder.join("gw")).unwrap(), b"from before");
 }
 
 #[test]
