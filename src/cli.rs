@@ -6,6 +6,7 @@ mod env;
 mod guide;
 mod mock;
 mod process;
+mod serve;
 mod ship;
 mod test;
 mod wish;
@@ -18,6 +19,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use day::{Debug, Down, Explain, Lock, Logs, Status, Undo, Upgrade};
 pub use guide::Guide;
 pub use process::Forward;
+pub use serve::Serve;
 pub use ship::{Bundle, BundleCreate, BundleVerb, Completions, From, Man};
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
@@ -311,30 +313,6 @@ pub struct Detect {
     /// The port that a gateway would take
     #[arg(long, env = "GW_PORT", default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
     pub port: u16,
-}
-
-#[derive(Debug, Clone, Args)]
-pub struct Serve {
-    /// File or folder of YAML, or - for standard input; can be repeated
-    #[arg(short, long = "file", value_name = "FILE", required = true)]
-    pub files: Vec<String>,
-    /// Namespace of objects that name none
-    #[arg(short, long, default_value = "default", value_name = "NAME")]
-    pub namespace: String,
-    /// Port on this machine instead of the one that the listeners name
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
-    pub port: Option<u16>,
-    /// Refuse to start where there is anything to warn of
-    #[arg(long)]
-    pub strict: bool,
-    /// Check, show the status of every object, and end
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Keep the objects of the start when the files change
-    #[arg(long)]
-    pub no_watch: bool,
-    #[command(flatten)]
-    pub doors: Doors,
 }
 
 #[derive(Debug, Clone, Args)]

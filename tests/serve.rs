@@ -162,6 +162,20 @@ fn a_taken_port_is_named_and_another_can_be_given() {
     assert!(served.line().contains(&format!("127.0.0.1:{port} answers")));
 }
 
+/// In a container no address but its own is reached from outside. macOS has no second loopback address.
+#[test]
+#[cfg(target_os = "linux")]
+fn another_address_is_listened_on_when_it_is_asked_for() {
+    let home = Home::new();
+    let file = home.write("gateway.yaml", &objects(home.port, "one"));
+    let mut served = Served::start(&home, &["-f", &file, "-q", "--address", "127.0.0.2"]);
+    let line = served.line();
+    assert!(line.contains(&format!("http://127.0.0.2:{} answers", home.port)));
+    let mut stream = TcpStream::connect(("127.0.0.2", home.port)).unwrap();
+    assert_eq!(ask(&mut stream), "one");
+    assert!(TcpStream::connect(("127.0.0.1", home.port)).is_err());
+}
+
 #[test]
 fn a_profile_is_refused_with_the_command_that_takes_it() {
     let home = Home::new();

@@ -38,6 +38,8 @@ pub enum Ports {
 /// How a gateway is set up.
 pub struct Options {
     pub ports: Ports,
+    /// Who reaches it: this machine alone (architecture, decision 6) unless somebody asked for more.
+    pub address: Ipv4Addr,
     /// Where access log lines go.
     pub log: Box<dyn Write + Send>,
     /// Addresses of names that are not to be looked up.
@@ -54,6 +56,7 @@ impl Options {
     pub fn new(log: Box<dyn Write + Send>) -> Options {
         Options {
             ports: Ports::Named,
+            address: Ipv4Addr::LOCALHOST,
             log,
             resolve: HashMap::new(),
             roots: None,
@@ -91,6 +94,7 @@ pub struct ListenerAt {
 pub struct Gateway {
     plane: Arc<Plane>,
     ports: Ports,
+    address: Ipv4Addr,
     state: Mutex<State>,
     writer: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
@@ -114,6 +118,7 @@ impl Gateway {
         Ok(Gateway {
             plane: Arc::new(Plane::new(transport, log, options.now)),
             ports: options.ports,
+            address: options.address,
             state: Mutex::new(State {
                 memory: Memory::of(options.memory),
                 ..State::default()
@@ -276,7 +281,10 @@ impl Gateway {
         let mut wanted = Vec::new();
         if let (Ports::Only(port), [_, _, ..]) = (self.ports, &ports_of(&config)[..]) {
             let named = ports_of(&config).join(", ");
-            let why = format!("127.0.0.1:{port}: one port for listeners on several: {named}");
+            let why = format!(
+                "{}:{port}: one port for listeners on several: {named}",
+                self.address
+            );
             return Err(Rejection::Port { taken: None, why });
         }
         for (port, listeners) in &config.listeners {
@@ -286,7 +294,8 @@ impl Gateway {
                 .collect();
             if let [first, second, ..] = owners.into_iter().collect::<Vec<_>>()[..] {
                 let why = format!(
-                    "127.0.0.1:{port}: asked for by both Gateway {first} and Gateway {second}"
+                    "{}:{port}: asked for by both Gateway {first} and Gateway {second}",
+                    self.address
                 );
                 return Err(Rejection::Port { taken: None, why });
             }
@@ -325,14 +334,14 @@ impl Gateway {
         Ok(())
     }
 
-    /// Takes a port on this machine only (architecture, decision 6). Who connects waits until it is served.
+    /// Takes a port. Who connects waits until it is served.
     async fn open(&self, port: u16) -> Result<(SocketAddr, TcpListener), Rejection> {
         let taken = match self.ports {
             Ports::Named => port,
             Ports::Free => 0,
             Ports::Only(only) => only,
         };
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, taken));
+        let address = SocketAddr::from((self.address, taken));
         let bound = async {
             let listener = TcpListener::bind(address).await?;
             Ok((listener.local_addr()?, listener))
