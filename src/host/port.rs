@@ -10,15 +10,22 @@ use std::time::{Duration, Instant};
 /// How long a killed process may take to let its port go.
 const MOMENT: Duration = Duration::from_secs(2);
 
-/// Whether a listener could be opened on 127.0.0.1 right now, and who calls `localhost` would reach it:
-/// where that is ::1 first, a program that listens there would answer in its place.
+/// Whether a listener could be opened on 127.0.0.1 right now, would take nobody's callers, and who calls
+/// `localhost` would reach it: where that is ::1 first, a program that listens there would answer in its place.
 pub fn is_free(port: u16) -> bool {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() && !is_taken_on_6(port)
+    !would_shadow(port)
+        && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+        && !is_answered((Ipv6Addr::LOCALHOST, port))
 }
 
-fn is_taken_on_6(port: u16) -> bool {
-    let at = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
-    TcpStream::connect_timeout(&at, Duration::from_millis(50)).is_ok()
+/// Whether who opens 127.0.0.1 would take the callers of a program that listens on all addresses: BSD and
+/// macOS allow that with SO_REUSEADDR, which Rust sets, and Linux does not.
+pub fn would_shadow(port: u16) -> bool {
+    cfg!(not(target_os = "linux")) && is_answered((Ipv4Addr::LOCALHOST, port))
+}
+
+fn is_answered(at: impl Into<SocketAddr>) -> bool {
+    TcpStream::connect_timeout(&at.into(), Duration::from_millis(50)).is_ok()
 }
 
 /// Whether a port is free, or becomes so in a moment: the listener of a process that was just killed
@@ -268,6 +275,15 @@ mod tests {
             said.starts_with(&format!("port {port} on localhost is taken by ")),
             "{said}"
         );
+    }
+
+    #[test]
+    fn who_listens_on_all_addresses_answers_on_this_machines_own() {
+        let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(is_answered((Ipv4Addr::LOCALHOST, port)) && !is_free(port));
+        drop(listener);
+        assert!(!is_answered((Ipv4Addr::LOCALHOST, port)));
     }
 
     #[test]

@@ -225,18 +225,25 @@ fn started(pid: u32) -> Option<String> {
     (*fields.first()? != "Z").then(|| fields.get(19).map(ToString::to_string))?
 }
 
+/// As `ps` tells it, which says it in the caller's language and time zone unless it is told which.
 #[cfg(not(target_os = "linux"))]
 fn started(pid: u32) -> Option<String> {
     let pid = pid.to_string();
     // In one zone and one language, whoever asks: it is compared as text.
     let output = std::process::Command::new("ps")
-        .args(["-o", "lstart=", "-p", &pid])
+        .args(["-o", "stat=", "-o", "lstart=", "-p", &pid])
         .env("TZ", "UTC")
         .env("LC_ALL", "C")
         .output()
         .ok()?;
-    let text = String::from_utf8_lossy(&output.stdout).trim().to_string();
-    (!text.is_empty()).then_some(text)
+    living(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// The time of a line of state and time.
+#[cfg(any(not(target_os = "linux"), test))]
+fn living(line: &str) -> Option<String> {
+    let (state, time) = line.trim().split_once(' ')?;
+    (!state.starts_with('Z')).then(|| time.trim().to_string())
 }
 
 /// Its own session: a closed terminal or Ctrl-C in it does not end the gateway.
@@ -247,5 +254,18 @@ fn detach(command: &mut Command) {
             libc::setsid();
             Ok(())
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zombie_has_ended_and_who_is_not_there_too() {
+        let time = "Thu Nov 26 05:13:25 2026";
+        assert_eq!(living(&format!("Ss   {time}\n")).as_deref(), Some(time));
+        assert_eq!(living(&format!("Z+   {time}\n")), None);
+        assert_eq!(living(""), None);
     }
 }

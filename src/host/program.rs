@@ -38,7 +38,8 @@ fn lines() -> Vec<(u32, String)> {
 #[cfg(not(target_os = "linux"))]
 fn lines() -> Vec<(u32, String)> {
     let asked = std::process::Command::new("ps")
-        .args(["-axww", "-o", "pid=,command="])
+        // One -o each: with `pid=,command=` BSD's makes `,command=` the heading of pid.
+        .args(["-axww", "-o", "pid=", "-o", "command="])
         .output();
     let text = asked.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     let line = |line: &str| {
