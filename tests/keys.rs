@@ -235,6 +235,23 @@ fn a_key_comes_from_the_systems_keychain() {
         absent.stderr.contains("the keychain has no entry work"),
         "{absent:?}"
     );
+    // As secret-tool 0.20 does: silent of what is locked, and a search finds it.
+    let locked = "[ $1 = search ] || exit 1; echo '[/1]'; echo 'secret-tool: Cannot get secret of a locked object' >&2";
+    let macs =
+        "echo 'security: SecKeychainSearchCopyNext: User interaction is not allowed.' >&2; exit 36";
+    let locked = with(
+        if cfg!(target_os = "macos") {
+            macs
+        } else {
+            locked
+        },
+        &["up"],
+    );
+    assert_eq!(locked.code, 2, "{locked:?}");
+    assert!(
+        locked.stderr.contains("the keychain is locked"),
+        "{locked:?}"
+    );
     let none = with("echo Cannot autolaunch D-Bus >&2; exit 1", &["up"]);
     assert_eq!(none.code, 2, "{none:?}");
     assert!(

@@ -54,9 +54,12 @@ pub async fn read(name: &str) -> Result<Secret> {
     };
     match run.output_unquoted().await {
         Ok(output) => Secret::new(&output.stdout).ok_or_else(absent),
-        // secret-tool says nothing of an entry that is not there, security says this.
-        Err(error) if is_silent(&error) || error.facts.join(" ").contains("could not be found") => {
-            Err(absent())
+        // secret-tool says nothing of an entry that is not there, nor of one whose keyring stays
+        // locked; security says these.
+        Err(error) if is_silent(&error) && is_locked(&run).await => Err(locked(name, run.line())),
+        Err(error) if is_silent(&error) || says(&error, "could not be found") => Err(absent()),
+        Err(error) if says(&error, "User interaction is not allowed") => {
+            Err(locked(name, "security unlock-keychain".to_string()))
         }
         Err(error) => Err(Error {
             what: "the system's keychain does not answer".to_string(),
@@ -69,6 +72,31 @@ pub async fn read(name: &str) -> Result<Secret> {
 
 fn is_silent(error: &Error) -> bool {
     error.facts.iter().all(|fact| fact.trim().is_empty())
+}
+
+fn says(error: &Error, words: &str) -> bool {
+    error.facts.iter().any(|fact| fact.contains(words))
+}
+
+/// Whether an entry that can't be read is there all the same: a search finds locked ones too.
+async fn is_locked(lookup: &Run) -> bool {
+    let mut search = lookup.clone();
+    match search.args.first_mut() {
+        Some(verb) if verb == "lookup" => *verb = "search".to_string(),
+        _ => return false,
+    }
+    let found = search.output_unquoted().await;
+    found.is_ok_and(|output| output.stderr.contains("locked"))
+}
+
+fn locked(name: &str, next: String) -> Error {
+    let what = format!("the keychain is locked, and its entry {name} with it");
+    let next = match cfg!(target_os = "macos") {
+        true => next,
+        // On a desktop this asks for the password that unlocks it.
+        false => format!("{next} | wc -c"),
+    };
+    Error::usage(what, next).fact("nobody could be asked for the password that unlocks it")
 }
 
 #[cfg(test)]
