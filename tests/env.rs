@@ -66,6 +66,13 @@ fn shells_take_what_it_prints_and_give_it_back() {
     if let Some(said) = shell(&home, "fish", script) {
         assert_eq!(said, wanted);
     }
+    // It reads the files it sources before it runs a line of them.
+    let script = "gw env --shell nu | save gw.nu; gw env --shell nu --unset | save back.nu";
+    if shell(&home, "nu", script).is_some() {
+        let script = "source gw.nu; print $'($env.OPENAI_BASE_URL) ($env.OPENAI_API_KEY)'; \
+                      source back.nu; print $'($env.OPENAI_BASE_URL? | default none) none'";
+        assert_eq!(shell(&home, "nu", script), Some(wanted));
+    }
 }
 
 #[test]

@@ -45,7 +45,8 @@ impl Shell {
             Shell::Posix => format!("eval \"$({command})\""),
             Shell::Fish => format!("{command} | source"),
             Shell::PowerShell => format!("{command} | Out-String | Invoke-Expression"),
-            Shell::Nu => format!("{command} | save --force gw.nu; source gw.nu"),
+            // It looks for a sourced file before it runs the line: one line can't do both.
+            Shell::Nu => format!("{command} | save --force gw.nu, and then: source gw.nu"),
         }
     }
 
