@@ -5,7 +5,7 @@ mod home;
 #[path = "bridge/session.rs"]
 mod session;
 
-use home::{Home, Said, said};
+use home::{Home, Said, is_alive, said};
 
 use gatewright::gateway::bridge::{Bridge, settings};
 use serde_json::{Value, json};
@@ -96,13 +96,8 @@ fn pid(answer: &Value) -> i32 {
 
 /// Waits until a process has ended; it may be somebody else's zombie by then.
 async fn gone(pid: i32) {
-    let alive = || {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        stat.rsplit_once(')')
-            .is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
-    };
     let wait = async {
-        while alive() {
+        while is_alive(pid) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

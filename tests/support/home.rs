@@ -105,12 +105,7 @@ impl Home {
         unsafe { libc::kill(pid, libc::SIGKILL) };
         // Its first thread may have ended before the last one that holds the sockets.
         let threads = || std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
-        let alive = || {
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            let state = stat.rsplit_once(')').map(|(_, rest)| rest.trim_start());
-            state.is_some_and(|state| !state.starts_with('Z')) || threads() > 1
-        };
-        while alive() {
+        while is_alive(pid) || threads() > 1 {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
     }
@@ -135,6 +130,23 @@ impl Drop for Home {
     fn drop(&mut self) {
         let _ = self.command(&["down", "--yes"]).output();
     }
+}
+
+/// Whether a process runs: a zombie does not.
+#[allow(dead_code, reason = "each test program uses a part of it")]
+pub fn is_alive(pid: i32) -> bool {
+    let state = if cfg!(target_os = "linux") {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit_once(')').map(|(_, rest)| rest.to_string())
+    } else {
+        let told = Command::new("ps")
+            .args(["-o", "stat=", "-p", &pid.to_string()])
+            .output();
+        told.ok()
+            .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let state = state.as_deref().map_or("", str::trim_start);
+    !state.is_empty() && !state.starts_with('Z')
 }
 
 pub fn said(output: Output) -> Said {

@@ -32,11 +32,16 @@ impl Terminal {
         command.stdin(theirs.try_clone().unwrap());
         command.stdout(theirs.try_clone().unwrap());
         command.stderr(theirs);
+        #[allow(
+            clippy::useless_conversion,
+            reason = "the type differs between systems"
+        )]
+        let take_it = libc::TIOCSCTTY.into();
         // SAFETY: both calls are async-signal-safe and touch only the child.
         unsafe {
-            command.pre_exec(|| {
+            command.pre_exec(move || {
                 libc::setsid();
-                libc::ioctl(0, libc::TIOCSCTTY, 0);
+                libc::ioctl(0, take_it, 0);
                 Ok(())
             });
         }
