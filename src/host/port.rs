@@ -146,7 +146,7 @@ pub fn taken(wanted: u16) -> Error {
         Some(free) => format!("gw up --port {free}"),
         None => "gw up --port PORT".to_string(),
     };
-    let host = match is_taken_on_6(wanted) {
+    let host = match is_answered((Ipv6Addr::LOCALHOST, wanted)) {
         true => "localhost",
         false => "127.0.0.1",
     };

@@ -229,7 +229,6 @@ fn started(pid: u32) -> Option<String> {
 #[cfg(not(target_os = "linux"))]
 fn started(pid: u32) -> Option<String> {
     let pid = pid.to_string();
-    // In one zone and one language, whoever asks: it is compared as text.
     let output = std::process::Command::new("ps")
         .args(["-o", "stat=", "-o", "lstart=", "-p", &pid])
         .env("TZ", "UTC")
