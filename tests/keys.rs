@@ -8,6 +8,7 @@ mod provider;
 use home::{Home, Said, said};
 use provider::Provider;
 use std::path::Path;
+use std::process::Command;
 
 const PLANTED: &str = "planted-key-7Qx2";
 const ROTATED: &str = "rotated-key-9Zw4";
@@ -260,6 +261,53 @@ fn a_key_comes_from_the_systems_keychain() {
         "{none:?}"
     );
     assert!(none.stderr.contains("Cannot autolaunch D-Bus"), "{none:?}");
+}
+
+/// On a bus and in a folder of its own: empty, with the key, and locked, where nobody can be asked to unlock it.
+#[test]
+#[ignore = "needs gnome-keyring-daemon, secret-tool, dbus-run-session and dbus-send on PATH"]
+fn a_real_keyring_gives_its_key_while_it_is_unlocked() {
+    let (home, provider) = (Home::new(), Provider::start(PLANTED));
+    let profile = profile(&home, &provider, "{keychain: work}");
+    home.write("kept", PLANTED);
+    let script = r#"
+        mkdir -m 700 run; export XDG_RUNTIME_DIR=$PWD/run XDG_DATA_HOME=$PWD/data
+        echo password | gnome-keyring-daemon --unlock --components=secrets >/dev/null
+        up() { echo "== $1"; "$GW" up --profile "$PROFILE" 2>&1; echo "code $?"; }
+        up empty
+        secret-tool store --label gatewright service gatewright account work <kept
+        up there
+        secrets=/org/freedesktop/secrets
+        dbus-send --session --print-reply --dest=org.freedesktop.secrets $secrets \
+            org.freedesktop.Secret.Service.Lock array:objpath:$secrets/collection/login >/dev/null
+        up locked"#;
+    let mut command = Command::new("dbus-run-session");
+    let usual = home.command(&[]);
+    let own = usual
+        .get_envs()
+        .filter_map(|(name, value)| Some((name, value?)));
+    command.env_clear().envs(own);
+    command.args(["--", "bash", "-c", script]);
+    command.env("GW", env!("CARGO_BIN_EXE_gw"));
+    command.env("PROFILE", &profile).current_dir(home.path());
+    let all = said(command.output().unwrap());
+    let parts: Vec<&str> = all.stdout.split("== ").skip(1).collect();
+    let [empty, there, locked] = parts[..] else {
+        panic!("{all:?}");
+    };
+    assert!(
+        empty.contains("has no entry work") && empty.ends_with("code 2\n"),
+        "{empty}"
+    );
+    assert!(
+        there.contains("1 route proved") && there.ends_with("code 0\n"),
+        "{there}"
+    );
+    assert!(
+        locked.contains("the keychain is locked") && locked.ends_with("code 2\n"),
+        "{locked}"
+    );
+    assert_nothing_is_kept(&home, &["kept"]);
 }
 
 #[test]
