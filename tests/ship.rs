@@ -411,6 +411,8 @@ fn workflows_and_scripts_have_no_lint() {
         ".github/scripts/lint",
         ".github/scripts/oldest-rust",
         ".github/scripts/publish",
+        ".ci/run",
+        "tests/bench/run",
     ];
     let lint = Command::new("shellcheck")
         .args(scripts)
