@@ -92,15 +92,15 @@ impl Run {
         self
     }
 
-    /// The command as a person would type it.
+    /// The command as a person would type it: a program that is on no PATH, with all of its path.
     pub fn line(&self) -> String {
-        let program = self
-            .program
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy();
+        let name = self.program.file_name().unwrap_or_default();
+        let program = match which::which(name) {
+            Ok(_) => name.to_string_lossy(),
+            Err(_) => self.program.to_string_lossy(),
+        };
         let quoted = self.args.iter().map(|arg| text::shell(arg));
-        std::iter::once(program.into_owned())
+        std::iter::once(text::shell(&program))
             .chain(quoted)
             .collect::<Vec<_>>()
             .join(" ")

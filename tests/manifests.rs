@@ -71,7 +71,8 @@ fn the_rendered_profiles_are_what_the_plan_says() {
             let plan = build(&loaded, target, "default", &services()).unwrap();
             let objects: Vec<Value> = plan.objects().cloned().collect();
             let head = format!(
-                "# gw plan --profile {} --target {} --yaml, on a machine with Ollama, MCP and every key.\n",
+                "# gw plan --profile {} --target {} --yaml, on a machine with Ollama, MCP and every key.\n\
+                 # What stands in braces is known on the machine alone: `gw up` fills it in.\n",
                 profile.name,
                 target.name()
             );

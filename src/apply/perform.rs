@@ -164,9 +164,16 @@ pub fn nothing_to_change(done: &[Done]) -> Option<String> {
     Some(format!("nothing to change: {objects}{charts} as planned"))
 }
 
-/// Removes what earlier runs made and this plan does not want: objects of another plan, and the
-/// witnesses of a run that was killed.
+/// Removes what earlier runs made and this plan does not want.
 pub async fn prune(plan: &Plan, target: &dyn Target, run: &Run<'_>) -> Result<()> {
+    let things = run.ledger.things();
+    let left = unwanted(plan, &things);
+    remove(target, run, |thing| left.contains(&thing)).await
+}
+
+/// Of what earlier runs made, what this plan does not want: objects of another plan, and the witnesses
+/// of a run that was killed.
+pub fn unwanted<'a>(plan: &Plan, things: &'a [Thing]) -> Vec<&'a Thing> {
     let mut wanted: Vec<Thing> = plan.objects().map(Thing::of).collect();
     if plan
         .steps
@@ -186,14 +193,14 @@ pub async fn prune(plan: &Plan, target: &dyn Target, run: &Run<'_>) -> Result<()
             role: role.to_string(),
         }));
     }
-    let is_unwanted = |thing: &Thing| match thing {
+    let is_unwanted = |thing: &&Thing| match thing {
         Thing::Process { role } => role != "gateway" && !wanted.contains(thing),
         Thing::Object { .. } => !wanted.contains(thing),
         Thing::Cluster { .. } | Thing::Context { .. } | Thing::GatewayApi | Thing::Chart { .. } => {
             false
         }
     };
-    remove(target, run, is_unwanted).await
+    things.iter().filter(is_unwanted).collect()
 }
 
 /// What was there for a moment only: a witness or the copy of a route.

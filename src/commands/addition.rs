@@ -98,7 +98,10 @@ impl Ground {
                         let entries = match (ways.key, llm.keys.is_empty()) {
                             (_, false) => llm.keys.keys().cloned().collect(),
                             (Key::Aws, true) if !has_bearer(llm.provider) => {
-                                let parts = bedrock::PARTS.iter().filter(|(_, _, need)| *need);
+                                // Keys for a time need their session's token too.
+                                let parts = bedrock::PARTS.iter().filter(|(_, variable, need)| {
+                                    *need || Source::env(variable).is_here()
+                                });
                                 parts.map(|(entry, ..)| entry.to_string()).collect()
                             }
                             _ => vec![AUTHORIZATION.to_string()],

@@ -3,7 +3,7 @@
 use super::Outcome;
 use super::session::Session;
 use crate::cli::Detect;
-use crate::host::look::look;
+use crate::host::look::{DEADLINE, look};
 use crate::plan::build::default_cluster;
 use crate::report::document::Document;
 use crate::report::machine;
@@ -14,7 +14,7 @@ use std::time::Instant;
 
 pub async fn run(session: &Session, options: &Detect) -> Outcome {
     let start = Instant::now();
-    let facts = look(options.port).await;
+    let facts = look(options.port, DEADLINE).await;
     let found = candidates(&facts, &default_cluster(&session.global.env));
     if session.is_json() {
         let chosen = proposal(&found);

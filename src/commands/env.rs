@@ -152,8 +152,12 @@ fn asides(record: &Record, chosen: &[(Client, &RecordedRoute)]) -> Vec<Line> {
     let mut lines = Vec::new();
     for route in record.routes.iter().filter(|route| !used(route)) {
         let url = format!("{}{}", record.base_url, route.path);
+        let env = match record.environment.as_str() {
+            "default" => String::new(),
+            name => format!(" --env {name}"),
+        };
         lines.push(Line::Comment(match route.serves(Client::OpenAi) {
-            true => format!("{}: gw env --route {}", route.path, route.name),
+            true => format!("{}: gw env --route {}{env}", route.path, route.name),
             false => format!("MCP clients take its address: {url}/mcp"),
         }));
     }

@@ -370,7 +370,14 @@ pub async fn typed(
     };
     let mut vault = Vault::default();
     vault.put(owner, AUTHORIZATION, secret);
-    let state = asked(&wanted, &wanted.parts, settings, &vault).await;
+    let state = match asked(&wanted, &wanted.parts, settings, &vault).await {
+        KeyState::Lacking(error) => {
+            let place = format!("the key of {}", wanted.parts[0].source.origin());
+            let what = error.what.replace(&place, "the key that was typed");
+            KeyState::Lacking(Error { what, ..error })
+        }
+        state => state,
+    };
     (state, vault)
 }
 

@@ -113,7 +113,7 @@ pub async fn check(plan: &Plan) -> Result<()> {
         false => {
             let error = Error::new(
                 format!("what would be installed is not what {FILE} pins"),
-                format!("git diff {FILE}"),
+                "gw lock",
             );
             Err(faults.into_iter().fold(error, Error::fact))
         }

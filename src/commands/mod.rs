@@ -42,13 +42,14 @@ mod versions;
 mod watch;
 mod wish;
 
-use crate::cli::{BundleVerb, Cli, Command, Guide, Output, Up};
+use crate::cli::{Cli, Command, Guide, Output, Up};
 use crate::error::{Error, Exit, Result};
 use crate::gateway::ends::ending;
 use crate::provider::key_variables;
 use crate::report::document::Document;
 use crate::report::{github, human};
 use crate::secret::{hidden, prompt};
+use crate::text;
 use session::Session;
 use tokio::runtime::Builder;
 
@@ -75,7 +76,7 @@ async fn perform(cli: Cli) -> u8 {
     };
     hidden::hide(key_variables());
     let session = Session::new(global, command.flags(), command.is_offline());
-    let (name, again) = (command.name(), command.again());
+    let name = command.name();
     let work = async {
         session.has_form(name)?;
         match command {
@@ -119,7 +120,7 @@ async fn perform(cli: Cli) -> u8 {
     };
     let result = tokio::select! {
         result = work => result,
-        error = interrupted(name, again) => {
+        error = interrupted(name, typed()) => {
             copies::sweep(&session).await;
             Err(error)
         }
@@ -128,10 +129,28 @@ async fn perform(cli: Cli) -> u8 {
     match result {
         Ok(exit) => exit.map_or(0, Exit::code),
         Err(error) => {
+            let error = repeated(name, error);
             session.fail(name, &error);
             error.exit.code()
         }
     }
+}
+
+/// These make something of their own: what goes on with it is the same command, and no plain `gw up`.
+fn repeated(name: &str, error: Error) -> Error {
+    let next = match (name, error.next.strip_suffix("&& gw up")) {
+        ("guide" | "backend" | "route", Some(before)) => format!("{before}&& {}", typed()),
+        ("guide", None) if error.next == "gw" => typed(),
+        _ => return error,
+    };
+    Error { next, ..error }
+}
+
+/// This very command again.
+fn typed() -> String {
+    let words = std::env::args().skip(1).map(|word| text::shell(&word));
+    let words: Vec<String> = std::iter::once("gw".to_string()).chain(words).collect();
+    words.join(" ")
 }
 
 impl Command {
@@ -148,24 +167,6 @@ impl Command {
             Command::Up(Up { from, .. }) | Command::Guide(Guide { from, .. }) => from.offline,
             Command::Down(down) => down.offline,
             _ => false,
-        }
-    }
-
-    /// What goes on where an interrupted command ended.
-    fn again(&self) -> String {
-        match self {
-            Command::Down(_) => "gw down".to_string(),
-            Command::Bundle(bundle) => match &bundle.verb {
-                BundleVerb::Create(options) => {
-                    let file = options.file.to_string_lossy();
-                    format!("gw bundle create {}", crate::text::shell(&file))
-                }
-                BundleVerb::Show { file } | BundleVerb::Verify { file } => {
-                    let file = file.to_string_lossy();
-                    format!("gw bundle verify {}", crate::text::shell(&file))
-                }
-            },
-            _ => "gw up".to_string(),
         }
     }
 
@@ -204,6 +205,11 @@ impl Command {
     }
 }
 
+/// These only look: there is nothing to go on with.
+const LOOKING: [&str; 9] = [
+    "debug", "detect", "env", "lock", "plan", "reach", "status", "test", "versions",
+];
+
 /// Ends when a signal asks for the end. The state on disk is good at any moment.
 async fn interrupted(command: &str, next: String) -> Error {
     // These end their own way: they let running answers come to their end, or have made nothing yet.
@@ -212,11 +218,11 @@ async fn interrupted(command: &str, next: String) -> Error {
     }
     let number = ending().await;
     let exit = Exit::Signal(u8::try_from(number).unwrap_or(0));
-    // These only look: there is nothing to go on with.
-    if ["status", "debug", "versions"].contains(&command) {
-        return Error::new("interrupted", format!("gw {command}")).exit(exit);
+    if LOOKING.contains(&command) {
+        return Error::new("interrupted", next).exit(exit);
     }
     let fact = match command {
+        "upgrade" => "what was there is backed up: the same command goes on from there",
         "bundle" => "what was gathered is kept: the same command goes on from there",
         _ => "nothing is lost: `gw up` goes on where it ended, `gw down` takes back what was made",
     };

@@ -11,7 +11,7 @@ use super::{Outcome, lock};
 use crate::apply::ledger::Ledger;
 use crate::apply::perform::{Done, Run, check_support, nothing_to_change, perform, prune};
 use crate::apply::record::{Record, now};
-use crate::cli::{Up, Wish};
+use crate::cli::{TargetName, Up, Wish};
 use crate::cluster::access::Theirs;
 use crate::diagnose::applied::Applied;
 use crate::error::{Error, Exit, Result};
@@ -194,7 +194,8 @@ async fn made_true(session: &Session, options: &Up, wanted: &Wanted, start: Inst
     }
 }
 
-/// With a bundle, everything comes from it: the profile too where none is named and none was applied.
+/// With a bundle, everything comes from it: the profile and the target too where none is named and none
+/// was applied.
 pub async fn bundled(session: &Session, options: &Up) -> Result<Wish> {
     let mut wish = options.wish.clone();
     let Some(file) = &options.from.bundle else {
@@ -207,8 +208,14 @@ pub async fn bundled(session: &Session, options: &Up) -> Result<Wish> {
         file.display(),
         opened.manifest.profile
     ));
-    if wish.profile.is_none() && session.bound()?.is_none() {
-        wish.profile = Some(opened.profile().to_string_lossy().into_owned());
+    if session.bound()?.is_none() {
+        if wish.profile.is_none() {
+            wish.profile = Some(opened.profile().to_string_lossy().into_owned());
+        }
+        // Whoever packed a node wants a cluster, whatever the profile would take elsewhere.
+        if wish.target.is_none() && wish.context.is_none() && opened.manifest.node().is_some() {
+            wish.target = Some(TargetName::Kind);
+        }
     }
     Ok(wish)
 }

@@ -2,6 +2,7 @@
 
 use super::facts::Key;
 use crate::provider::Provider;
+use crate::provider::client::OURS;
 use std::path::{Path, PathBuf};
 
 /// Variables that are no key themselves and lead to one.
@@ -19,7 +20,7 @@ pub fn all() -> Vec<Key> {
     let own = Provider::ALL.into_iter().map(Provider::ways);
     let own = own.flat_map(|ways| ways.variables.iter().map(|name| (ways.name, *name)));
     for (provider, name) in own.chain(WAYS_TO_KEYS) {
-        let in_environment = std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let in_environment = std::env::var(name).is_ok_and(|value| is_key(&value));
         let source = match (in_environment, has(&dotenv, name)) {
             (true, _) => "environment",
             (false, true) => ".env",
@@ -29,6 +30,11 @@ pub fn all() -> Vec<Key> {
     }
     found.extend(files(&home));
     found
+}
+
+/// What `gw env` sets for SDKs is no provider's key.
+fn is_key(value: &str) -> bool {
+    !value.is_empty() && !value.starts_with(OURS)
 }
 
 fn files(home: &Path) -> Vec<Key> {

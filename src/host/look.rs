@@ -13,13 +13,14 @@ pub const DEADLINE: Duration = Duration::from_millis(150);
 /// Programs start slower than sockets answer; their versions are shown, not needed.
 const PROGRAM_DEADLINE: Duration = Duration::from_millis(190);
 
-/// Everything that is to be seen, with `port` as the one that a gateway would take.
-pub async fn look(port: u16) -> Facts {
+/// Everything that is to be seen, with `port` as the one that a gateway would take. Nothing but what
+/// hangs is waited for to the end of `patience`.
+pub async fn look(port: u16, patience: Duration) -> Facts {
     let (docker, contexts, programs, services, keys, port, orbstack) = tokio::join!(
-        docker(),
-        context::all(DEADLINE),
+        docker(patience),
+        context::all(patience),
         programs(),
-        model_server::all(DEADLINE),
+        model_server::all(patience),
         aside(at_hand::all),
         aside(move || port_facts(port)),
         orbstack(),
@@ -70,11 +71,14 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
     tokio::task::spawn_blocking(work).await.ok()
 }
 
-async fn docker() -> Docker {
-    match tokio::time::timeout(DEADLINE, engine::look()).await {
+async fn docker(patience: Duration) -> Docker {
+    match tokio::time::timeout(patience, engine::look()).await {
         Ok(facts) => facts,
         Err(_) => Docker {
-            reason: Some("Docker gave no answer in 0.15 s".to_string()),
+            reason: Some(format!(
+                "Docker gave no answer in {} s",
+                patience.as_secs_f64()
+            )),
             ..Docker::default()
         },
     }

@@ -184,7 +184,10 @@ fn wanted(
 }
 
 fn no_model(ways: &Ways, wanted: &str, llm: &Llm) -> Error {
-    let next = llm.provider.fetch_model(wanted);
+    let next = match wanted {
+        "" => format!("gw backend {} --model NAME", ways.name),
+        wanted => llm.provider.fetch_model(wanted),
+    };
     Error::new(format!("{} has no model", ways.title), next)
 }
 

@@ -4,7 +4,7 @@ use super::shape;
 use serde_json::Value;
 
 /// Fields below which every value may be a credential, by the ends of their names in lower case.
-const SECRET: [&str; 12] = [
+const SECRET: [&str; 13] = [
     "key",
     "keys",
     "token",
@@ -17,6 +17,7 @@ const SECRET: [&str; 12] = [
     "authorization",
     "last-applied-configuration",
     "credential",
+    "cookie",
 ];
 /// Fields that end so and hold no credential.
 const PLAIN: [&str; 5] = [
@@ -78,7 +79,17 @@ impl Walk<'_> {
                     });
                 Value::Object(pairs.collect())
             }
-            Value::Array(items) => items.iter().map(|item| self.value(item, hidden)).collect(),
+            Value::Array(items) => {
+                // Arguments: the value stands behind its flag.
+                let before = std::iter::once(None).chain(items.iter().map(Value::as_str));
+                let is_flag = |word: Option<&str>| {
+                    let name = word.and_then(|word| word.strip_prefix('-'));
+                    name.is_some_and(names_secret)
+                };
+                let items = items.iter().zip(before);
+                let items = items.map(|(item, before)| self.value(item, hidden || is_flag(before)));
+                Value::Array(items.collect())
+            }
             Value::String(word) if hidden => Value::from((self.hidden)(word)),
             Value::Number(number) if hidden => Value::from((self.hidden)(&number.to_string())),
             Value::String(word) => Value::from((self.text)(word)),
@@ -145,6 +156,11 @@ mod tests {
         assert_eq!(
             object(&headers),
             json!({"set": [{"name": "X-Api-Key", "value": HIDDEN}, {"name": "x-a", "value": "b"}]})
+        );
+        let pod = json!({"args": ["serve", "--token", "PLANTED", "--port", "80"], "set": [{"name": "Cookie", "value": "s=PLANTED"}]});
+        assert_eq!(
+            object(&pod),
+            json!({"args": ["serve", "--token", HIDDEN, "--port", "80"], "set": [{"name": "Cookie", "value": HIDDEN}]})
         );
         let reference = json!({"auth": {"secretRef": {"name": "openai-key"}}});
         assert_eq!(object(&reference), reference);

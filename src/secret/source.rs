@@ -1,6 +1,7 @@
 //! Where a key comes from.
 
-use super::{Secret, aws, dotenv, keychain, prompt};
+use super::redact::HIDDEN;
+use super::{Secret, aws, dotenv, keychain, prompt, shape};
 use crate::error::{Error, Exit, Result};
 use crate::exec::{Run, find};
 use crate::text;
@@ -221,7 +222,14 @@ async fn from_command(words: &[String]) -> Result<Secret> {
         .deadline(PATIENCE)
         .with_keys();
     // What it wrote may be half a key: only its stderr may be told.
-    let output = run.output_unquoted().await?;
+    let output = run.output_unquoted().await.map_err(|error| Error {
+        facts: error
+            .facts
+            .iter()
+            .map(|fact| shape::hide(fact, HIDDEN))
+            .collect(),
+        ..error
+    })?;
     Secret::new(&output.stdout)
         .ok_or_else(|| Error::usage(format!("`{}` wrote no key", run.line()), run.line()))
 }

@@ -100,6 +100,15 @@ impl Place {
         }
     }
 
+    /// Whether both are one place, however much is known of each.
+    pub fn is(&self, other: &Place) -> bool {
+        let names = |place: &Place| {
+            let name = place.cluster().or(place.context());
+            (place.kind(), name.map(str::to_string))
+        };
+        names(self) == names(other)
+    }
+
     /// As lists and reports name it: `kind/gatewright`, `context/k3d-dev`.
     pub fn name(&self) -> String {
         match self {

@@ -99,7 +99,10 @@ pub async fn several(
 pub async fn hidden(prompt: String, look: Look) -> Result<Option<Secret>> {
     aside(move || {
         let question = format!("? {} › ", look.bold(&prompt));
-        Ok(Secret::new(&unseen(&question)?))
+        let line = unseen(&question)?;
+        // Esc, or another key that writes nothing: no key of a provider has such characters.
+        let is_text = !line.trim().contains(char::is_control);
+        Ok(Secret::new(&line).filter(|_| is_text))
     })
     .await
 }

@@ -1,18 +1,24 @@
 //! A proposal with the plan that makes it true, and the command that does the same without a question.
 
 use super::see::Seen;
+use crate::apply::ledger::Ledger;
+use crate::apply::perform::unwanted;
 use crate::cli::{Guide, TargetName, Wish};
 use crate::commands::session::Session;
 use crate::commands::wish::Wanted;
 use crate::error::{Error, Result};
 use crate::plan::Plan;
 use crate::plan::build::{build, default_cluster};
+use crate::plan::thing::Thing;
 use crate::profile::load::{Source, find};
 use crate::profile::{PORT, Profile, TargetKind};
 use crate::target::place::Place;
+use crate::target::propose::document::NAME;
+use crate::target::propose::offer::without_key;
 use crate::target::propose::{Answers, Proposal, propose};
-use crate::text;
+use crate::text::{self, list};
 use crate::yaml;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// What the profile of a proposal is called where a person reads where it came from.
@@ -57,9 +63,19 @@ impl Session {
             port: Some(proposal.port).filter(|port| *port != PORT),
             ..options.wish.clone()
         };
-        if wish.profile.is_some() {
-            let wanted = self.plan(&wish).await?;
+        let follows = match &answers.backends {
+            None => self.follows()?,
+            Some(_) => None,
+        };
+        if wish.profile.is_some() || follows.is_some() {
+            let mut wanted = self.plan(&wish).await?;
             (proposal.used, proposal.left_out) = (Vec::new(), Vec::new());
+            proposal.document.clone_from(&wanted.source.text);
+            if let (None, Some(name)) = (&wish.profile, follows) {
+                let note = format!("profile {name} is what is here: [b] makes another of it");
+                wanted.plan.notes.insert(0, note);
+            }
+            self.takes_away(&mut wanted.plan)?;
             return Ok(Draft {
                 again: typed("gw up", &wish),
                 keep: None,
@@ -70,8 +86,9 @@ impl Session {
             });
         }
         let source = Source::written(ORIGIN, &proposal.document);
-        let plan = self.build(&source.profile()?, &proposal.place, &wish, seen)?;
+        let mut plan = self.build(&source.profile()?, &proposal.place, &wish, seen)?;
         let short = self.short(&plan, &proposal.place, &wish, seen);
+        self.takes_away(&mut plan)?;
         let saved = options.save.as_ref().map(|file| file.to_string_lossy());
         let profile = saved.map(|file| file.into_owned());
         let profile = profile.or(short.as_ref().map(|source| source.origin.clone()));
@@ -108,6 +125,33 @@ impl Session {
             proposal,
             wish,
         })
+    }
+
+    /// The profile that the environment follows, unless it is one that a machine gave: that is made
+    /// anew from what is found today.
+    fn follows(&self) -> Result<Option<String>> {
+        let Some(record) = self.bound()?.filter(|record| !record.source.is_empty()) else {
+            return Ok(None);
+        };
+        let name = find(&record.source, std::io::empty())?.profile()?.name;
+        let kept = self.environment().profile();
+        let found = name == NAME && Path::new(&record.source) == kept;
+        let found = found || SHORT.contains(&record.source.as_str());
+        Ok((!found).then_some(name))
+    }
+
+    /// What is here and not in a plan goes, and who says yes must know.
+    fn takes_away(&self, plan: &mut Plan) -> Result<()> {
+        let things = Ledger::peek(&self.environment().ledger());
+        let gone: Vec<String> = unwanted(plan, &things)
+            .into_iter()
+            .filter(|thing| matches!(thing, Thing::Object { .. }))
+            .map(Thing::title)
+            .collect();
+        if !gone.is_empty() {
+            plan.notes.push(format!("takes away {}", list(&gone)));
+        }
+        Ok(())
     }
 
     fn build(&self, profile: &Profile, place: &Place, wish: &Wish, seen: &Seen) -> Result<Plan> {
@@ -160,8 +204,10 @@ fn typed(command: &str, wish: &Wish) -> String {
 
 /// A backend that was asked for by name is one that was found.
 fn known(options: &Guide, seen: &Seen) -> Result<()> {
+    let keyless = without_key(&seen.known.facts.keys);
     for name in &options.backends {
-        match seen.known.offers.iter().find(|offer| offer.name == *name) {
+        let mut offers = seen.known.offers.iter().chain(&keyless);
+        match offers.find(|offer| offer.name == *name) {
             None => {
                 let there: Vec<&str> = seen.known.offers.iter().map(|o| o.name.as_str()).collect();
                 let error = Error::usage(format!("no backend `{name}` was found"), "gw detect");
@@ -178,6 +224,21 @@ fn known(options: &Guide, seen: &Seen) -> Result<()> {
 }
 
 impl Draft {
+    /// What goes on with these choices where a plain `gw up` is proposed: it would begin with others.
+    pub fn instead_of(&self, next: &str) -> String {
+        match next.strip_prefix("gw up") {
+            Some("") => self.again.clone(),
+            Some(port) if port.starts_with(" --port ") => {
+                let mut words: Vec<&str> = self.again.split(' ').collect();
+                if let Some(at) = words.iter().position(|word| *word == "--port") {
+                    words.drain(at..words.len().min(at + 2));
+                }
+                format!("{}{port}", words.join(" "))
+            }
+            _ => next.to_string(),
+        }
+    }
+
     /// The objects, then the profile.
     pub fn yaml(&self) -> String {
         let objects: Vec<String> = self.wanted.plan.objects().map(yaml::write).collect();
@@ -201,7 +262,15 @@ impl Draft {
         }
         std::fs::write(file, text).map_err(|e| {
             let what = format!("{name} can't be written");
-            Error::usage(what, "df -h .").because(&e)
+            let folder = file
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new(".")).display().to_string();
+            let next = match e.kind() {
+                ErrorKind::NotFound => format!("mkdir -p {}", text::shell(&folder)),
+                _ => format!("ls -ld {}", text::shell(&folder)),
+            };
+            Error::usage(what, next).because(&e)
         })
     }
 }

@@ -19,6 +19,7 @@ use ask::Answer;
 use console::Term;
 use draft::Draft;
 use see::Seen;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// Columns of a terminal that does not tell, and the fewest that are written for.
@@ -37,9 +38,10 @@ pub async fn run(session: &Session, options: &Guide) -> Outcome {
         session.talk("nothing was changed\n");
         return Ok(None);
     };
+    let again = draft.again.clone();
     tokio::select! {
         outcome = go(session, options, draft) => outcome,
-        error = super::interrupted("up", "gw up".to_string()) => Err(error),
+        error = super::interrupted("up", again) => Err(error),
     }
 }
 
@@ -48,7 +50,7 @@ async fn stopped() -> Error {
     ask::interrupted(ending().await)
 }
 
-async fn go(session: &Session, options: &Guide, draft: Draft) -> Outcome {
+async fn go(session: &Session, options: &Guide, mut draft: Draft) -> Outcome {
     let start = Instant::now();
     if let Some(file) = &options.save {
         draft.save(file)?;
@@ -56,13 +58,17 @@ async fn go(session: &Session, options: &Guide, draft: Draft) -> Outcome {
     let _lock = session.lock("up").await?;
     let up = Up::of(draft.wish.clone(), options.from.clone());
     bundled(session, &up).await?;
-    let mut wanted = draft.wanted;
+    let wanted = &mut draft.wanted;
     if !options.yes || !session.global.quiet {
         // The proposal has said it.
         wanted.choice.reason.clear();
         wanted.plan.notes.clear();
     }
-    let outcome = make_true(session, &up, &wanted, start).await?;
+    let outcome = make_true(session, &up, &draft.wanted, start).await;
+    let outcome = outcome.map_err(|error| Error {
+        next: draft.instead_of(&error.next),
+        ..error
+    })?;
     if !session.is_json() {
         let mut rows: Vec<(&str, String)> = Vec::new();
         for name in &draft.typed {
@@ -75,7 +81,12 @@ async fn go(session: &Session, options: &Guide, draft: Draft) -> Outcome {
             "the same without a question",
             session.complete(&draft.again),
         ));
-        rows.extend(draft.keep.map(|keep| ("the choices as a profile", keep)));
+        rows.extend(
+            draft
+                .keep
+                .iter()
+                .map(|keep| ("the choices as a profile", keep.clone())),
+        );
         session.talk(&guide::again(&rows, session.err));
     }
     Ok(outcome)
@@ -91,7 +102,7 @@ async fn choose(session: &Session, options: &Guide) -> Result<Option<Draft>> {
         }
     };
     let mut seen = session
-        .look_around(&options.wish, |facts, took| {
+        .look_around(options, |facts, took| {
             let lines = machine::found(facts, Some(took), width(), session.err);
             talk(&format!("{}\n\n", lines.join("\n")));
         })
@@ -131,7 +142,9 @@ async fn target(
     }
     let (places, others) = choices(&seen.known);
     session.talk(&guide::not_to_choose(&others, width(), session.err));
-    let now = places.iter().position(|c| c.place == draft.proposal.place);
+    let now = places
+        .iter()
+        .position(|c| c.place.is(&draft.proposal.place));
     let items = guide::places(&places, width());
     let chosen = ask::one("Where", items, now.unwrap_or(0), session.err).await?;
     if let Some(candidate) = chosen.and_then(|index| places.get(index)) {
@@ -151,7 +164,8 @@ async fn backends(
     let known = |offer: &Offer| seen.known.offers.iter().any(|o| o.name == offer.name);
     let others = without_key(&seen.known.facts.keys);
     offers.extend(others.into_iter().filter(|offer| !known(offer)));
-    offers.retain(|offer| offer.lacks.is_none() || takes_a_key(offer));
+    let settings = &seen.services.settings;
+    offers.retain(|offer| offer.lacks.is_none() || takes_a_key(offer, settings));
     let is_used = |name: &str| draft.proposal.used.iter().any(|offer| offer.name == name);
     let ticked = offers.iter().map(|offer| is_used(&offer.name));
     let items = guide::backends(&offers, width()).into_iter().zip(ticked);
@@ -174,9 +188,10 @@ async fn backends(
 }
 
 /// Whether a key is all that an offer lacks, and one that can be typed.
-fn takes_a_key(offer: &Offer) -> bool {
+fn takes_a_key(offer: &Offer, settings: &BTreeMap<String, String>) -> bool {
     let ways = offer.provider.ways();
-    ways.home == Home::Cloud && offer.provider != Provider::VertexAi
+    let is_typed = ways.home == Home::Cloud && offer.provider != Provider::VertexAi;
+    is_typed && ways.resolve(&BTreeMap::new(), settings).is_ok()
 }
 
 fn width() -> usize {

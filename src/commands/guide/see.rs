@@ -1,16 +1,16 @@
 //! What the guide knows before it asks: this machine, and what providers say of the keys on it.
 
-use crate::cli::{TargetName, Wish};
+use crate::cli::{Guide, TargetName};
 use crate::commands::keys::{self, Keys};
 use crate::commands::session::Session;
 use crate::commands::wish::place;
 use crate::error::{Error, Result};
 use crate::host::at_hand;
 use crate::host::facts::Facts;
-use crate::host::look::look;
+use crate::host::look::{DEADLINE, look};
 use crate::host::port::Claim;
 use crate::plan::build::default_cluster;
-use crate::plan::select::Services;
+use crate::plan::select::{KeyState, Services};
 use crate::profile::{PORT, wire};
 use crate::secret::Secret;
 use crate::secret::vault::Vault;
@@ -21,6 +21,9 @@ use crate::target::propose::{Known, elsewhere, services};
 use crate::text::list;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+
+/// How long a slow machine is waited for where nobody looks on.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 pub struct Seen {
     pub known: Known,
@@ -37,9 +40,11 @@ impl Seen {
     pub async fn take(&mut self, offer: &Offer, key: Secret) {
         let settings = &self.services.settings;
         let (state, vault) = keys::typed(&offer.name, offer.provider, key, settings).await;
+        if matches!(state, KeyState::Here { .. }) {
+            self.vault.extend(vault);
+            self.typed.extend(offer.provider.ways().variables.first());
+        }
         self.services.keys.insert(offer.name.clone(), state);
-        self.vault.extend(vault);
-        self.typed.extend(offer.provider.ways().variables.first());
         let fresh = Offer {
             lacks: None,
             fields: Default::default(),
@@ -56,18 +61,27 @@ impl Session {
     /// Looks at everything at once; `picture` shows the machine while providers still think.
     pub async fn look_around(
         &self,
-        wish: &Wish,
+        options: &Guide,
         picture: impl FnOnce(&Facts, Duration),
     ) -> Result<Seen> {
         let start = Instant::now();
+        let wish = &options.wish;
         let settings = keys::settings();
         let asking = tokio::spawn(ask(settings.clone(), self.environment()));
-        let facts = look(wish.port.unwrap_or(PORT)).await;
+        // Nobody looks on who asks no question: what is slow today must not count as absent.
+        let patience = match options.yes {
+            true => PATIENCE,
+            false => DEADLINE,
+        };
+        let facts = look(wish.port.unwrap_or(PORT), patience).await;
         picture(&facts, start.elapsed());
         let offers = of_keys(&facts.keys);
-        let asked: Vec<&str> = offers.iter().map(|o| o.provider.ways().title).collect();
+        let asked = offers.iter().filter(|offer| offer.lacks.is_none());
+        let asked: Vec<&str> = asked.map(|o| o.provider.ways().title).collect();
         let task = self.sink.begin("keys");
-        task.waiting(format!("{}: asking whether the key is taken", list(&asked)));
+        if !asked.is_empty() {
+            task.waiting(format!("{}: asking whether the key is taken", list(&asked)));
+        }
         let keys = asking.await;
         let keys = keys.unwrap_or_else(|e| {
             Err(Error::new("the keys can't be checked", "gw up").because(&e))

@@ -8,7 +8,7 @@ use crate::supply::tool::{Platform, Tool};
 use crate::text;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use tar::{Archive, Entries};
 use zstd::stream::read::Decoder;
@@ -39,9 +39,16 @@ fn archive(file: &Path) -> Result<Archive<Plain>> {
     open().map_err(|e: io::Error| unreadable(file, &e))
 }
 
+/// What makes a bundle anew, where there is a network.
+fn anew(file: &Path, profile: Option<&str>) -> String {
+    let file = text::shell(&file.to_string_lossy());
+    let profile = profile.map(|name| format!(" --profile {}", text::shell(name)));
+    format!("gw bundle create {file}{}", profile.unwrap_or_default())
+}
+
 fn unreadable(file: &Path, cause: &dyn std::fmt::Display) -> Error {
     let what = format!("{} is no bundle of gw", file.display());
-    Error::usage(what, "gw bundle create FILE").fact(cause.to_string())
+    Error::usage(what, anew(file, None)).fact(cause.to_string())
 }
 
 /// The manifest alone.
@@ -100,20 +107,21 @@ fn read(file: &Path, into: Option<&Path>, sink: &Sink) -> Result<Manifest> {
         let part = left.swap_remove(at);
         let target = into.map(|folder| folder.join(&part.path));
         let sum = copy(&mut entry, target.as_deref()).map_err(|e| {
+            let next = match e.kind() {
+                ErrorKind::StorageFull | ErrorKind::PermissionDenied => "df -h".to_string(),
+                _ => anew(file, Some(&manifest.profile)),
+            };
             Error::new(
                 format!("`{path}` of {} can't be read", file.display()),
-                "df -h",
+                next,
             )
             .because(&e)
         })?;
         if sum != part.sha256 {
             let what = format!("`{path}` of {} is not as its manifest says", file.display());
-            return Err(Error::new(
-                what,
-                format!("gw bundle verify {}", text::shell(&file.to_string_lossy())),
-            )
-            .fact(format!("expected {}", part.sha256))
-            .fact(format!("found    {sum}")));
+            return Err(Error::new(what, anew(file, Some(&manifest.profile)))
+                .fact(format!("expected {}", part.sha256))
+                .fact(format!("found    {sum}")));
         }
         got += part.size;
         if pace.is_due() {

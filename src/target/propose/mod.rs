@@ -82,7 +82,7 @@ pub fn propose(known: &Known, answers: &Answers) -> Result<Proposal> {
     Ok(Proposal {
         document: document(&used, Some(target), port),
         choice,
-        creates: creates(&known.facts, &place),
+        creates: known.asked.last.as_ref() != Some(&place) && creates(&known.facts, &place),
         place,
         why_there,
         port,
@@ -148,10 +148,18 @@ fn creates(facts: &Facts, place: &Place) -> bool {
 /// The port that was asked for, that the environment or the cluster has, or that is free.
 fn port(known: &Known, answers: &Answers, place: &Place) -> (u16, Option<String>) {
     let facts = &known.facts.port;
-    if let Some(port) = answers.port {
-        return (port, None);
-    }
     let stays = known.asked.last.as_ref() == Some(place);
+    if let Some(port) = answers.port {
+        let has = stays && known.last_port == Some(port) || mapped(&known.facts, place).is_some();
+        let taken = facts
+            .owner
+            .as_ref()
+            .filter(|_| facts.number == port && !has);
+        return (
+            port,
+            taken.map(|owner| format!("{port} is taken by {owner}")),
+        );
+    }
     if let Some(port) = known.last_port.filter(|_| stays) {
         return (port, None);
     }

@@ -176,8 +176,10 @@ pub fn without_key(keys: &[Key]) -> Vec<Offer> {
     let all = all.filter(|provider| !known(provider));
     let offer = |provider: Provider| {
         let title = provider.ways().title;
+        let variable = provider.ways().variables.first().copied().unwrap_or("KEY");
+        let next = format!("read -rs {variable} && export {variable} && gw up");
         Offer {
-            lacks: Some(Error::usage(format!("no key for {title} is at hand"), "gw")),
+            lacks: Some(Error::usage(format!("no key for {title} is at hand"), next)),
             ..Offer::new(provider, "no key at hand: tick it to type one")
         }
     };
