@@ -271,7 +271,14 @@ impl Work<'_> {
             vault: self.vault,
         };
         let proved = self.session.is_proved()?;
-        let done = perform(self.plan, self.target, &run).await?;
+        let done = perform(self.plan, self.target, &run).await;
+        if done.is_err() {
+            // What was proved until then stands in objects already. The failure itself is what is told.
+            let proved = wires.lock().unwrap_or_else(PoisonError::into_inner);
+            record.wires.clone_from(&proved);
+            let _ = record.save(&self.session.environment());
+        }
+        let done = done?;
         prune(self.plan, self.target, &run).await?;
         record.base_url = self.target.endpoint().await?;
         record.wires = wires.into_inner().unwrap_or_else(PoisonError::into_inner);

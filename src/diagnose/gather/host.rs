@@ -60,8 +60,17 @@ async fn ask(scene: &Scene<'_>, service: &HostService) -> Service {
     let wire = scene.record.wires.get(&service.name);
     let host = wire.map(|wire| wire.host.clone()).filter(|_| is_ollama);
     let origin = origin(scene).filter(|_| is_ollama);
+    let asked = async {
+        match service.grpc {
+            // It hangs up on HTTP/1.1.
+            true => port::answers(service.port)
+                .await
+                .map(|()| (200, String::new())),
+            false => web::get(&url, None, DEADLINE).await,
+        }
+    };
     let (answer, found, with_host, with_origin) = tokio::join!(
-        web::get(&url, None, DEADLINE),
+        asked,
         async {
             if is_ollama {
                 ollama::find(service.port).await
