@@ -4,7 +4,7 @@ use super::finding::{Fix, Found, Scope, Severity};
 use super::log::Line;
 use super::rule::{Needs, Rule};
 use super::snapshot::{Probe, Snapshot};
-use crate::verify::mark;
+use crate::host::mark;
 
 pub const RULES: [Rule; 5] = [
     Rule {

@@ -15,7 +15,7 @@ pub const RULES: [Rule; 5] = [
         story: "Asks each service that routes lead to, such as Ollama, at its port on 127.0.0.1. When nothing \
                 answers there, the gateway says 503 upstream call failed and nothing else of it need be \
                 wrong. Start the service again with the command that is shown.",
-        explains: &["GW022", "GW025", "GW038", "GW040"],
+        explains: &["GW022", "GW025", "GW037", "GW038", "GW040"],
         look: services,
     },
     Rule {
@@ -90,10 +90,7 @@ fn services(snapshot: &Snapshot) -> Vec<Found> {
                 "nothing that is {title} answers at 127.0.0.1:{}",
                 service.port
             ))
-            .saw(
-                format!("GET http://127.0.0.1:{}", service.port),
-                why.clone(),
-            )
+            .saw(format!("127.0.0.1:{}", service.port), why.clone())
     });
     found.collect()
 }

@@ -1,5 +1,6 @@
 //! Servers that speak OpenAI's API: whether one answers, and what it has.
 
+use super::mark;
 use super::web::{local, why};
 use crate::secret::Secret;
 use serde_json::Value;
@@ -10,7 +11,11 @@ const ELSEWHERE: Duration = Duration::from_secs(5);
 
 /// Models of a server on this machine; `None` where nothing answers in this form.
 pub async fn find(port: u16, key: Option<&Secret>) -> Option<Vec<String>> {
-    let request = local().get(format!("http://127.0.0.1:{port}/v1/models"));
+    let url = format!("http://127.0.0.1:{port}/v1/models");
+    // A gateway may be there in its place, and its log tells our question from callers'.
+    let request = local()
+        .get(&url)
+        .header("host", mark::host(&mark::new(), &url));
     models(request.timeout(HERE), key).await
 }
 

@@ -1,7 +1,7 @@
 //! Model servers on this machine: Ollama, and those that speak OpenAI's API at their usual ports.
 
 use super::facts::{Model, Service};
-use super::{compatible, web};
+use super::{compatible, mark, web};
 use crate::provider::Provider;
 use futures::future::join_all;
 use serde_json::Value;
@@ -74,10 +74,15 @@ async fn ollama(deadline: Duration) -> Option<Service> {
 }
 
 async fn compatible(provider: Provider, deadline: Duration) -> Option<Service> {
-    let ways = provider.ways();
-    let address = format!("127.0.0.1:{}", ways.default_port);
+    at(provider, provider.ways().default_port, deadline).await
+}
+
+async fn at(provider: Provider, port: u16, deadline: Duration) -> Option<Service> {
+    let address = format!("127.0.0.1:{port}");
     let url = format!("http://{address}/v1/models");
-    let (status, body) = web::get(&url, None, deadline).await.ok()?;
+    // At llama.cpp's usual port our own gateway may be, and its log tells our question from callers'.
+    let host = mark::host(&mark::new(), &url);
+    let (status, body) = web::get(&url, Some(&host), deadline).await.ok()?;
     // A server that keeps its models to itself could be anybody's.
     let names = compatible::names(&serde_json::from_str(&body).ok()?).filter(|_| status == 200)?;
     let model = |name: String| Model {
@@ -86,7 +91,7 @@ async fn compatible(provider: Provider, deadline: Duration) -> Option<Service> {
         ..Model::default()
     };
     Some(Service {
-        product: ways.title.to_string(),
+        product: provider.ways().title.to_string(),
         address,
         version: None,
         models: names.into_iter().map(model).collect(),
@@ -104,7 +109,32 @@ fn names(answer: &Value) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::address;
+    use super::*;
+    use std::io::{Read, Write};
+
+    #[tokio::test]
+    async fn what_is_asked_at_a_port_where_a_gateway_may_be_bears_a_mark() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let heard = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut bytes = [0; 4096];
+            let length = stream.read(&mut bytes).unwrap();
+            let body = r#"{"object":"list","data":[{"id":"qwen","object":"model"}]}"#;
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+                body.len()
+            );
+            stream.write_all((head + body).as_bytes()).unwrap();
+            String::from_utf8_lossy(&bytes[..length]).into_owned()
+        });
+        let found = at(Provider::LlamaCpp, port, Duration::from_secs(5)).await;
+        assert_eq!(found.unwrap().models[0].name, "qwen");
+        let heard = heard.join().unwrap();
+        let host = heard.lines().find_map(|line| line.strip_prefix("host: "));
+        assert!(host.is_some_and(mark::is_own), "{heard}");
+    }
 
     #[test]
     fn ollama_is_asked_where_it_was_told_to_listen() {

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::gateway::memory_of;
 use crate::host::paths::{EnvironmentPaths, Paths};
 use crate::host::process::{Background, Identity};
-use crate::host::{port, web};
+use crate::host::{port, service as asked, web};
 use crate::plan::found::Found;
 use crate::plan::outcome::{Change, Context, Journal, Outcome, Undone, Wire};
 use crate::plan::survey::{Survey, Trouble, object_state};
@@ -174,16 +174,9 @@ impl Embedded {
         if service.role().is_some() {
             change = own::ensure(&self.paths, service, context).await?;
         }
-        let url = format!("http://127.0.0.1:{}{}", service.port, service.health_path);
+        let url = asked::url(service);
         let (title, start) = (&service.title, service.start.as_str());
-        let asked = match service.grpc {
-            // It would hang up on HTTP/1.1; its gRPC is proved by the routes behind it.
-            true => port::answers(service.port)
-                .await
-                .map(|()| (200, String::new())),
-            false => web::get(&url, None, Duration::from_secs(5)).await,
-        };
-        match asked {
+        match asked::ask(service, Duration::from_secs(5)).await {
             Ok((200, _)) => {}
             Ok(_) if service.any_answer => {}
             Ok((status, _)) => {

@@ -15,7 +15,6 @@ pub mod gateway;
 pub mod installed;
 pub mod judge;
 pub mod limit;
-pub mod mark;
 pub mod own;
 pub mod probe;
 pub mod reach;

@@ -3,6 +3,7 @@
 use super::answer::{Answer, is_early};
 use super::check::{Check, Claim, Finding, Verdict};
 use super::gateway;
+use crate::host::mark;
 use crate::host::web::{local, why};
 use crate::profile::Test;
 use crate::text;
@@ -65,7 +66,9 @@ impl Own {
     }
 
     async fn ask(&self, method: &reqwest::Method) -> reqwest::Result<(Answer, http::HeaderMap)> {
-        let mut request = local().request(method.clone(), &self.url).timeout(DEADLINE);
+        let request = local().request(method.clone(), &self.url).timeout(DEADLINE);
+        // Its own test is no caller's mistake, whatever it asks.
+        let mut request = request.header("host", mark::host(&mark::new(), &self.url));
         if let Some(body) = &self.test.body {
             request = request.json(body);
         }
@@ -131,6 +134,42 @@ impl Check for Own {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read, Write};
+
+    #[tokio::test]
+    async fn an_own_tests_request_bears_the_mark_by_which_it_is_no_callers() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let heard = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut bytes = [0; 4096];
+            let length = stream.read(&mut bytes).unwrap();
+            let answer = "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 3\r\n\r\nEOF";
+            stream.write_all(answer.as_bytes()).unwrap();
+            String::from_utf8_lossy(&bytes[..length]).into_owned()
+        });
+        let test = Test {
+            name: "t".into(),
+            route: "r".into(),
+            method: "GET".into(),
+            path: "/x".into(),
+            body: None,
+            status: 503,
+            contains: None,
+            headers: [].into(),
+            json: [].into(),
+        };
+        let own = Own {
+            url: format!("http://127.0.0.1:{port}/x"),
+            test,
+            settle: Duration::ZERO,
+        };
+        assert_eq!(own.run().await.verdict, Verdict::Pass);
+        let heard = heard.join().unwrap();
+        let host = heard.lines().find_map(|line| line.strip_prefix("host: "));
+        assert!(host.is_some_and(mark::is_own), "{heard}");
+    }
 
     #[test]
     fn status_headers_json_and_text_are_all_expected() {

@@ -9,8 +9,8 @@ use super::credential::Credential;
 use super::form::Gist;
 use super::gateway;
 use super::judge::{self, Reply};
-use super::mark;
 use super::sight::{self, Upstream};
+use crate::host::mark;
 use crate::host::web::{local, read, why};
 use crate::provider::Provider;
 use crate::text;
@@ -142,14 +142,16 @@ impl Probe {
     /// A host name of its own for each request, where any will do and nothing behind the proxy minds:
     /// the access log keeps it (facts 9.7), and nothing else of what a client sends.
     pub(super) fn host(&self, mark: &str) -> Option<String> {
-        let port = self.base.rsplit(':').next().unwrap_or("80");
         match &self.case.ask.host {
-            Some(host) => Some(format!("{host}:{port}")),
+            Some(host) => {
+                let port = self.base.rsplit(':').next().unwrap_or("80");
+                Some(format!("{host}:{port}"))
+            }
             None if self.case.expect.answer.is_some()
                 || self.case.lane.is_empty()
                 || self.case.sort == Sort::Refusal =>
             {
-                Some(format!("{mark}.{}:{port}", mark::DOMAIN))
+                Some(mark::host(mark, &self.base))
             }
             None => None,
         }

@@ -5,7 +5,7 @@ use crate::diagnose::log::{Line, parse};
 use crate::diagnose::snapshot::{Container, Door, Login, Process, Service, Snapshot, hosts};
 use crate::gateway::before;
 use crate::host::cluster::is_another;
-use crate::host::{docker, ollama, port, process, registry, web};
+use crate::host::{docker, ollama, port, process, registry, service, web};
 use crate::plan::{HostService, NODE_PORT};
 use crate::secret::redact;
 use crate::target::Target;
@@ -54,23 +54,13 @@ pub async fn look(scene: &Scene<'_>) -> Host {
 }
 
 async fn ask(scene: &Scene<'_>, service: &HostService) -> Service {
-    let at = format!("http://127.0.0.1:{}", service.port);
-    let url = format!("{at}{}", service.health_path);
+    let url = service::url(service);
     let is_ollama = service.title == crate::provider::Provider::Ollama.ways().title;
     let wire = scene.record.wires.get(&service.name);
     let host = wire.map(|wire| wire.host.clone()).filter(|_| is_ollama);
     let origin = origin(scene).filter(|_| is_ollama);
-    let asked = async {
-        match service.grpc {
-            // It hangs up on HTTP/1.1.
-            true => port::answers(service.port)
-                .await
-                .map(|()| (200, String::new())),
-            false => web::get(&url, None, DEADLINE).await,
-        }
-    };
     let (answer, found, with_host, with_origin) = tokio::join!(
-        asked,
+        service::ask(service, DEADLINE),
         async {
             if is_ollama {
                 ollama::find(service.port).await

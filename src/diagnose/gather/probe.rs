@@ -2,6 +2,7 @@
 
 use super::Scene;
 use crate::diagnose::snapshot::Probe;
+use crate::host::mark;
 use crate::host::web::{local, why};
 use crate::plan::{PlannedRoute, Served};
 use crate::provider::CHAT_PATH;
@@ -50,6 +51,7 @@ async fn chat(base: &str, route: &PlannedRoute, credential: &Credential) -> Prob
     let path = format!("{}{CHAT_PATH}", route.path);
     let request = local()
         .post(format!("{base}{path}"))
+        .header("host", mark::host(&mark::new(), base))
         .timeout(DEADLINE)
         .json(&body);
     let sent = format!("POST {path}");

@@ -3,8 +3,8 @@
 use super::state::{Route, State};
 use crate::diagnose::counts::Counts;
 use crate::diagnose::log::Line;
+use crate::host::mark;
 use crate::verify::check::Verdict;
-use crate::verify::mark;
 use std::collections::BTreeMap;
 
 pub struct Row {

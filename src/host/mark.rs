@@ -1,4 +1,4 @@
-//! By which one request of a proof is told from others: a host name of its own, which is always this
+//! By which a request of gw's own, of a proof or a look, is told from others': a host name of its own, which is always this
 //! machine's (RFC 6761) and stands in the proxy's access log (facts 9.7).
 
 pub const DOMAIN: &str = "localhost";
@@ -6,6 +6,12 @@ pub const DOMAIN: &str = "localhost";
 /// The first label of a new one.
 pub fn new() -> String {
     format!("p{:016x}", rand::random::<u64>())
+}
+
+/// The Host header that bears a mark, for a base URL or any URL beneath it.
+pub fn host(mark: &str, url: &str) -> String {
+    let port = url.parse::<http::Uri>().ok().and_then(|uri| uri.port_u16());
+    format!("{mark}.{DOMAIN}:{}", port.unwrap_or(80))
 }
 
 /// Whether a Host header is one that a proof made for itself.
@@ -24,6 +30,13 @@ mod tests {
 
     #[test]
     fn a_proofs_own_host_is_known_again_and_a_callers_is_not() {
+        for (url, port) in [
+            ("http://localhost:8080/chat/v1?a=b:9", ":8080"),
+            ("http://gateway.example", ":80"),
+        ] {
+            let host = host(&new(), url);
+            assert!(is_own(&host) && host.ends_with(port), "{host}");
+        }
         assert!(is_own(&format!("{}.{DOMAIN}:8080", new())));
         assert!(is_own(&format!("{}.{DOMAIN}", new())));
         for callers in [
