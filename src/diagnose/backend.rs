@@ -184,7 +184,7 @@ fn tools(snapshot: &Snapshot) -> Vec<Found> {
         .short(format!("{path} offers no tool"))
         .scope(Scope::route(&probe.route))
         .cause(cause)
-        .saw(probe.sent.clone(), "initialize 200, tools/list []")
+        .saw(format!("{}, tools/list", probe.sent), probe.body.clone())
     });
     found.collect()
 }

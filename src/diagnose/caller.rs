@@ -92,14 +92,20 @@ fn answers(snapshot: &Snapshot) -> Vec<Found> {
     found.collect()
 }
 
+/// Whether the gateway itself answered, and nobody behind it (facts 9.7).
+pub fn from_gateway(probe: &Probe) -> bool {
+    let said =
+        probe.content_type.starts_with("text/plain") || probe.body.contains("from the proxy");
+    probe.status != 0 && said
+}
+
 /// Who answered, as far as the words tell (facts 9.7).
 fn who(probe: &Probe) -> String {
     match probe.status {
+        _ if !probe.why.is_empty() => probe.why.clone(),
         0 => "no answer came from the gateway's address".to_string(),
         200 => "the answer is not of the form that was asked for".to_string(),
-        _ if probe.content_type.starts_with("text/plain") => {
-            "the gateway itself answered so".to_string()
-        }
+        _ if from_gateway(probe) => "the gateway itself answered so".to_string(),
         _ => "what stands behind the route answered so".to_string(),
     }
 }

@@ -90,6 +90,9 @@ pub struct Found {
     /// The one object that it is about, where it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub about: Option<Thing>,
+    /// Routes whose failing answer it may explain, where those are not all that it concerns.
+    #[serde(skip)]
+    pub blamed: Option<Scope>,
     pub evidence: Vec<Evidence>,
     pub cause: String,
     pub fix: Fix,
@@ -103,6 +106,7 @@ impl Found {
             short: String::new(),
             scope: Scope::Everything,
             about: None,
+            blamed: None,
             evidence: Vec::new(),
             cause: String::new(),
             fix,
@@ -124,6 +128,11 @@ impl Found {
         self
     }
 
+    pub fn blamed(mut self, routes: BTreeSet<String>) -> Self {
+        self.blamed = Some(Scope::Routes(routes));
+        self
+    }
+
     /// As `about`, where the object is known.
     pub fn about_backend(self, object: Option<&serde_json::Value>) -> Self {
         match object {
@@ -142,7 +151,11 @@ impl Found {
             (None, Some(_)) => self.scope == Scope::Everything,
             (Some(mine), Some(theirs)) => mine == theirs,
         };
-        same && self.scope.covers(&effect.scope)
+        same && self
+            .blamed
+            .as_ref()
+            .unwrap_or(&self.scope)
+            .covers(&effect.scope)
     }
 
     pub fn cause(mut self, cause: impl Into<String>) -> Self {

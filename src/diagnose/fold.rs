@@ -6,7 +6,10 @@ use super::snapshot::Snapshot;
 use serde::Serialize;
 
 /// Rules that tell of one object that it was changed or deleted.
-const OF_OBJECT: [&str; 2] = ["GW007", "GW008"];
+const OF_OBJECT: [&str; 2] = ["GW007", CHANGED];
+const CHANGED: &str = "GW008";
+/// A limit that does what it is there for: requests fail, and nothing is broken.
+const LIMITED: &str = "GW039";
 
 /// What one rule said.
 pub enum Verdict {
@@ -104,7 +107,11 @@ fn beneath(all: Vec<Finding>) -> Vec<Finding> {
                     .found
                     .reaches(&effect.found, OF_OBJECT.contains(&effect.code))
         };
-        all.iter().position(|cause| explains(&cause))
+        let causes = all.iter().enumerate().filter(|(_, cause)| explains(cause));
+        // What fails says more than what is only odd, and a change most of all may be somebody's wish.
+        let weight = |cause: &Finding| (cause.severity, cause.code == CHANGED);
+        let first = causes.min_by_key(|(_, cause)| weight(cause));
+        first.map(|(index, _)| index)
     };
     let causes: Vec<Option<usize>> = all.iter().map(cause_of).collect();
     // Chains end: no two rules explain each other, and a longer circle is cut after as many steps.
@@ -133,10 +140,13 @@ fn beneath(all: Vec<Finding>) -> Vec<Finding> {
             code: finding.code,
             short: finding.found.short.clone(),
         };
-        if let Some((_, cause)) = top.iter_mut().find(|(at, _)| *at == cause)
-            && !cause.explains.contains(&effect)
-        {
-            cause.explains.push(effect);
+        if let Some((_, cause)) = top.iter_mut().find(|(at, _)| *at == cause) {
+            if cause.code != LIMITED {
+                cause.severity = cause.severity.min(finding.severity);
+            }
+            if !cause.explains.contains(&effect) {
+                cause.explains.push(effect);
+            }
         }
     }
     for (_, cause) in &mut top {

@@ -7,6 +7,7 @@ pub mod applied;
 mod backend;
 pub mod bundle;
 mod caller;
+mod changed;
 mod chart;
 mod control;
 pub mod counts;

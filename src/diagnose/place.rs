@@ -4,7 +4,6 @@ use super::finding::{Change, Fix, Found, Severity};
 use super::rule::{Needs, Rule};
 use super::snapshot::{Container, Snapshot};
 use crate::plan::GATEWAY_API_MINORS;
-use crate::plan::thing::Thing;
 use crate::text;
 
 /// Minors of Kubernetes that 2.2 supports (facts 1.1).
@@ -100,7 +99,7 @@ pub const RULES: [Rule; 8] = [
                 by somebody else, or went with its CRD. The fix applies the same object again; `gw undo` \
                 takes it away again.",
         explains: &["GW010", "GW040", "GW049", "GW070"],
-        look: missing,
+        look: super::changed::missing,
     },
     Rule {
         code: "GW008",
@@ -110,9 +109,10 @@ pub const RULES: [Rule; 8] = [
         story: "Compares every field that gw applied with the live object, and names who changed it and \
                 when from the API server's own record of field managers. The change may be wanted: then it \
                 belongs into the profile. Otherwise the fix puts the applied fields back and takes added \
-                ones away; `gw undo` gives the changed form back.",
-        explains: &[],
-        look: changed,
+                ones away; `gw undo` gives the changed form back. Where the changed object is one that a \
+                route goes through, and nothing else tells why that route fails, it is the cause.",
+        explains: &["GW040"],
+        look: super::changed::changed,
     },
 ];
 
@@ -309,79 +309,6 @@ fn agentgateway_kinds(snapshot: &Snapshot) -> Vec<Found> {
         .cause("the chart agentgateway-crds is not installed, or somebody deleted its CRDs")
         .saw("CRDs", format!("no {}", text::list(&missing))),
     ]
-}
-
-fn missing(snapshot: &Snapshot) -> Vec<Found> {
-    let gone = snapshot.drift.iter().filter(|drift| drift.missing);
-    let found = gone.filter_map(|drift| {
-        let Thing::Object { kind, name, .. } = &drift.thing else {
-            return None;
-        };
-        let title = drift.thing.title();
-        let found = Found::new(
-            format!("{title} is there"),
-            title.clone(),
-            Fix::Change(Change::Restore(drift.thing.clone())),
-        );
-        let found = found
-            .short(format!("{title} is gone"))
-            .cause("gw made it, and somebody else has deleted it")
-            .saw(
-                "objects",
-                format!("no {title} in namespace {}", snapshot.namespace),
-            );
-        let scope = super::route::scope_of(snapshot, kind, name);
-        Some(found.scope(scope).about(drift.thing.clone()))
-    });
-    found.collect()
-}
-
-fn changed(snapshot: &Snapshot) -> Vec<Found> {
-    let changed = snapshot.drift.iter().filter(|drift| !drift.missing);
-    let found = changed.map(|drift| {
-        let title = drift.thing.title();
-        let fix = Fix::Change(Change::Restore(drift.thing.clone()));
-        let mut found = Found::new(format!("{title} is as gw applied it"), title.clone(), fix)
-            .short(format!("{title} was changed"));
-        let by: Vec<&str> = drift
-            .fields
-            .iter()
-            .filter_map(|field| field.by.as_deref())
-            .collect();
-        found.cause = match by.first() {
-            Some(by) => format!(
-                "{by} has changed {}",
-                text::count(drift.fields.len(), "field")
-            ),
-            None => format!(
-                "{} not as applied",
-                text::count(drift.fields.len(), "field is")
-            ),
-        };
-        for field in &drift.fields {
-            let said = |value: &Option<serde_json::Value>| {
-                value
-                    .as_ref()
-                    .map_or("nothing".to_string(), |v| text::excerpt(&v.to_string(), 60))
-            };
-            found = found.saw(
-                field.path.clone(),
-                format!(
-                    "{} where gw applied {}",
-                    said(&field.live),
-                    said(&field.planned)
-                ),
-            );
-        }
-        match &drift.thing {
-            Thing::Object { kind, name, .. } => {
-                let scope = super::route::scope_of(snapshot, kind, name);
-                found.scope(scope).about(drift.thing.clone())
-            }
-            _ => found,
-        }
-    });
-    found.collect()
 }
 
 /// Whether a part of the snapshot could not be looked at: then nothing is known to be missing.

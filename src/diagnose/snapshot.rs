@@ -150,7 +150,9 @@ pub struct Probe {
     pub body: String,
     pub good: bool,
     pub seconds: f64,
-    /// How many tools an MCP route offers.
+    /// What it means, where the proof of an MCP route has told that already.
+    pub why: String,
+    /// How many tools an MCP route offers; nothing where it never came to a list.
     pub tools: Option<usize>,
 }
 

@@ -20,6 +20,9 @@ const VERSION: &str = "2025-03-26";
 const SESSION: &str = "mcp-session-id";
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// What is said of a server that lists none.
+pub const NONE: &str = "200, but no tool in it";
+
 pub struct Tools {
     pub base: String,
     pub case: Case,
@@ -209,7 +212,7 @@ impl Tools {
 
     fn found(&self, offer: &Offer) -> Finding {
         let finding = match offer.names.as_slice() {
-            [] => Finding::fail(&self.claim(), "200, but no tool in it", "gw logs"),
+            [] => Finding::fail(&self.claim(), NONE, "gw logs"),
             _ => Finding::new(&self.claim(), Verdict::Pass),
         };
         self.with_route(finding, 200, &offer.names, &offer.called)

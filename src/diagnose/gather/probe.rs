@@ -9,7 +9,7 @@ use crate::provider::CHAT_PATH;
 use crate::text;
 use crate::verify::check::{Check, Verdict};
 use crate::verify::credential::Credential;
-use crate::verify::tools::Tools;
+use crate::verify::tools::{NONE, Tools};
 use futures::future::join_all;
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -115,12 +115,17 @@ async fn tools(base: &str, route: &PlannedRoute, credential: &Credential) -> Pro
         }
     };
     let shown = finding.route.as_ref();
+    let good = finding.verdict == Verdict::Pass;
+    // Where it never came to a list nobody knows how many there are.
+    let listed = good || finding.summary == NONE;
+    let cause = finding.facts.iter().find(|(name, _)| name == "cause");
     Probe {
         sent: format!("POST {}", route.path),
         status: shown.map_or(0, |route| route.status),
         body: text::excerpt(&finding.summary, BODY),
-        good: finding.verdict == Verdict::Pass,
-        tools: shown.and_then(|route| route.tools),
+        good,
+        why: cause.map_or_else(String::new, |(_, why)| why.clone()),
+        tools: shown.filter(|_| listed).and_then(|route| route.tools),
         ..Probe::default()
     }
 }

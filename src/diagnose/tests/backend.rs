@@ -149,10 +149,32 @@ fn an_empty_list_of_tools_is_a_failure_and_one_tool_is_not() {
         let mut snapshot = healthy();
         snapshot.probes[0].tools = Some(tools);
         snapshot.probes[0].good = good;
+        snapshot.probes[0].body = "200, but no tool in it".into();
         snapshot
     };
     assert_eq!(codes(&with_tools(0, false)), ["GW037"]);
+    let found = diagnose(&with_tools(0, false)).findings.remove(0).found;
+    assert_eq!(found.evidence[0].text, "200, but no tool in it");
     assert_eq!(codes(&with_tools(1, true)), Vec::<&str>::new());
+}
+
+#[test]
+fn a_server_that_never_came_to_a_list_offers_no_empty_one() {
+    let mut snapshot = healthy();
+    let probe = &mut snapshot.probes[0];
+    (probe.status, probe.good, probe.tools) = (0, false, None);
+    probe.body = "connection refused".into();
+    assert_eq!(codes(&snapshot), ["GW040"]);
+}
+
+#[test]
+fn a_mock_that_does_not_answer_is_the_cause_of_its_empty_list() {
+    let mut snapshot = healthy();
+    snapshot.probes[0].tools = Some(0);
+    snapshot.probes[0].good = false;
+    snapshot.services[0].silence = Some("connection refused".into());
+    snapshot.services[0].models = None;
+    assert_eq!(codes(&snapshot), ["GW020"]);
 }
 
 #[test]
