@@ -1,29 +1,16 @@
 //! The proof itself: it finds what is broken, and only that.
 
+#[path = "support/admin.rs"]
+mod admin;
 #[path = "support/home.rs"]
 mod home;
 
+use admin::{admin, kept_object};
 use home::{Home, free_port};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
-
-/// One call on the private channel of the embedded gateway, behind the back of `gw`.
-fn admin(home: &Home, path: &str, body: &Value) -> Value {
-    let mut stream = UnixStream::connect(home.environment().join("gateway.sock")).unwrap();
-    let body = body.to_string();
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    stream.write_all((head + &body).as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let body = answer.split_once("\r\n\r\n").unwrap().1;
-    serde_json::from_str(body).unwrap_or(Value::Null)
-}
 
 fn delete_policy(home: &Home, name: &str) {
     let metadata = json!({"name": name, "namespace": "kgateway-system"});
@@ -95,22 +82,6 @@ fn every_policy_that_is_removed_turns_a_case_red_and_up_heals_it() {
             failed(&report)
         );
     }
-}
-
-/// An object as the embedded gateway has it.
-fn kept_object(home: &Home, kind: &str, name: &str) -> Value {
-    let mut stream = UnixStream::connect(home.environment().join("gateway.sock")).unwrap();
-    stream
-        .write_all(b"GET /objects HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n")
-        .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let body: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
-    let objects = body["objects"].as_array().unwrap();
-    let is_it = |o: &&Value| o["kind"] == kind && o["metadata"]["name"] == name;
-    let mut found = objects.iter().find(is_it).unwrap().clone();
-    found.as_object_mut().unwrap().remove("status");
-    found
 }
 
 #[test]
@@ -301,53 +272,6 @@ fn an_up_that_changes_nothing_proves_all_unless_all_was_proved_before() {
     std::fs::write(&kept, proof.to_string()).unwrap();
     assert!(proves_all());
     assert!(!proves_all());
-}
-
-#[test]
-fn reach_shows_the_proof_of_the_path_that_was_asked_for() {
-    let home = Home::new();
-    let profile = home.profile();
-    assert_eq!(home.gw(&["up", "--profile", &profile]).code, 0);
-    let mut route = kept_object(&home, "HTTPRoute", "mock");
-    let mut second = route["spec"]["rules"][0].clone();
-    second["matches"] = json!([{"path": {"type": "PathPrefix", "value": "/second"}}]);
-    route["spec"]["rules"].as_array_mut().unwrap().push(second);
-    admin(&home, "/apply", &route);
-    for path in ["/second", "/mock"] {
-        let (report, code) = home.json(&["reach", path]);
-        assert_eq!(code, 0, "{report}");
-        let hops = report["paths"][0]["hops"].as_array().unwrap();
-        assert_eq!(hops.last().unwrap()["route"]["path"], path, "{report}");
-    }
-}
-
-#[test]
-fn an_alias_that_connects_and_answers_nothing_is_named_by_reach() {
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = silent.local_addr().unwrap().port();
-    let home = Home::new();
-    let profile = home.profile();
-    assert_eq!(home.gw(&["up", "--profile", &profile]).code, 0);
-    let said = home.gw(&["reach", "/mock"]);
-    assert_eq!(said.code, 0, "{said:?}");
-    let mut backend = json!({"apiVersion": "agentgateway.dev/v1alpha1", "kind": "AgentgatewayBackend",
-        "metadata": {"name": "mock", "namespace": "kgateway-system", "labels": {"app.kubernetes.io/managed-by": "gatewright", "gatewright.dev/environment": "default"}},
-        "spec": {"ai": {"provider": {"openai": {"model": "mock"}, "host": "127.0.0.1", "port": port}}}});
-    admin(&home, "/apply", &backend);
-    let said = home.gw(&["reach", "/mock"]);
-    assert_eq!(said.code, 4, "{said:?}");
-    assert!(
-        said.stdout
-            .contains("takes the connection and answers nothing in 5.00 s"),
-        "{said:?}"
-    );
-    drop(silent);
-    backend["spec"]["ai"]["provider"]["port"] = json!(free_port());
-    admin(&home, "/apply", &backend);
-    let (report, code) = home.json(&["reach", "/mock"]);
-    assert_eq!(code, 4);
-    let hops = report["paths"][0]["hops"].as_array().unwrap();
-    assert_eq!(hops.last().unwrap()["id"], "reach.address");
 }
 
 /// A server that repeats the key that it was shown, as some do in their errors.

@@ -40,18 +40,40 @@ const PAUSE: Duration = Duration::from_millis(25);
 
 /// The proxy waits 10 s for a connection (facts 9.7): what is silent for longer has taken it.
 const SILENCE: Duration = Duration::from_secs(13);
+/// How long the proxy waits for a connection (facts 9.7), and what it says then.
+const CONNECT: Duration = Duration::from_secs(10);
+const ELAPSED: &str = "deadline has elapsed";
 /// How long the proxy may take to know a witness.
 const TAKEN_UP: Duration = Duration::from_secs(10);
 
 impl Witness<'_> {
     /// What the proxy sees of an address, in its own words. Nothing of the look stays.
+    ///
+    /// What becomes of TLS is not always in these words: a second look without it tells them apart.
     pub async fn look(&self, address: &Address, context: &Context<'_>) -> Result<Sight> {
+        let first = self.glance(address, context).await?;
+        if !address.tls || !needs_second(&first) {
+            return Ok(first);
+        }
+        let plain = Address {
+            tls: false,
+            ..address.clone()
+        };
+        let second = self.glance(&plain, context).await?;
+        Ok(told_apart(first, &second))
+    }
+
+    async fn glance(&self, address: &Address, context: &Context<'_>) -> Result<Sight> {
         let name = format!("{WITNESS_PREFIX}{:016x}", rand::rng().random::<u64>());
         let mut objects =
             self.place
                 .witness(&name, self.gateway, (&address.host, address.port), false);
         if address.tls {
-            objects[0]["spec"]["policies"] = json!({"tls": {}});
+            let settings = match address.settings.is_object() {
+                true => address.settings.clone(),
+                false => json!({}),
+            };
+            objects[0]["spec"]["policies"] = json!({"tls": settings});
         }
         let mut applied = Ok(());
         for object in &objects {
@@ -171,7 +193,15 @@ fn seen(status: u16, body: &str) -> Option<Sight> {
         }
         (503, text) if text.starts_with(CONNECT) => {
             let why = text.trim_start_matches(CONNECT).to_string();
-            let tls = ["certificate", "tls", "TLS", "handshake", "Certificate"];
+            let tls = [
+                "certificate",
+                "tls",
+                "TLS",
+                "handshake",
+                "corrupt message",
+                "fatal alert",
+                "peer ",
+            ];
             match tls.iter().any(|word| why.contains(word)) {
                 true => Sight::NoTls(why),
                 false => Sight::NoConnection(why),
@@ -188,6 +218,42 @@ fn seen(status: u16, body: &str) -> Option<Sight> {
     })
 }
 
+/// Whether TLS may be at fault, or may not.
+fn needs_second(sight: &Sight) -> bool {
+    match sight {
+        Sight::NoTls(why) => why.contains("InvalidContentType"),
+        Sight::Silent(_) => true,
+        Sight::NoConnection(why) => why.contains(ELAPSED),
+        Sight::Unseen(why) => why.contains("SendRequest"),
+        Sight::NoName(_) | Sight::Answered { .. } => false,
+    }
+}
+
+/// What a look over TLS came to, once it is known what becomes of a look without it: a server that can
+/// do TLS answers or closes, one that hangs does neither.
+fn told_apart(first: Sight, plain: &Sight) -> Sight {
+    match (&first, plain) {
+        (Sight::NoTls(why), Sight::Answered { status, .. }) => {
+            Sight::NoTls(format!("{why}; plain HTTP is answered {status}"))
+        }
+        (Sight::Silent(time), Sight::Silent(_)) => Sight::NoTls(hangs(*time)),
+        // The time for a connection is over, and it stands.
+        (Sight::NoConnection(_), Sight::Silent(_)) => Sight::NoTls(hangs(CONNECT)),
+        (Sight::Unseen(why), Sight::Silent(_)) if why.contains("TLS handshake") => {
+            Sight::NoTls(hangs(CONNECT))
+        }
+        (Sight::Unseen(why), _) if why.contains("fatal alert") => Sight::NoTls(why.clone()),
+        _ => first,
+    }
+}
+
+fn hangs(time: Duration) -> String {
+    format!(
+        "no answer to the TLS handshake in {}",
+        crate::text::duration(time)
+    )
+}
+
 /// No candidate answered: every one with what came back.
 pub fn none_answered(service: &HostService, tried: &[(Candidate, String)]) -> Error {
     let next = match service.start.as_str() {
@@ -199,4 +265,41 @@ pub fn none_answered(service: &HostService, tried: &[(Candidate, String)]) -> Er
     tried.iter().fold(error, |error, (candidate, why)| {
         error.fact(format!("{}:{} {why}", candidate.host, candidate.port))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handshake_that_hangs_and_a_service_that_is_silent_are_told_apart() {
+        let silent = || Sight::Silent(SILENCE);
+        let closed = Sight::Unseen("upstream call failed: SendRequest: closed".to_string());
+        let answered = Sight::Answered {
+            status: 404,
+            body: String::new(),
+        };
+        let elapsed = || seen(503, "upstream call failed: Connect: deadline has elapsed").unwrap();
+        let plain = || {
+            let words = "upstream call failed: Connect: received corrupt message of type InvalidContentType";
+            seen(503, words).unwrap()
+        };
+        let hangs = |time| Sight::NoTls(super::hangs(time));
+        let both =
+            "received corrupt message of type InvalidContentType; plain HTTP is answered 404";
+        let table = [
+            (silent(), silent(), hangs(SILENCE)),
+            (silent(), closed.clone(), silent()),
+            (elapsed(), silent(), hangs(CONNECT)),
+            (elapsed(), elapsed(), elapsed()),
+            (plain(), answered, Sight::NoTls(both.to_string())),
+            (plain(), closed, plain()),
+        ];
+        for (first, second, told) in table {
+            assert!(needs_second(&first), "{first:?}");
+            assert_eq!(told_apart(first, &second), told);
+        }
+        let refused = "upstream call failed: Connect: Connection refused (os error 111)";
+        assert!(!needs_second(&seen(503, refused).unwrap()));
+    }
 }

@@ -1,30 +1,27 @@
 //! `gw reach [ROUTE]`: the way of a request, hop by hop, each proved alone.
 
+mod behind;
+
 use super::Outcome;
 use super::asked::Asked;
 use super::prove::MAX_COST;
 use super::session::Session;
-use crate::apply::ledger::Ledger;
-use crate::apply::perform;
 use crate::apply::record::Record;
 use crate::cli::Reach;
 use crate::cluster::forward;
 use crate::error::{Error, Exit, Result};
 use crate::host::process::Background;
-use crate::host::{port, process, view, web};
+use crate::host::{port, web};
 use crate::plan::survey::Trouble;
-use crate::plan::view::Address;
 use crate::profile::TargetKind;
 use crate::report::document::Document;
 use crate::report::reach::path;
-use crate::secret::vault::Vault;
 use crate::target::{Target, embedded};
 use crate::verify::check::{Finding, Verdict};
 use crate::verify::choose::Choice;
 use crate::verify::installed::{Installed, PathMatch, Way};
 use crate::verify::{gateway, reach};
 use serde_json::json;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
@@ -261,81 +258,16 @@ impl Looking<'_> {
             .iter()
             .find(|route| route.name == way.route && way.ours);
         let name = planned.map_or("service", |route| route.serves.title());
-        if let Some(address) = backend.and_then(reach::address) {
-            let mut behind = self.behind(&address, name, way).await?;
+        if let Some((backend, address)) =
+            backend.and_then(|backend| Some((backend, reach::address(backend)?)))
+        {
+            let mut behind = self.behind(backend, &address, name, way).await?;
             hops.append(&mut behind);
         }
         if !failed(&hops) {
             hops.extend(self.model(way).await?);
         }
         Ok(hops)
-    }
-
-    /// What the gateway sees of the address; a witness of it is in the ledger before it is made.
-    async fn behind(&self, address: &Address, title: &str, way: &Way) -> Result<Vec<Finding>> {
-        let session = self.session;
-        let paths = session.environment();
-        let _lock = session.lock("reach").await?;
-        let ledger = Ledger::open(&paths.ledger())?;
-        let (wires, vault) = (Mutex::default(), Vault::default());
-        let run = perform::Run {
-            ledger: &ledger,
-            sink: &session.sink,
-            wires: &wires,
-            patience: Duration::from_secs(30),
-            force: false,
-            vault: &vault,
-        };
-        let task = session.sink.begin("look");
-        let start = Instant::now();
-        let view = self.target.view(address, &run.context(&|_| {})).await;
-        task.unchanged("");
-        let mut hops = reach::behind(address, &view?, title, self.start(way));
-        if let Some(last) = hops.last_mut() {
-            last.seconds = start.elapsed().as_secs_f64();
-        }
-        if failed(&hops)
-            && let Some((name, wire)) = self
-                .record
-                .wires
-                .iter()
-                .find(|(_, wire)| wire.host == address.host)
-        {
-            let here = Address {
-                host: "127.0.0.1".to_string(),
-                port: address.port,
-                ..address.clone()
-            };
-            reach::beside(&mut hops, &view::look(&here).await);
-            if wire.relay
-                && let Some(broken) = hops.iter_mut().find(|hop| hop.verdict == Verdict::Fail)
-            {
-                let alive = process::all(&paths);
-                let relay = alive
-                    .iter()
-                    .find(|(role, _)| *role == format!("relay-{name}"));
-                let state = match relay {
-                    Some((_, Some(identity))) => format!("runs (pid {})", identity.pid),
-                    _ => "has ended".to_string(),
-                };
-                if state == "has ended" {
-                    broken.next = Some("gw up".to_string());
-                }
-                broken.facts.push(("relay".to_string(), state));
-            }
-        }
-        Ok(hops)
-    }
-
-    /// What starts the service behind a route.
-    fn start(&self, way: &Way) -> &'static str {
-        let route = self
-            .record
-            .routes
-            .iter()
-            .find(|route| route.name == way.route && way.ours);
-        let provider = route.and_then(|route| crate::provider::Provider::named(&route.provider));
-        provider.map_or("gw up", |provider| provider.ways().start)
     }
 
     /// The route's own proof is the last hop.

@@ -68,6 +68,14 @@ async fn answer(
             Ok(object) => delete(gateway, &object).await,
             Err(refused) => refused,
         },
+        (&Method::POST, "/look") => match object(body).await.map(serde_json::from_value) {
+            Ok(Ok(address)) => (
+                StatusCode::OK,
+                json!({"sight": gateway.look(&address).await}),
+            ),
+            Ok(Err(_)) => failed(StatusCode::BAD_REQUEST, "no address"),
+            Err(refused) => refused,
+        },
         (&Method::POST, "/stop") => {
             stop.notify_one();
             (StatusCode::OK, json!({"stopping": true}))

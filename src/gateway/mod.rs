@@ -39,6 +39,7 @@ pub mod input;
 mod limits;
 mod llm;
 mod log;
+mod look;
 mod mcp;
 mod memory;
 mod metrics;

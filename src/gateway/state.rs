@@ -15,14 +15,16 @@ use tokio::sync::Mutex;
 
 use super::bind::Bind;
 use super::change::{Change, put};
-use super::compile::{Compiled, compile};
+use super::compile::{Compiled, compile, tls_settings};
 use super::config::Config;
 use super::log::Log;
+use super::look::look;
 use super::memory::Memory;
 use super::object::{Id, World, redacted};
 use super::plane::Plane;
 use super::resolver::Resolver;
 use super::transport::Transport;
+use crate::plan::view::{Address, Sight};
 
 /// Which ports are opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,6 +202,15 @@ impl Gateway {
     /// Its counts in Prometheus' text format.
     pub fn metrics(&self) -> String {
         self.plane.metrics().text()
+    }
+
+    /// What it sees of an address that speaks TLS.
+    pub async fn look(&self, address: &Address) -> Sight {
+        let world = self.state.lock().await.world.clone();
+        match tls_settings(&world, &address.namespace, &address.settings) {
+            Err(why) => Sight::Unseen(why),
+            Ok(tls) => look(address, &tls.unwrap_or_default(), self.plane.transport()).await,
+        }
     }
 
     /// Every address that is being listened on.

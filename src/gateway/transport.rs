@@ -181,7 +181,12 @@ impl Transport {
         Ok(clients.entry(key).or_insert(client).clone())
     }
 
-    async fn config(&self, tls: &Tls, protocol: &[u8]) -> Result<rustls::ClientConfig, Refusal> {
+    /// What calls in one protocol are made with.
+    pub(super) async fn config(
+        &self,
+        tls: &Tls,
+        protocol: &[u8],
+    ) -> Result<rustls::ClientConfig, Refusal> {
         let system = match tls.needs_system_roots() {
             false => RootCertStore::empty(),
             true => {

@@ -11,7 +11,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// What answers a GET at all answers sooner.
 const ANSWER: Duration = Duration::from_secs(5);
 
-pub async fn look(address: &Address) -> View {
+/// Its name and whether it takes connections, and what is seen `further` where it does.
+pub async fn look(address: &Address, further: impl Future<Output = Sight>) -> View {
     let view = |addresses: &[SocketAddr], sight| View {
         from: "from this machine",
         addresses: addresses.iter().map(SocketAddr::ip).collect(),
@@ -41,34 +42,22 @@ pub async fn look(address: &Address) -> View {
         }
     }
     let sight = match taken {
-        true => ask(address).await,
+        true => further.await,
         false => Sight::NoConnection(last),
     };
     view(&found, sight)
 }
 
-async fn ask(address: &Address) -> Sight {
-    let scheme = if address.tls { "https" } else { "http" };
-    let url = format!("{scheme}://{}{}", address.title(), address.path);
-    let client = match address.tls {
-        false => Ok(local().clone()),
-        true => reqwest::Client::builder()
-            .no_proxy()
-            .connect_timeout(CONNECT)
-            .build(),
-    };
-    let client = match client {
-        Ok(client) => client,
-        Err(error) => return Sight::Unseen(why(&error)),
-    };
-    match client.get(&url).timeout(ANSWER).send().await {
+/// What a service says in plain HTTP.
+pub async fn ask(address: &Address) -> Sight {
+    let url = format!("http://{}{}", address.title(), address.path);
+    match local().get(&url).timeout(ANSWER).send().await {
         Ok(response) => {
             let status = response.status().as_u16();
             let body = response.text().await.unwrap_or_default();
             Sight::Answered { status, body }
         }
         Err(error) if error.is_timeout() => Sight::Silent(ANSWER),
-        Err(error) if address.tls && error.is_connect() => Sight::NoTls(why(&error)),
         Err(error) if error.is_connect() => Sight::NoConnection(why(&error)),
         Err(error) => Sight::Unseen(why(&error)),
     }
@@ -84,9 +73,13 @@ mod tests {
         Address {
             host: "127.0.0.1".into(),
             port,
-            tls: false,
             path: "/".into(),
+            ..Address::default()
         }
+    }
+
+    async fn plainly(at: &Address) -> View {
+        look(at, ask(at)).await
     }
 
     #[tokio::test]
@@ -94,7 +87,7 @@ mod tests {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let waits = tokio::spawn(async move { look(&at(port)).await });
+        let waits = tokio::spawn(async move { plainly(&at(port)).await });
         let speaker = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let speaks = speaker.local_addr().unwrap().port();
         tokio::spawn(async move {
@@ -107,7 +100,7 @@ mod tests {
                 }
             }
         });
-        let answered = look(&at(speaks)).await;
+        let answered = plainly(&at(speaks)).await;
         assert_eq!(
             answered.sight,
             Sight::Answered {
@@ -122,7 +115,7 @@ mod tests {
             .unwrap()
             .port();
         assert!(matches!(
-            look(&at(free)).await.sight,
+            plainly(&at(free)).await.sight,
             Sight::NoConnection(_)
         ));
         assert_eq!(waits.await.unwrap().sight, Sight::Silent(ANSWER));
@@ -136,6 +129,6 @@ mod tests {
             host: "nowhere.invalid".into(),
             ..at(80)
         };
-        assert!(matches!(look(&nowhere).await.sight, Sight::NoName(_)));
+        assert!(matches!(plainly(&nowhere).await.sight, Sight::NoName(_)));
     }
 }

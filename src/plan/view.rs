@@ -1,15 +1,21 @@
 //! What the gateway sees of an address behind it: hop by hop, and no further than the first that fails.
 
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::net::IpAddr;
 
 /// Where a backend sends requests.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Address {
     pub host: String,
     pub port: u16,
     pub tls: bool,
     /// What is asked for to see whether anything answers.
     pub path: String,
+    /// `policies.tls` as the backend has it (facts 6); null where it has none.
+    pub settings: Value,
+    /// Where that looks for what it names.
+    pub namespace: String,
 }
 
 impl Address {
@@ -17,10 +23,25 @@ impl Address {
     pub fn title(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
+
+    /// Whether requests go to the same place in the same way.
+    pub fn is_where(&self, other: &Address) -> bool {
+        (&self.host, self.port, self.tls) == (&other.host, other.port, other.tls)
+    }
+
+    /// The name that its certificate is to be for.
+    pub fn server_name(&self) -> &str {
+        self.settings["sni"].as_str().unwrap_or(&self.host)
+    }
+
+    /// Whether any certificate will do.
+    pub fn trusts_all(&self) -> bool {
+        self.settings["insecureSkipVerify"] == "All"
+    }
 }
 
 /// How far a look came.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Sight {
     /// The name has no address.
     NoName(String),

@@ -1,6 +1,6 @@
 //! No cluster: the embedded gateway, a background process of this binary that takes the same objects.
 
-use super::{Support, Target, counted, doors, end_of, own, process_parts, process_troubles};
+use super::{Support, Target, counted, end_of, own, process_troubles};
 use crate::error::{Error, Result};
 use crate::gateway::memory_of;
 use crate::host::paths::{EnvironmentPaths, Paths};
@@ -8,8 +8,9 @@ use crate::host::process::{Background, Identity};
 use crate::host::{port, service as asked, web};
 use crate::plan::found::Found;
 use crate::plan::outcome::{Change, Context, Journal, Outcome, Undone, Wire};
-use crate::plan::survey::{Survey, Trouble, object_state};
+use crate::plan::survey::{Survey, Trouble};
 use crate::plan::thing::Thing;
+use crate::plan::view::{Address, View};
 use crate::plan::{Action, HostService, Plan, Step};
 use bytes::Bytes;
 use futures::FutureExt;
@@ -27,7 +28,7 @@ const DRAIN_ASKED: Duration = Duration::from_secs(1);
 
 pub struct Embedded {
     port: u16,
-    paths: EnvironmentPaths,
+    pub(super) paths: EnvironmentPaths,
 }
 
 impl Embedded {
@@ -38,7 +39,7 @@ impl Embedded {
         }
     }
 
-    fn process(&self) -> Background {
+    pub(super) fn process(&self) -> Background {
         Background::new(&self.paths, ROLE)
     }
 
@@ -47,7 +48,12 @@ impl Embedded {
     }
 
     /// One call on the gateway's private channel.
-    async fn admin(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value)> {
+    pub(super) async fn admin(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(u16, Value)> {
         let fault = |e: &(dyn std::error::Error + 'static)| {
             Error::new(
                 "the embedded gateway does not answer on its socket",
@@ -282,33 +288,6 @@ impl Embedded {
         let seconds = health["drainSeconds"].as_u64().unwrap_or(0);
         Duration::from_secs(seconds.saturating_add(2))
     }
-
-    async fn look(&self) -> Result<Survey> {
-        let Some(identity) = self.process().alive() else {
-            return Ok(Survey {
-                detail: "the embedded gateway does not run".to_string(),
-                ..Survey::default()
-            });
-        };
-        let (_, health) = self.admin("GET", "/healthz", None).await?;
-        let (_, answer) = self.admin("GET", "/objects", None).await?;
-        let objects = answer["objects"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .map(object_state)
-            .collect();
-        Ok(Survey {
-            alive: true,
-            detail: format!(
-                "gw {}, pid {}",
-                health["version"].as_str().unwrap_or("?"),
-                identity.pid
-            ),
-            parts: [process_parts(&self.paths), doors(&health)].concat(),
-            objects,
-        })
-    }
 }
 
 fn is_current(health: &Value) -> bool {
@@ -373,6 +352,10 @@ impl Target for Embedded {
             Ok(answer["objects"].as_array().cloned().unwrap_or_default())
         }
         .boxed()
+    }
+
+    fn view<'a>(&'a self, address: &'a Address, _: &'a Context<'a>) -> BoxFuture<'a, Result<View>> {
+        async move { Ok(self.seen(address).await) }.boxed()
     }
 
     fn access_log(&self, lines: usize) -> BoxFuture<'_, Result<Vec<String>>> {

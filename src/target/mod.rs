@@ -117,7 +117,7 @@ pub trait Target: Send + Sync {
         async move {
             match self.inside() {
                 Some(inside) => inside.look(address, &self.endpoint().await?, context).await,
-                None => Ok(view::look(address).await),
+                None => Ok(view::look(address, view::ask(address)).await),
             }
         }
         .boxed()

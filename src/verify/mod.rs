@@ -1,6 +1,7 @@
 //! Asks whether what we claim is so, by sending real traffic.
 
 pub mod answer;
+pub mod behind;
 pub mod blot;
 pub mod budget;
 pub mod case;
@@ -21,4 +22,5 @@ pub mod reach;
 pub mod runner;
 pub mod sight;
 pub mod stream;
+pub mod tls;
 pub mod tools;

@@ -5,7 +5,7 @@ use super::check::{Claim, Finding, Verdict};
 use super::derive;
 use super::installed::{Installed, Way, complaints, items, name, namespace, word};
 use crate::plan::survey::Trouble;
-use crate::plan::view::{Address, Sight, View};
+use crate::plan::view::Address;
 use crate::provider::{Provider, anthropic, gemini, openai};
 use crate::text;
 use serde_json::Value;
@@ -190,6 +190,8 @@ pub fn address(backend: &Value) -> Option<Address> {
             port: u16::try_from(at["port"].as_u64()?).ok()?,
             tls: tls.is_some(),
             path: "/".to_string(),
+            settings: tls.cloned().unwrap_or_default(),
+            namespace: namespace(backend).to_string(),
         });
     }
     let provider = provider?;
@@ -214,134 +216,15 @@ pub fn address(backend: &Value) -> Option<Address> {
         port: 443,
         tls: true,
         path: "/".to_string(),
+        namespace: namespace(backend).to_string(),
+        ..Address::default()
     })
-}
-
-/// Name, address, TLS and whoever answers, as far as the look came.
-pub fn behind(address: &Address, view: &View, title: &str, start: &str) -> Vec<Finding> {
-    let at = address.title();
-    let found: Vec<String> = view.addresses.iter().map(ToString::to_string).collect();
-    let from = view.from;
-    let name = match found.as_slice() {
-        [] => hop("name", "name", format!("{} resolves {from}", address.host)),
-        found => hop(
-            "name",
-            "name",
-            format!("{} -> {}", address.host, text::list(found)),
-        ),
-    };
-    let connects = || {
-        hop(
-            "address",
-            "address",
-            format!("{at} takes connections {from}"),
-        )
-    };
-    let tls = || {
-        address.tls.then(|| {
-            hop(
-                "tls",
-                "TLS",
-                format!("{} has a certificate that holds", address.host),
-            )
-        })
-    };
-    let start = if start.is_empty() { "gw up" } else { start };
-    let mut hops = Vec::new();
-    match &view.sight {
-        Sight::NoName(why) => {
-            let what = format!("{} has no address {from}: {why}", address.host);
-            hops.push(broken("name", "name", what, "gw up"));
-        }
-        Sight::NoConnection(why) => {
-            hops.push(name);
-            let what = format!("{at} takes no connection {from}: {why}");
-            hops.push(broken("address", "address", what, start));
-        }
-        Sight::NoTls(why) => {
-            hops.extend([name, connects()]);
-            hops.push(broken("tls", "TLS", format!("{at}: {why}"), "gw logs"));
-        }
-        Sight::Silent(time) => {
-            hops.extend([name, connects()]);
-            let time = text::duration(*time);
-            let what = format!("{at} takes the connection and answers nothing in {time}, {from}");
-            hops.push(broken("service", title, what, start));
-        }
-        Sight::Answered { status, .. } => {
-            hops.extend([Some(name), Some(connects()), tls()].into_iter().flatten());
-            hops.push(hop("service", title, format!("answers HTTP ({status})")));
-        }
-        Sight::Unseen(why) => {
-            hops.push(broken(
-                "service",
-                title,
-                format!("{at} could not be looked at {from}: {why}"),
-                "gw logs",
-            ));
-        }
-    }
-    hops
-}
-
-/// What the same service says to this machine, where pods do not reach it.
-pub fn beside(hops: &mut [Finding], here: &View) {
-    let Some(broken) = hops.iter_mut().find(|hop| hop.verdict == Verdict::Fail) else {
-        return;
-    };
-    let said = match &here.sight {
-        Sight::Answered { .. } => "answers on this machine",
-        Sight::Silent(_) => "takes connections on this machine and answers nothing",
-        Sight::NoConnection(_) => "takes no connection on this machine either",
-        Sight::NoName(_) | Sight::NoTls(_) | Sight::Unseen(_) => return,
-    };
-    broken
-        .facts
-        .push(("here".to_string(), format!("127.0.0.1 {said}")));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    fn at() -> Address {
-        Address {
-            host: "host.docker.internal".into(),
-            port: 11434,
-            tls: false,
-            path: "/".into(),
-        }
-    }
-
-    fn seen(sight: Sight) -> Vec<(String, Verdict)> {
-        let view = View {
-            from: "from the proxy's pod",
-            addresses: Vec::new(),
-            sight,
-        };
-        let hops = behind(&at(), &view, "Ollama", "ollama serve");
-        hops.into_iter().map(|hop| (hop.id, hop.verdict)).collect()
-    }
-
-    #[test]
-    fn the_first_hop_that_fails_is_the_last_that_is_shown() {
-        let table = [
-            (Sight::NoName("x".into()), "reach.name", 1),
-            (Sight::NoConnection("refused".into()), "reach.address", 2),
-            (Sight::Silent(Duration::from_secs(5)), "reach.service", 3),
-        ];
-        for (sight, id, length) in table {
-            let hops = seen(sight);
-            assert_eq!(hops.len(), length);
-            assert_eq!(hops.last().unwrap(), &(id.to_string(), Verdict::Fail));
-        }
-        let good = seen(Sight::Answered {
-            status: 404,
-            body: String::new(),
-        });
-        assert!(good.iter().all(|(_, verdict)| *verdict == Verdict::Pass));
-    }
 
     #[test]
     fn a_backend_without_a_host_is_at_its_providers_home() {

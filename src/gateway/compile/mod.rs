@@ -30,6 +30,8 @@ use serde_json::Value;
 use super::config::{Backend, Config, Listener};
 use super::object::{Id, World, full_name, name, namespace};
 
+pub(super) use tls::read as tls_settings;
+
 /// What a world of objects means.
 pub struct Compiled {
     pub config: Config,

@@ -9,7 +9,11 @@ use crate::gateway::object::{World, dig, list, text, texts};
 use crate::gateway::tls::{Identity, Tls, Verify, certificates};
 
 /// Null is no TLS; an empty object is TLS with the system's roots.
-pub(super) fn read(world: &World, place: &str, spec: &Value) -> Result<Option<Tls>, String> {
+pub(in crate::gateway) fn read(
+    world: &World,
+    place: &str,
+    spec: &Value,
+) -> Result<Option<Tls>, String> {
     if spec.is_null() {
         return Ok(None);
     }
