@@ -58,6 +58,41 @@ impl Kind {
         serde_json::from_str(&said.stdout).unwrap_or_else(|e| panic!("{e}: {said:?}"))
     }
 
+    /// Names of all policies of the environment.
+    fn policies(&self) -> Vec<String> {
+        let path = "jsonpath={.items[*].metadata.name}";
+        let said = self.kubectl(&[
+            "get",
+            "agentgatewaypolicies",
+            "-n",
+            "kgateway-system",
+            "-o",
+            path,
+        ]);
+        assert_eq!(said.code, 0, "{said:?}");
+        said.stdout.split_whitespace().map(str::to_string).collect()
+    }
+
+    /// Takes these policies away: each turns a case red. What failed, and all that is said of it.
+    fn without_policies(&self, names: &[String]) -> (Vec<String>, String) {
+        for name in names {
+            let gone = self.kubectl(&[
+                "delete",
+                "agentgatewaypolicy",
+                name,
+                "-n",
+                "kgateway-system",
+            ]);
+            assert_eq!(gone.code, 0, "{gone:?}");
+        }
+        let (ids, said) = failures(&self.json(&["test"]));
+        for name in names {
+            let case = format!("object.AgentgatewayPolicy.{name}");
+            assert!(ids.contains(&case), "{name}: {said}");
+        }
+        (ids, said)
+    }
+
     /// Runs `up` and kills it with KILL when its progress has come to `line`.
     fn killed_at(&self, line: &str) {
         let mut child = self
@@ -628,31 +663,19 @@ fn what_is_removed_or_broken_behind_its_back_is_found_and_its_cause_named() {
         let (ids, said) = failures(&kind.json(&["test"]));
         assert_eq!(ids, Vec::<String>::new(), "run {run}: {said}");
     }
-    let names = [
+    // The prompt guard is a part of its backend, and is taken away below.
+    let names = kind.policies();
+    for name in [
         "same-site",
         "five-a-minute",
         "tokens-a-minute",
         "stage-key",
         "web-page",
         "patience",
-    ];
-    for name in names {
-        let gone = kind.kubectl(&[
-            "delete",
-            "agentgatewaypolicy",
-            name,
-            "-n",
-            "kgateway-system",
-        ]);
-        assert_eq!(gone.code, 0, "{gone:?}");
+    ] {
+        assert!(names.iter().any(|known| known == name), "{names:?}");
     }
-    let (ids, said) = failures(&kind.json(&["test"]));
-    for name in names {
-        assert!(
-            ids.contains(&format!("object.AgentgatewayPolicy.{name}")),
-            "{name}: {said}"
-        );
-    }
+    let (ids, said) = kind.without_policies(&names);
     for case in [
         "policy.same-site.foreign-origin",
         "route.keys.no-key",
@@ -719,6 +742,13 @@ fn what_is_removed_or_broken_behind_its_back_is_found_and_its_cause_named() {
         let healed = kind.gw(&["up", "--force"]);
         assert_eq!(healed.code, 0, "{cause}: {healed:?}");
     }
+
+    // A policy that is the only one of its kind among the shipped profiles.
+    assert_eq!(kind.gw(&["up", "--profile", "extproc"]).code, 0);
+    let names = kind.policies();
+    assert!(names.iter().any(|name| name == "process"), "{names:?}");
+    kind.without_policies(&names);
+    assert_eq!(kind.gw(&["up", "--profile", "limits"]).code, 0);
 
     let scale = |replicas| {
         let said = kind.kubectl(&[

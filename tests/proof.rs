@@ -85,6 +85,19 @@ fn every_policy_that_is_removed_turns_a_case_red_and_up_heals_it() {
 }
 
 #[test]
+fn a_processor_that_is_passed_by_turns_a_case_red() {
+    let home = Home::new();
+    assert_eq!(home.gw(&["up", "--profile", "extproc"]).code, 0);
+    delete_policy(&home, "process");
+    let (report, code) = home.json(&["test"]);
+    assert_eq!(code, 4);
+    let red = failed(&report);
+    let case = "object.AgentgatewayPolicy.process".to_string();
+    assert!(red.contains(&case), "{red:?}");
+    assert_eq!(home.gw(&["up"]).code, 0);
+}
+
+#[test]
 fn a_policy_whose_absence_traffic_shows_is_found_by_traffic() {
     let home = limits();
     for (name, case) in [
@@ -351,4 +364,155 @@ fn a_key_that_a_provider_repeats_is_in_no_report() {
             assert!(!text.contains(key), "{text}");
         }
     }
+}
+
+/// How long the slow one of fifty takes.
+const SLOW: Duration = Duration::from_secs(3);
+
+/// A model that thinks before it answers.
+fn slow_model() -> u16 {
+    let usage = json!({"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2});
+    let whole = json!({"id": "1", "object": "chat.completion", "created": 1, "model": "m", "usage": usage,
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "pong"}, "finish_reason": "stop"}]});
+    let chunk = |delta: Value, end: Value, usage: Value| {
+        let choices = json!([{"index": 0, "delta": delta, "finish_reason": end}]);
+        let chunk = json!({"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m",
+            "choices": choices, "usage": usage});
+        format!("data: {chunk}\n\n")
+    };
+    let events = chunk(
+        json!({"role": "assistant", "content": "pong"}),
+        Value::Null,
+        Value::Null,
+    ) + &chunk(json!({}), json!("stop"), usage.clone())
+        + "data: [DONE]\n\n";
+    let models = json!({"object": "list", "data": [{"id": "m"}]}).to_string();
+    let (whole, events) = (whole.to_string(), events);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let answer = move |mut stream: std::net::TcpStream| {
+        let mut bytes = [0; 16 << 10];
+        let read = stream.read(&mut bytes).unwrap_or(0);
+        let asked = String::from_utf8_lossy(&bytes[..read]).into_owned();
+        let (kind, body) = match asked.starts_with("POST ") {
+            false => ("application/json", &models),
+            true if asked.contains("\"stream\":true") => ("text/event-stream", &events),
+            true => ("application/json", &whole),
+        };
+        if asked.starts_with("POST ") {
+            std::thread::sleep(SLOW);
+        }
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        let _ = stream.write_all((head + body).as_bytes());
+    };
+    let answer = std::sync::Arc::new(answer);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let answer = answer.clone();
+            std::thread::spawn(move || answer(stream));
+        }
+    });
+    port
+}
+
+#[test]
+fn fifty_routes_take_at_most_twice_as_long_as_the_slowest_one() {
+    let home = Home::new();
+    let mut profile = format!(
+        "apiVersion: gatewright.dev/v1alpha1\nkind: Profile\nname: fifty\nbackends:\n\
+         - {{name: mock, provider: mock, port: {}}}\n\
+         - {{name: slow, provider: openai-compatible, address: \"http://127.0.0.1:{}/v1\", model: m}}\n\
+         routes:\n- {{name: slow, backend: slow}}\n",
+        free_port(),
+        slow_model()
+    );
+    (1..50).for_each(|n| profile += &format!("- {{name: r{n}, backend: mock}}\n"));
+    let profile = home.write("fifty.yaml", &profile);
+    let up = home.gw(&["up", "--profile", &profile]);
+    assert_eq!(up.code, 0, "{up:?}");
+    let start = Instant::now();
+    let (report, code) = home.json(&["test"]);
+    let took = start.elapsed();
+    assert_eq!(code, 0, "{:?}", failed(&report));
+    let findings = report["findings"].as_array().unwrap();
+    let routes = findings.iter().filter(|f| f["route"].is_object());
+    assert_eq!(routes.count(), 50);
+    let seconds = findings.iter().map(|f| f["seconds"].as_f64().unwrap());
+    let slowest = Duration::from_secs_f64(seconds.fold(0.0, f64::max));
+    assert!(
+        slowest >= SLOW && took < slowest * 2,
+        "{took:?} where the slowest took {slowest:?}"
+    );
+}
+
+#[test]
+fn status_says_what_of_a_proof_was_a_part() {
+    let home = limits();
+    let said = |home: &Home| home.gw(&["status"]).stdout;
+    assert!(!said(&home).contains("of a part"));
+    assert_eq!(
+        home.gw(&["test", "--only", "answer", "--route", "/browser"])
+            .code,
+        0
+    );
+    let part = said(&home);
+    assert!(
+        part.contains("of a part alone: gw test --route /browser --only answer"),
+        "{part}"
+    );
+    let (status, _) = home.json(&["status"]);
+    assert_eq!(
+        status["status"]["lastProofOf"],
+        "--route /browser --only answer"
+    );
+    assert_eq!(home.gw(&["test"]).code, 0);
+    assert!(!said(&home).contains("of a part"));
+}
+
+#[test]
+fn rounds_of_watch_are_a_blank_line_apart() {
+    let home = Home::new();
+    assert_eq!(home.gw(&["up", "--profile", &home.profile()]).code, 0);
+    let mut command = home.command(&["test", "--watch", "5"]);
+    let mut child = command
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut lines = std::io::BufRead::lines(lines).map_while(Result::ok);
+    let head = |line: &String| line.trim_start().starts_with("route ");
+    lines.find(head).unwrap();
+    let first: Vec<String> = lines.by_ref().take_while(|line| !head(line)).collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(first.last().unwrap(), "", "{first:?}");
+    assert_ne!(first[first.len() - 2], "", "{first:?}");
+}
+
+#[test]
+fn a_mock_of_tools_that_has_ended_is_the_cause_and_no_json_is() {
+    let home = Home::new();
+    let head = "apiVersion: gatewright.dev/v1alpha1\nkind: Profile\nname: tools\nbackends:\n";
+    let tools = "- {name: tools, mcp: [{name: one, mock: true}]}\n";
+    let profile = home.write("tools.yaml", &format!("{head}{tools}"));
+    let up = home.gw(&["up", "--profile", &profile]);
+    assert_eq!(up.code, 0, "{up:?}");
+    home.kill("mock");
+    let (report, code) = home.json(&["test", "--route", "/tools"]);
+    assert_eq!(code, 4);
+    let findings = report["findings"].as_array().unwrap();
+    let finding = findings.iter().find(|f| f["id"] == "route.tools").unwrap();
+    assert_eq!(
+        finding["summary"],
+        "initialize: 500 from the proxy, nothing reached the MCP server"
+    );
+    let cause = json!(["cause", "our process mock has ended"]);
+    assert_eq!(finding["facts"].as_array().unwrap().last(), Some(&cause));
+    let next = finding["next"].as_str().unwrap();
+    assert!(next.starts_with("gw up"), "{finding}");
+    assert_eq!(home.gw(&["up"]).code, 0);
+    assert_eq!(home.gw(&["test"]).code, 0);
 }

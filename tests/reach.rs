@@ -114,19 +114,19 @@ fn a_fault_of_tls_is_the_first_hop_that_fails_and_says_which() {
     let table = [
         (
             "expired",
-            secure(EXPIRED, |stream| answer(stream)),
+            secure(EXPIRED, answer),
             ours.clone(),
             "its certificate has expired: it was valid until Mon, 01 Jan 2024 00:00:00 GMT",
         ),
         (
             "another name",
-            secure(OTHER, |stream| answer(stream)),
+            secure(OTHER, answer),
             ours.clone(),
             "its certificate is for llm.example, not for 127.0.0.1",
         ),
         (
             "a CA of its own",
-            secure(GOOD, |stream| answer(stream)),
+            secure(GOOD, answer),
             json!({}),
             "its certificate is signed by nobody whom the gateway trusts",
         ),
@@ -165,8 +165,8 @@ fn a_fault_of_tls_is_the_first_hop_that_fails_and_says_which() {
         );
     }
     // With the CA and the name there is nothing to find, also where the name is another one.
-    let good = secure(GOOD, |stream| answer(stream));
-    let other = secure(OTHER, |stream| answer(stream));
+    let good = secure(GOOD, answer);
+    let other = secure(OTHER, answer);
     let named = json!({"caCertificateRefs": [{"name": "hops-ca"}], "sni": "llm.example"});
     let any = json!({"insecureSkipVerify": "All"});
     for (port, tls) in [(good, ours.clone()), (other, named), (other, any)] {
@@ -181,12 +181,7 @@ fn a_fault_of_tls_is_the_first_hop_that_fails_and_says_which() {
         ];
         assert_eq!(ids, wanted, "{last}");
     }
-    lead(
-        &home,
-        "127.0.0.1",
-        secure(GOOD, |stream| hold(stream)),
-        Some(ours),
-    );
+    lead(&home, "127.0.0.1", secure(GOOD, hold), Some(ours));
     let (ids, last) = hops(&home, 4);
     assert_eq!(
         ids,
@@ -226,21 +221,6 @@ fn no_name_no_connection_and_no_answer_are_three_hops() {
         ["reach.name", "reach.address", "reach.service"],
         "{last}"
     );
-}
-
-#[test]
-fn an_address_of_the_profile_is_mended_in_the_profile() {
-    let home = Home::new();
-    let port = server(answer);
-    // The whole of 127.0.0.0/8 is this machine's, and only 127.0.0.1 is taken for it.
-    let listener = TcpListener::bind("127.0.0.2:0").unwrap();
-    drop(listener);
-    let _ = port;
-    let profile = home.write("p.yaml", &format!(
-        "apiVersion: gatewright.dev/v1alpha1\nkind: Profile\nname: p\nbackends:\n\
-         - {{name: mock, provider: openai-compatible, address: \"https://127.0.0.2:{port}/v1\", model: m}}\n"
-    ));
-    assert_eq!(home.gw(&["up", "--profile", &profile]).code, 4);
 }
 
 #[test]

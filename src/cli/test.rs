@@ -28,8 +28,8 @@ pub struct Test {
     /// Routes of others too; what that costs is theirs to pay
     #[arg(long)]
     pub all: bool,
-    /// US dollars that the proof may cost at most, by list prices; what would cost more is skipped.
-    /// Own tests of the profile are not counted: what they ask is yours
+    /// US dollars that the command's proofs may cost at most, by list prices and with own tests;
+    /// what would cost more is skipped
     #[arg(long, default_value_t = 0.01, value_name = "DOLLARS", value_parser = dollars)]
     pub max_cost: f64,
     /// How often a failure of who is behind a route is asked again

@@ -3,6 +3,7 @@
 use super::prove::Run;
 use crate::cluster::forward;
 use crate::host::process;
+use crate::host::process::Background;
 use crate::plan::{BRIDGE, MOCK, Served};
 use crate::provider::{Provider, key_variables};
 use crate::secret::Secret;
@@ -84,7 +85,12 @@ impl Run<'_> {
             let way = ["gateway", forward::ROLE].contains(&role);
             return way && !finding.id.starts_with("object.Ag");
         };
-        let looks = ["upstream call failed", "gatewright relay", "no answer"];
+        let looks = [
+            "upstream call failed",
+            "takes no connection",
+            "gatewright relay",
+            "no answer",
+        ];
         let said = finding
             .facts
             .iter()
@@ -99,12 +105,30 @@ impl Run<'_> {
                 wire.is_some_and(|wire| wire.relay && case.lane.starts_with(&wire.host))
             }
             None => match role {
-                MOCK => case.behind.provider == Provider::Mock,
+                MOCK => case.behind.provider == Provider::Mock || self.is_mocked(case),
                 BRIDGE => case.behind.title == Served::Tools.title(),
                 _ => false,
             },
         };
         unreached && behind
+    }
+
+    /// Whether tools are the mock's: an address of its backend leads to where the mock listened, or to a
+    /// relay to it.
+    fn is_mocked(&self, case: &Case) -> bool {
+        let last = Background::new(&self.session.environment(), MOCK).last();
+        let port = last.and_then(|last| last.ready.rsplit(':').next()?.parse::<u16>().ok());
+        let backends = case.objects.iter();
+        let mut backends = backends.filter(|(kind, ..)| kind == "AgentgatewayBackend");
+        case.expect.tools
+            && backends.any(|(_, _, backend)| {
+                let own = |name: &str| {
+                    let rest = name.strip_prefix(backend.as_str());
+                    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+                };
+                let mut wires = self.record.wires.iter();
+                wires.any(|(name, wire)| own(name) && (wire.relay || Some(wire.port) == port))
+            })
     }
 
     /// Keys that are at hand and that a provider may repeat.

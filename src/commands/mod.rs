@@ -23,6 +23,7 @@ mod logs;
 mod look;
 mod made;
 mod mock;
+mod own;
 mod plan;
 mod profile;
 mod prove;

@@ -27,7 +27,7 @@ use crate::verify::installed::{Installed, name, word};
 use crate::verify::limit::Limit;
 use crate::verify::probe::{Patience, Probe};
 use crate::verify::sight::Upstream;
-use crate::verify::{gateway, own, runner, tools};
+use crate::verify::{gateway, runner, tools};
 use futures::future::join_all;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -43,6 +43,8 @@ const TELL: Duration = Duration::from_secs(2);
 /// What a proof came to.
 pub struct Proof {
     pub findings: Vec<Finding>,
+    /// What was asked for, with what of its cap was left.
+    pub choice: Choice,
     /// US dollars that it cost at most.
     pub cost: f64,
     /// Routes of others that were not asked.
@@ -88,6 +90,11 @@ impl Session {
 
     /// Sends real requests through every route, and says of each failure why.
     pub async fn prove_as(&self, record: &Record, asked: &Asked<'_>) -> Result<Proof> {
+        // A command that proves again does not pay again.
+        let choice = Choice {
+            max_cost: asked.choice.max_cost - self.spent(),
+            ..asked.choice.clone()
+        };
         let target = self.target(record);
         let target = target.as_ref();
         let applied = applied(&self.environment(), record);
@@ -110,7 +117,8 @@ impl Session {
             others,
         } = derive(&sources, asked.all);
         wrong.extend(absent(&installed, &planned, &wrong));
-        let (cases, cost) = choose(cases, &asked.choice);
+        let known = cases.clone();
+        let (cases, cost) = choose(cases, &choice);
         let run = Run {
             session: self,
             record,
@@ -119,9 +127,9 @@ impl Session {
             upstream: self.mock(),
             patience: asked.patience,
             keys: asked.keys,
-            budget: Arc::new(Budget::new(asked.choice.max_cost - cost)),
+            budget: Arc::new(Budget::new(choice.max_cost - cost)),
         };
-        let mut findings = run.straight(&cases, &asked.choice).await;
+        let mut findings = run.straight(&cases, &known, &choice).await;
         let answers = findings.first().is_some_and(|f| f.verdict == Verdict::Pass);
         if answers {
             let through = run.through_copies(&cases, copies, asked.ledger, &findings);
@@ -129,17 +137,18 @@ impl Session {
         }
         let chosen = |object: &Value| {
             let id = format!("object.{}.{}", word(object, "/kind"), name(object));
-            asked.choice.takes(Sort::Object, &id, None)
+            choice.takes(Sort::Object, &id, None)
         };
         // What could not be read at all is a fault of each object that was asked for.
         let unread = applied.iter().any(chosen);
         wrong.retain(|fault| {
-            let is_it = asked.choice.takes(Sort::Object, &fault.id, None);
+            let is_it = choice.takes(Sort::Object, &fault.id, None);
             is_it || (unread && fault.id == UNREADABLE)
         });
         findings.extend(wrong.iter().map(Fault::finding));
         run.explain(&mut findings, &cases, &installed).await;
         let cost = if answers { cost } else { 0.0 } + run.budget.spent();
+        self.spend(cost);
         // Those that are gone are among the faults; of others nobody knows how they are.
         let looked = installed.objects.iter().any(chosen);
         let others = match asked.all {
@@ -148,6 +157,7 @@ impl Session {
         };
         Ok(Proof {
             findings,
+            choice,
             cost,
             others,
             looked,
@@ -178,17 +188,18 @@ impl Session {
 
     /// Keeps a whole proof.
     pub fn keep_proof(&self, findings: &[Finding]) -> Result<()> {
-        self.keep_at(now(), findings, true)
+        self.keep_at(now(), findings, true, "")
     }
 
     /// Keeps the proof of what was chosen.
     pub fn keep_chosen(&self, findings: &[Finding], choice: &Choice) -> Result<()> {
-        let whole = choice.is_whole() && choice.skip.is_empty() && choice.max_cost >= MAX_COST;
-        self.keep_at(now(), findings, whole)
+        let part = choice.part();
+        let whole = part.is_empty() && choice.max_cost >= MAX_COST;
+        self.keep_at(now(), findings, whole, &part)
     }
 
-    fn keep_at(&self, at: u64, findings: &[Finding], whole: bool) -> Result<()> {
-        let kept = json!({"at": at, "whole": whole, "findings": findings});
+    fn keep_at(&self, at: u64, findings: &[Finding], whole: bool, part: &str) -> Result<()> {
+        let kept = json!({"at": at, "whole": whole, "part": part, "findings": findings});
         write(&self.environment().proof(), &kept)
     }
 
@@ -198,7 +209,7 @@ impl Session {
         let Some(last) = self.last_proof() else {
             return Ok(false);
         };
-        self.keep_at(last.at, &last.findings, false)?;
+        self.keep_at(last.at, &last.findings, false, &last.part)?;
         Ok(last.whole && !has_failed(&last.findings))
     }
 
@@ -208,6 +219,7 @@ impl Session {
         Some(Kept {
             at: value["at"].as_u64()?,
             whole: value["whole"].as_bool().unwrap_or(false),
+            part: value["part"].as_str().unwrap_or_default().to_string(),
             findings: serde_json::from_value(value["findings"].clone()).ok()?,
         })
     }
@@ -267,7 +279,7 @@ impl Run<'_> {
     }
 
     /// What is asked of the routes themselves.
-    async fn straight(&self, cases: &[Case], choice: &Choice) -> Vec<Finding> {
+    async fn straight(&self, cases: &[Case], known: &[Case], choice: &Choice) -> Vec<Finding> {
         let base = &self.record.base_url;
         let mut checks: Vec<Box<dyn Check>> =
             vec![Box::new(gateway::Answers { base: base.clone() })];
@@ -277,27 +289,8 @@ impl Run<'_> {
         let settle = self.patience.settle;
         let straight = cases.iter().filter(|case| case.copy.is_none());
         checks.extend(straight.map(|case| self.check(case, settle)));
-        checks.extend(self.own(choice));
+        checks.extend(self.own(choice, known));
         self.run(&checks).await
-    }
-
-    /// The profile's own tests.
-    fn own(&self, choice: &Choice) -> Vec<Box<dyn Check>> {
-        let base = &self.record.base_url;
-        let routed = self.record.tests.iter().filter_map(|test| {
-            let route = self.record.routes.iter().find(|r| r.name == test.route)?;
-            let (id, of) = (own::id(test), (route.name.as_str(), route.path.as_str()));
-            choice
-                .takes(Sort::Own, &id, Some(of))
-                .then_some((test, route))
-        });
-        let check =
-            |(test, route): (&crate::profile::Test, &crate::apply::record::RecordedRoute)| {
-                let url = format!("{base}{}{}", route.path, test.path);
-                let (test, settle) = (test.clone(), self.patience.settle);
-                Box::new(own::Own { url, test, settle }) as Box<dyn Check>
-            };
-        routed.map(check).collect()
     }
 
     pub async fn run(&self, checks: &[Box<dyn Check>]) -> Vec<Finding> {

@@ -21,6 +21,7 @@ use crate::target::orbstack::OrbStack;
 use crate::text;
 use crate::yaml;
 use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
 
 pub struct Session {
     pub global: Global,
@@ -33,6 +34,8 @@ pub struct Session {
     pub err: Look,
     /// What was typed and belongs to a suggested `gw up`.
     flags: Vec<(&'static str, String)>,
+    /// US dollars that this command's proofs have cost at most.
+    spent: Mutex<f64>,
 }
 
 impl Session {
@@ -56,7 +59,17 @@ impl Session {
             err,
             global,
             flags,
+            spent: Mutex::default(),
         }
+    }
+
+    /// What the proofs of this command have cost so far, in US dollars: all of them share one cap.
+    pub fn spent(&self) -> f64 {
+        *self.spent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn spend(&self, cost: f64) {
+        *self.spent.lock().unwrap_or_else(PoisonError::into_inner) += cost;
     }
 
     /// The same without a word of progress: what is drawn on a whole screen is not written over.

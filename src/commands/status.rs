@@ -108,6 +108,12 @@ impl Seen {
     }
 }
 
+/// What of all the last proof was asked for; null where it was all.
+fn part(proof: Option<&status::Proof>) -> Option<&str> {
+    let part = proof.map(|proof| proof.part.as_str());
+    part.filter(|part| !part.is_empty())
+}
+
 fn document(session: &Session, record: &Record, seen: &Seen) -> Document {
     let document = Document::new("status", &record.environment)
         .set("target", seen.target.clone())
@@ -116,6 +122,7 @@ fn document(session: &Session, record: &Record, seen: &Seen) -> Document {
         .set("appliedAt", record.applied_at)
         .set("keyExpiries", json!(record.expiries))
         .set("lastProofAt", seen.proof.as_ref().map(|proof| proof.at))
+        .set("lastProofOf", part(seen.proof.as_ref()))
         .survey(&seen.survey);
     let kept = seen.proof.iter().flat_map(|proof| proof.findings.clone());
     // What was asked just now stands there already.

@@ -23,13 +23,13 @@ pub async fn run(session: &Session, options: &Test) -> Outcome {
         ));
     }
     let reports = Reports::of(&options.report, "test")?;
-    let mut left = options.max_cost;
+    let mut round = 0;
     loop {
         let choice = Choice {
             only: options.only.clone(),
             skip: options.skip.clone(),
             routes: options.route.clone(),
-            max_cost: left,
+            max_cost: options.max_cost,
             retries: options.retries,
         };
         let asked = Asked {
@@ -39,8 +39,7 @@ pub async fn run(session: &Session, options: &Test) -> Outcome {
         let start = Instant::now();
         let proof = session.prove_as(&record, &asked).await?;
         named(options, &proof)?;
-        left -= proof.cost;
-        session.keep_chosen(&proof.findings, &asked.choice)?;
+        session.keep_chosen(&proof.findings, &proof.choice)?;
         let report = Report {
             environment: &record.environment,
             base: &record.base_url,
@@ -51,7 +50,12 @@ pub async fn run(session: &Session, options: &Test) -> Outcome {
             took: start.elapsed(),
         };
         reports.save(&report, session.plain())?;
-        session.write(&report.write(session.form(), session.out));
+        let form = session.form();
+        if round > 0 && matches!(form, Form::Table | Form::Markdown) {
+            session.write("\n");
+        }
+        round += 1;
+        session.write(&report.write(form, session.out));
         let Some(seconds) = options.watch else {
             return Ok(has_failed(&proof.findings).then_some(Exit::NotProved));
         };

@@ -74,9 +74,14 @@ impl Background {
 
     /// The process if it is alive.
     pub fn alive(&self) -> Option<Identity> {
-        let text = fs::read_to_string(&self.identity).ok()?;
-        let identity: Identity = serde_json::from_str(&text).ok()?;
+        let identity = self.last()?;
         (started(identity.pid)? == identity.started).then_some(identity)
+    }
+
+    /// The process that was started last, whether it is alive or not.
+    pub fn last(&self) -> Option<Identity> {
+        let text = fs::read_to_string(&self.identity).ok()?;
+        serde_json::from_str(&text).ok()
     }
 
     /// Starts this binary with `args` and waits until it has said on one line of stdout that it is

@@ -17,6 +17,8 @@ pub struct Proof {
     pub at: u64,
     /// Whether everything was asked that can be.
     pub whole: bool,
+    /// What was asked for where it was not all, as it is typed: `--only answer`.
+    pub part: String,
     pub findings: Vec<Finding>,
 }
 
@@ -351,7 +353,13 @@ fn last_proof(proof: Option<&Proof>, look: Look) -> Vec<String> {
             ]);
         }
     }
-    text::table(&rows)
+    let mut lines = text::table(&rows);
+    if !proof.part.is_empty() {
+        let margin = lines[0].len() - lines[0].trim_start().len();
+        let part = format!("{:margin$}of a part alone: gw test {}", "", proof.part);
+        lines.insert(1, part);
+    }
+    lines
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! Who answered, and what that means: proxy, upstream or nobody. Pure (facts 9.7, 14.9, 15.2).
 
+use super::tls;
 use crate::provider::{Home, Provider};
+
+/// What the proxy says of an upstream that it does not reach.
+const CALL: &str = "upstream call failed";
 
 /// What came back for one request.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,7 +74,15 @@ pub fn explain(answer: &Answer, asked: Asked<'_>) -> Explanation {
             "gw up",
             true,
         ),
-        (503, text) if text.starts_with("upstream call failed") => {
+        (503, text) if text.starts_with(CALL) && tls::words(text).is_some() => {
+            let words = tls::words(text).unwrap_or_default();
+            proxy(
+                &format!("TLS with {title} fails: {words}"),
+                "gw reach",
+                false,
+            )
+        }
+        (503, text) if text.starts_with(CALL) => {
             let cause = format!(
                 "nothing answers at the backend's address: {title} has ended, or the gateway can't reach it"
             );
@@ -236,6 +248,11 @@ mod tests {
                 "gw logs",
             ),
         ];
+        let untrusted = "upstream call failed: Connect: invalid peer certificate: UnknownIssuer";
+        assert_eq!(
+            said(503, untrusted).cause,
+            "TLS with Ollama fails: its certificate is signed by nobody whom the gateway trusts"
+        );
         for (status, body, summary, next) in table {
             let explained = said(status, body);
             assert_eq!(
@@ -243,6 +260,46 @@ mod tests {
                 (summary, next),
                 "{body}"
             );
+        }
+    }
+
+    #[test]
+    fn an_own_test_waits_for_the_proxy_alone() {
+        let early = |status, content_type: &str, body: &str| {
+            is_early(&Answer {
+                status,
+                content_type: content_type.into(),
+                body: body.into(),
+            })
+        };
+        // Facts 9.7: what the proxy says of a way that it does not know yet.
+        for (status, body) in [
+            (404, "route not found"),
+            (404, "listener not found"),
+            (500, "no valid backends"),
+            (500, "service not found"),
+            (503, "no healthy backends"),
+            (
+                503,
+                "upstream call failed: Connect: Connection refused (os error 111)",
+            ),
+        ] {
+            assert!(early(status, "text/plain", body), "{body}");
+        }
+        // A person's own expectation may be any of these, and waiting would not change them.
+        for (status, body) in [
+            (200, "route not found"),
+            (404, r#"{"error": "route not found"}"#),
+            (404, ""),
+            (401, "no key"),
+            (429, "rate limit exceeded"),
+            (500, r#"{"error": "no valid backends"}"#),
+            (
+                503,
+                "upstream call failed: Connect: invalid peer certificate: UnknownIssuer",
+            ),
+        ] {
+            assert!(!early(status, "application/json", body), "{body}");
         }
     }
 

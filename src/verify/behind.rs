@@ -5,6 +5,7 @@ use super::reach::{broken, hop};
 use super::tls::{Hands, fault};
 use crate::plan::view::{Address, Sight, View};
 use crate::text;
+use std::net::IpAddr;
 
 /// What a person does about a hop that fails.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -76,6 +77,9 @@ fn passed(address: &Address, view: &View) -> Vec<Finding> {
     let (at, from, host) = (address.title(), view.from, &address.host);
     let found: Vec<String> = view.addresses.iter().map(ToString::to_string).collect();
     let name = match found.as_slice() {
+        _ if host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() => {
+            format!("{host} is an address")
+        }
         [] => format!("{host} resolves {from}"),
         found => format!("{host} -> {}", text::list(found)),
     };

@@ -2,6 +2,7 @@
 //! skipped with its reason, and is no failure.
 
 use super::case::{Case, Sort};
+use crate::text::shell;
 
 /// What a person wants of a proof.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +22,20 @@ impl Choice {
     /// Whether nothing was named: then what belongs to no route is asked too.
     pub fn is_whole(&self) -> bool {
         self.only.is_empty() && self.routes.is_empty()
+    }
+
+    /// What of a proof was asked for, as it is typed; empty where it was all.
+    pub fn part(&self) -> String {
+        let all = [
+            ("--route", &self.routes),
+            ("--only", &self.only),
+            ("--skip", &self.skip),
+        ];
+        let flags = all.iter().flat_map(|(flag, words)| {
+            let said = words.iter();
+            said.map(move |word| format!("{flag} {}", shell(word)))
+        });
+        flags.collect::<Vec<_>>().join(" ")
     }
 
     /// Whether what is of a sort, has an id and belongs to a route is wanted. `route`: its name and its
@@ -56,9 +71,13 @@ pub fn choose(cases: Vec<Case>, choice: &Choice) -> (Vec<Case>, f64) {
 
 /// What a case costs at most, in US dollars.
 pub fn price(case: &Case) -> f64 {
-    let million = 1_000_000.0;
-    let dear = (UNKNOWN.0 * case.tokens.0 as f64 + UNKNOWN.1 * case.tokens.1 as f64) / million;
-    case.cost().unwrap_or(dear)
+    let (input, output) = case.tokens;
+    case.cost().unwrap_or_else(|| dearest(input, output))
+}
+
+/// What so many tokens cost at a model whose price nobody knows.
+pub fn dearest(input: u64, output: u64) -> f64 {
+    (UNKNOWN.0 * input as f64 + UNKNOWN.1 * output as f64) / 1_000_000.0
 }
 
 /// A route's own answer comes before all that is more than that.
@@ -124,6 +143,18 @@ mod tests {
             nonce: "0",
         };
         derive(&sources, false).cases
+    }
+
+    #[test]
+    fn a_part_is_told_as_it_is_typed() {
+        let choice = Choice {
+            only: vec!["answer".into()],
+            skip: vec!["my case".into()],
+            routes: vec!["/a".into()],
+            ..Choice::default()
+        };
+        assert_eq!(choice.part(), "--route /a --only answer --skip 'my case'");
+        assert_eq!(Choice::default().part(), "");
     }
 
     fn asked(cases: &[Case]) -> Vec<&str> {

@@ -1,7 +1,9 @@
 //! A person's own proof, from a profile: a request and what must come back.
 
 use super::answer::{Answer, is_early};
+use super::case::Case;
 use super::check::{Check, Claim, Finding, Verdict};
+use super::choose::dearest;
 use super::gateway;
 use crate::host::mark;
 use crate::host::web::{local, why};
@@ -24,6 +26,36 @@ pub struct Own {
     pub test: Test,
     /// How long the gateway may take to know a route that it has just been given.
     pub settle: Duration,
+    /// Why it is not asked.
+    pub unasked: Option<String>,
+}
+
+/// Tokens of an answer whose length nothing limits, as an estimate.
+const ANSWER: u64 = 4096;
+
+/// What a test costs at most through the route of a case, in US dollars; `None` where that can't be
+/// estimated: a model without a known price, and an answer of any length.
+pub fn price(test: &Test, case: &Case) -> Option<f64> {
+    let Some(body) = &test.body else {
+        return Some(0.0);
+    };
+    if case.expect.tools || !(case.expect.answer.is_some() || case.tokens != (0, 0)) {
+        return Some(0.0);
+    }
+    let model = match case.behind.model.as_str() {
+        "" => body["model"].as_str().unwrap_or_default(),
+        model => model,
+    };
+    let limits = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
+    let limit = limits.iter().find_map(|name| body[*name].as_u64());
+    // A token is hardly ever shorter than two letters.
+    let input = body.to_string().len() as u64 / 2;
+    let known = case.behind.provider.price(model);
+    match (known, limit) {
+        (Some(price), limit) => Some(price.cost(input, limit.unwrap_or(ANSWER))),
+        (None, Some(limit)) => Some(dearest(input, limit)),
+        (None, None) => None,
+    }
 }
 
 pub fn id(test: &Test) -> String {
@@ -33,6 +65,12 @@ pub fn id(test: &Test) -> String {
 impl Own {
     async fn prove(&self) -> Finding {
         let (claim, test) = (self.claim(), &self.test);
+        if let Some(why) = &self.unasked {
+            return Finding {
+                summary: why.clone(),
+                ..Finding::new(&claim, Verdict::Skip)
+            };
+        }
         let Ok(method) = test.method.parse::<reqwest::Method>() else {
             return Finding::fail(
                 &claim,
@@ -133,8 +171,16 @@ impl Check for Own {
 
 #[cfg(test)]
 mod tests {
+    use super::super::derive::{Sources, derive};
+    use super::super::installed::tests::{gateway, installed, route};
     use super::*;
+    use crate::plan::{PlannedRoute, Served};
+    use crate::provider::Provider;
+    use serde_json::json;
     use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[tokio::test]
     async fn an_own_tests_request_bears_the_mark_by_which_it_is_no_callers() {
@@ -164,11 +210,135 @@ mod tests {
             url: format!("http://127.0.0.1:{port}/x"),
             test,
             settle: Duration::ZERO,
+            unasked: None,
         };
         assert_eq!(own.run().await.verdict, Verdict::Pass);
         let heard = heard.join().unwrap();
         let host = heard.lines().find_map(|line| line.strip_prefix("host: "));
         assert!(host.is_some_and(mark::is_own), "{heard}");
+    }
+
+    fn asks(body: Option<Value>) -> Test {
+        Test {
+            name: "t".into(),
+            route: "a".into(),
+            method: "POST".into(),
+            path: "/x".into(),
+            body,
+            status: 404,
+            contains: Some("route not found".into()),
+            headers: [].into(),
+            json: [].into(),
+        }
+    }
+
+    /// A gateway that does not know its way at first, and how often it was asked.
+    fn learning(early: usize) -> (String, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = asked.clone();
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().flatten() {
+                let _ = stream.read(&mut [0; 4096]);
+                let said = match counted.fetch_add(1, Ordering::SeqCst) < early {
+                    true => "404 Not Found\r\ncontent-length: 15\r\n\r\nroute not found",
+                    false => "200 OK\r\ncontent-length: 2\r\n\r\nhi",
+                };
+                let answer = format!(
+                    "HTTP/1.1 {}",
+                    said.replacen("\r\n", "\r\nconnection: close\r\n", 1)
+                );
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        });
+        (format!("http://127.0.0.1:{port}/x"), asked)
+    }
+
+    #[tokio::test]
+    async fn what_a_gateway_says_before_it_knows_its_way_is_no_answer_even_where_it_is_expected() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let own = |url: String, settle| Own {
+            url,
+            test: asks(None),
+            settle,
+            unasked: None,
+        };
+        // The expectation is what the gateway says early; who is behind the route says something else.
+        let (url, asked) = learning(2);
+        let found = own(url, Duration::from_secs(60)).run().await;
+        assert_eq!(found.verdict, Verdict::Fail);
+        assert_eq!(found.summary, "200 where 404 was expected");
+        assert_eq!(asked.load(Ordering::SeqCst), 3);
+        // A gateway that has stood for a while means what it says.
+        let (url, asked) = learning(2);
+        let found = own(url, Duration::ZERO).run().await;
+        assert_eq!(
+            (found.verdict, asked.load(Ordering::SeqCst)),
+            (Verdict::Pass, 1)
+        );
+    }
+
+    #[tokio::test]
+    async fn an_own_test_that_is_not_paid_for_is_skipped_and_says_why() {
+        let (url, asked) = learning(0);
+        let own = Own {
+            url,
+            test: asks(None),
+            settle: Duration::ZERO,
+            unasked: Some("too dear".into()),
+        };
+        let found = own.run().await;
+        assert_eq!(
+            (found.verdict, found.summary.as_str()),
+            (Verdict::Skip, "too dear")
+        );
+        assert_eq!(asked.load(Ordering::SeqCst), 0);
+    }
+
+    #[test]
+    fn a_test_costs_what_its_model_takes_for_as_much_as_it_may_say() {
+        let case = |provider: Provider, model: &str| {
+            let backend = json!({"kind": "AgentgatewayBackend", "metadata": {"name": "b", "namespace": "n"},
+                "spec": {"ai": {"provider": {"openai": {"model": model}}}}});
+            let rules = json!([{"matches": [{"path": {"value": "/a"}}],
+                "backendRefs": [{"kind": "AgentgatewayBackend", "name": "b"}]}]);
+            let there = installed(vec![gateway(), backend, route("a", rules)]);
+            let planned = [PlannedRoute {
+                name: "a".into(),
+                path: "/a".into(),
+                serves: Served::Chat {
+                    provider,
+                    model: model.into(),
+                    accepted: Vec::new(),
+                },
+                messages: false,
+                patience: Duration::from_secs(1),
+                auth: None,
+            }];
+            let sources = Sources {
+                installed: &there,
+                planned: &planned,
+                nonce: "0",
+            };
+            derive(&sources, false).cases.remove(0)
+        };
+        let of = |case: &Case, body| price(&asks(body), case);
+        let mini = case(Provider::OpenAi, "gpt-4o-mini");
+        let short = json!({"messages": [], "max_tokens": 10});
+        assert_eq!(of(&mini, None), Some(0.0));
+        let (some, most) = (
+            of(&mini, Some(short.clone())).unwrap(),
+            of(&mini, Some(json!({}))).unwrap(),
+        );
+        // 0.15 and 0.60 dollars a million.
+        assert!(some > 0.6e-6 * 10.0 && some < 1e-5, "{some}");
+        assert!(most > 0.6e-6 * 4096.0 && most < 0.01, "{most}");
+        let unknown = case(Provider::OpenAiCompatible, "mine");
+        assert_eq!(of(&unknown, Some(json!({"messages": []}))), None);
+        assert!(of(&unknown, Some(short)).unwrap() > some);
+        let local = case(Provider::Ollama, "llama3.2");
+        assert_eq!(of(&local, Some(json!({}))), Some(0.0));
     }
 
     #[test]

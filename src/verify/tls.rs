@@ -42,6 +42,24 @@ pub fn fault(why: &str, at: &Address, hands: &Hands) -> Fault {
     }
 }
 
+/// What is wrong with TLS, where it is TLS that is wrong.
+pub fn words(why: &str) -> Option<String> {
+    const TLS: [&str; 6] = [
+        "certificate",
+        "corrupt message",
+        "fatal alert",
+        "peer is incompatible",
+        "handshake",
+        "peer misbehaved",
+    ];
+    let is_it = TLS.iter().any(|word| why.contains(word));
+    let nowhere = Address {
+        host: "the name that is asked for".to_string(),
+        ..Address::default()
+    };
+    is_it.then(|| sorted(why, &nowhere, &Hands::default()).what)
+}
+
 fn sorted(why: &str, at: &Address, hands: &Hands) -> Fault {
     let has = |word: &str| why.contains(word);
     if has("InvalidContentType") || has("plain HTTP is answered") {

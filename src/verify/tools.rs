@@ -5,13 +5,15 @@ use super::answer::{Answer, Asked, explain};
 use super::case::Case;
 use super::check::{Check, Claim, Finding, RouteProof, Verdict};
 use super::credential::Credential;
+use super::refused::gateways;
+use super::tool::{harmless, none};
 use super::{gateway, stream};
 use crate::host::web::{local, why};
 use crate::plan::{BRIDGE, PlannedRoute};
 use crate::text;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -111,7 +113,7 @@ impl Tools {
                     .await?;
                 format!("called {name}")
             }
-            None => "none says that it only reads: none was called".to_string(),
+            None => none(tools),
         };
         if let Some(session) = &session {
             // A session that stays behind is the server's to forget.
@@ -167,6 +169,18 @@ impl Tools {
         if let Some(words) = id.and_then(|id| complaint(reply, id)) {
             return (self.complained(step, reply.status, &words), false);
         }
+        if let Some(told) = gateways(reply.status, &reply.body, &self.case.behind.title) {
+            let finding = self
+                .failed(
+                    step,
+                    reply.status,
+                    &format!("{step}: {}", told.summary),
+                    &told.next,
+                )
+                .fact("answered", format!("{:?}", text::excerpt(&reply.body, 300)))
+                .fact("cause", told.cause);
+            return (finding, told.passing);
+        }
         let answer = Answer {
             status: reply.status,
             content_type: reply.content_type.clone(),
@@ -187,9 +201,7 @@ impl Tools {
             .failed(step, reply.status, &summary, &explained.next)
             .fact("answered", format!("{:?}", text::excerpt(&reply.body, 300)))
             .fact("cause", explained.cause);
-        // A server behind a way that has just been made, in the gateway's own JSON (facts 9.8).
-        let unreached = reply.body.contains("upstream call failed: Connect");
-        (finding, explained.passing || unreached)
+        (finding, explained.passing)
     }
 
     /// What a server answers with an error: its own words say more than the status.
@@ -281,44 +293,6 @@ fn complaint(reply: &Reply, id: u64) -> Option<String> {
     Some(words.to_string())
 }
 
-/// A tool that its server marks as one that only reads, and what it is called with: first one that
-/// wants nothing. `None` where none is marked, or all want what can't be made up.
-fn harmless(tools: &[Value]) -> Option<(String, Value)> {
-    let marked = tools
-        .iter()
-        .filter(|tool| tool["annotations"]["readOnlyHint"] == true);
-    let mut callable: Vec<(String, Map<String, Value>)> = marked
-        .filter_map(|tool| {
-            Some((
-                tool["name"].as_str()?.to_string(),
-                arguments(&tool["inputSchema"])?,
-            ))
-        })
-        .collect();
-    callable.sort_by_key(|(_, arguments)| arguments.len());
-    let (name, arguments) = callable.into_iter().next()?;
-    Some((name, Value::Object(arguments)))
-}
-
-/// What a tool can't be called without, made up from its schema.
-fn arguments(schema: &Value) -> Option<Map<String, Value>> {
-    let required = schema["required"].as_array();
-    let names = required.into_iter().flatten().filter_map(Value::as_str);
-    let made = names.map(|name| {
-        let property = &schema["properties"][name];
-        let value = match (property["enum"].get(0), property["type"].as_str()?) {
-            (Some(first), _) => first.clone(),
-            (None, "string") => json!("ping"),
-            (None, "integer" | "number") => property.get("minimum").cloned().unwrap_or(json!(1)),
-            (None, "boolean") => json!(false),
-            (None, "array") => json!([]),
-            (None, _) => return None,
-        };
-        Some((name.to_string(), value))
-    });
-    made.collect()
-}
-
 impl Check for Tools {
     fn claim(&self) -> Claim {
         Claim {
@@ -338,27 +312,6 @@ impl Check for Tools {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_a_tool_that_says_it_only_reads_is_called() {
-        let tool = |name: &str, reads: bool, schema: Value| json!({"name": name, "annotations": {"readOnlyHint": reads}, "inputSchema": schema});
-        let wants = json!({"type": "object", "required": ["a", "b"], "properties": {"a": {"type": "string"}, "b": {"enum": ["x"], "type": "string"}}});
-        let writes = tool("write", false, json!({}));
-        let reads = tool("read", true, wants);
-        let deep = tool(
-            "deep",
-            true,
-            json!({"required": ["o"], "properties": {"o": {"type": "object"}}}),
-        );
-        assert_eq!(harmless(&[writes.clone(), deep.clone()]), None);
-        let called = harmless(&[writes.clone(), deep, reads.clone()]);
-        assert_eq!(
-            called,
-            Some(("read".into(), json!({"a": "ping", "b": "x"})))
-        );
-        let free = tool("free", true, json!({"type": "object"}));
-        assert_eq!(harmless(&[reads, free]), Some(("free".into(), json!({}))));
-    }
 
     #[test]
     fn an_answer_is_found_in_a_body_and_in_a_stream() {

@@ -45,7 +45,7 @@ impl Looking<'_> {
         let view = self.target.view(address, &run.context(&|_| {})).await;
         task.unchanged("");
         let remedy = Remedy {
-            start: self.start(way),
+            start: self.start(way, address),
             hands: self.hands(backend, address),
         };
         let mut hops = behind(address, &view?, title, &remedy);
@@ -86,14 +86,19 @@ impl Looking<'_> {
     }
 
     /// What starts the service behind a route.
-    fn start(&self, way: &Way) -> &'static str {
+    fn start(&self, way: &Way, address: &Address) -> &'static str {
         let route = self
             .record
             .routes
             .iter()
             .find(|route| route.name == way.route && way.ours);
         let provider = route.and_then(|route| Provider::named(&route.provider));
-        provider.map_or("", |provider| provider.ways().start)
+        let start = provider.map_or("", |provider| provider.ways().start);
+        let mut wires = self.record.wires.values();
+        match start.is_empty() && wires.any(|wire| wire.host == address.host) {
+            true => "gw up",
+            false => start,
+        }
     }
 
     /// Who can change the backend, and whether somebody has.

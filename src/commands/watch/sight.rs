@@ -168,11 +168,12 @@ impl<'a> Sight<'a> {
         let record = self.session.record()?;
         let asked = Asked::of(Choice {
             routes: route.into_iter().map(|route| route.name).collect(),
-            max_cost: MAX_COST,
+            // Each press of a key is a wish of its own.
+            max_cost: MAX_COST + self.session.spent(),
             ..Choice::default()
         });
         let proof = self.session.prove_as(&record, &asked).await?;
-        self.session.keep_chosen(&proof.findings, &asked.choice)?;
+        self.session.keep_chosen(&proof.findings, &proof.choice)?;
         Ok(human::proof(&proof.findings, BARE))
     }
 
