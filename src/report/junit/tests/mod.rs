@@ -8,8 +8,10 @@ use proptest::prelude::*;
 use regex::Regex;
 use std::time::Duration;
 
+type Words = &'static [&'static str];
+
 /// Of each element: where it may stand, which attributes it must have, and which it may have besides.
-const SCHEMA: [(&str, &[&str], &[&str], &[&str]); 5] = [
+const SCHEMA: [(&str, Words, Words, Words); 5] = [
     (
         "testsuites",
         &[],
