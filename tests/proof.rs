@@ -464,10 +464,7 @@ fn status_says_what_of_a_proof_was_a_part() {
         "{part}"
     );
     let (status, _) = home.json(&["status"]);
-    assert_eq!(
-        status["status"]["lastProofOf"],
-        "--route /browser --only answer"
-    );
+    assert_eq!(status["lastProofOf"], "--route /browser --only answer");
     assert_eq!(home.gw(&["test"]).code, 0);
     assert!(!said(&home).contains("of a part"));
 }
