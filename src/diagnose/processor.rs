@@ -71,6 +71,7 @@ fn pod(snapshot: &Snapshot, deployment: &Value) -> Option<Found> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::diagnose::finding::Scope;
     use crate::diagnose::snapshot::tests::{codes, healthy};
     use crate::plan::{ENVIRONMENT_LABEL, MANAGED_BY_LABEL};
     use serde_json::json;
@@ -94,7 +95,16 @@ mod tests {
         snapshot.objects.pop();
         snapshot.objects.push(deployment);
         assert_eq!(codes(&snapshot), ["GW068"]);
+        let policy = |namespace: &str| {
+            json!({"kind": "AgentgatewayPolicy", "metadata": {"name": "x", "namespace": namespace},
+                "spec": {"targetRefs": [{"kind": "HTTPRoute", "name": "ollama"}],
+                    "traffic": {"extProc": {"backendRef": {"name": "p"}}}}})
+        };
+        snapshot.objects.push(policy("somebody-elses"));
+        assert_eq!(pods(&snapshot)[0].scope, Scope::Everything);
+        snapshot.objects.push(policy("kgateway-system"));
         let found = pods(&snapshot).remove(0);
+        assert_eq!(found.scope, Scope::route("ollama"));
         assert_eq!(found.cause, "ghcr.io has no image ghcr.io/a/b:v1");
         let next = "kubectl --context kind-gatewright -n kgateway-system describe pods -l app.kubernetes.io/name=p";
         assert_eq!(found.fix, Fix::command(next));

@@ -59,11 +59,12 @@ pub const RULES: [Rule; 4] = [
     },
 ];
 
-/// The policy whose processor is of this name.
+/// The policy of our namespace whose processor is of this name.
 fn processing<'a>(snapshot: &'a Snapshot, name: &str) -> Option<&'a Value> {
     let reference = "/spec/traffic/extProc/backendRef/name";
     let mut policies = snapshot.kind("AgentgatewayPolicy");
-    policies.find(|policy| text(policy, reference) == name)
+    policies
+        .find(|policy| text(policy, reference) == name && namespace(policy) == snapshot.namespace)
 }
 
 /// Our routes that an object concerns.
@@ -87,16 +88,14 @@ pub fn scope_of(snapshot: &Snapshot, kind: &str, name: &str) -> Scope {
             }
             Scope::Routes(routes)
         }
-        "Deployment" | "Service" if processing(snapshot, name).is_some() => {
-            processing(snapshot, name).map_or(Scope::Everything, |policy| {
-                super::limits::scope(snapshot, policy)
-            })
-        }
-        "Service" | "EndpointSlice" => {
+        "Deployment" | "Service" | "EndpointSlice" => {
             let service = name.strip_prefix("host-").unwrap_or(name);
-            match snapshot.services.iter().find(|s| s.name == service) {
-                Some(service) => snapshot.scope_of_service(service),
-                None => Scope::Routes(Default::default()),
+            let service = snapshot.services.iter().find(|s| s.name == service);
+            match (service, processing(snapshot, name)) {
+                (_, Some(policy)) => super::limits::scope(snapshot, policy),
+                (Some(service), None) => snapshot.scope_of_service(service),
+                (None, None) if kind == "Deployment" => Scope::Everything,
+                (None, None) => Scope::Routes(Default::default()),
             }
         }
         _ => Scope::Everything,
