@@ -13,6 +13,10 @@ pub struct Hands {
     pub kubectl: Option<String>,
     /// Whether it is not as a profile of ours has it.
     pub is_changed: bool,
+    /// Whether somebody has added TLS to it: what others own in an object, `up --force` leaves.
+    pub is_secured: bool,
+    /// Whether it has no other policy: one without any is refused (facts 6).
+    pub is_lone: bool,
     /// The profile that names its address.
     pub profile: Option<String>,
 }
@@ -27,6 +31,17 @@ pub struct Fault {
 
 pub fn fault(why: &str, at: &Address, hands: &Hands) -> Fault {
     let found = sorted(why, at, hands);
+    if let (true, Some(kubectl)) = (hands.is_secured, &hands.kubectl) {
+        let backend = &hands.backend;
+        return Fault {
+            fix: format!("no profile has TLS for {backend}: somebody has added it"),
+            next: format!(
+                "{kubectl} patch agentgatewaybackend {backend} {} && gw up --force",
+                without(hands)
+            ),
+            ..found
+        };
+    }
     // Whatever it is there: the profile leads elsewhere.
     match hands.is_changed {
         true => Fault {
@@ -40,6 +55,15 @@ pub fn fault(why: &str, at: &Address, hands: &Hands) -> Fault {
         },
         false => found,
     }
+}
+
+/// Takes TLS from a backend.
+fn without(hands: &Hands) -> String {
+    let path = match hands.is_lone {
+        true => "/spec/policies",
+        false => "/spec/policies/tls",
+    };
+    format!(r#"--type json -p '[{{"op": "remove", "path": "{path}"}}]'"#)
 }
 
 /// What is wrong with TLS, where it is TLS that is wrong.
@@ -136,15 +160,14 @@ fn plain(why: &str, at: &Address, hands: &Hands) -> Fault {
     let said = why.split_once("plain HTTP is answered ");
     let what = match said {
         Some((_, status)) => format!("it speaks no TLS: plain HTTP is answered ({status})"),
-        None => "what listens there speaks no TLS".to_string(),
+        None => "what listens there speaks no TLS that the gateway knows".to_string(),
     };
     let (old, new) = (
         format!("https://{}", bare(at)),
         format!("http://{}", at.title()),
     );
-    let patch = r#"--type json -p '[{"op": "remove", "path": "/spec/policies/tls"}]'"#;
     let fix = format!("ask it in plain HTTP: {new}");
-    mended(what, fix, at, hands, patch, (&old, &new))
+    mended(what, fix, at, hands, &without(hands), (&old, &new))
 }
 
 fn misnamed(why: &str, at: &Address, hands: &Hands) -> Fault {

@@ -120,7 +120,11 @@ impl Looking<'_> {
         Hands {
             backend: name(backend).to_string(),
             kubectl,
-            is_changed: led.is_some_and(|led| !led.is_where(address)),
+            is_changed: led.as_ref().is_some_and(|led| !led.is_where(address)),
+            is_lone: backend["spec"]["policies"]
+                .as_object()
+                .is_some_and(|policies| policies.len() == 1),
+            is_secured: led.is_some_and(|led| address.tls && !led.tls),
             profile: is_in.then(|| self.record.source.clone()),
         }
     }

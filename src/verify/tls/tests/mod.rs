@@ -56,7 +56,7 @@ const SAID: [(&str, &str); 12] = [
     ),
     (
         "received corrupt message of type InvalidContentType",
-        "what listens there speaks no TLS",
+        "what listens there speaks no TLS that the gateway knows",
     ),
     (
         "received fatal alert: ProtocolVersion",
@@ -118,6 +118,15 @@ fn a_backend_is_mended_where_it_is_written() {
         ..ours
     };
     assert_eq!(next(misnamed, &changed), "gw up --force");
+    let secured = Hands {
+        is_secured: true,
+        is_lone: true,
+        ..changed
+    };
+    assert_eq!(
+        next(misnamed, &secured),
+        r#"kubectl -n ns patch agentgatewaybackend b --type json -p '[{"op": "remove", "path": "/spec/policies"}]' && gw up --force"#
+    );
 }
 
 #[test]
