@@ -66,6 +66,18 @@ pub struct Record {
     pub expiries: BTreeMap<String, u64>,
     /// Seconds since 1970 at which `up` ended well; 0 before.
     pub applied_at: u64,
+    /// How far a `down` has come since.
+    #[serde(default)]
+    pub taken_back: Option<TakenBack>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TakenBack {
+    /// It has begun; where nothing runs any more it was cut off.
+    Begun,
+    /// It came to its end, and something stays that was asked to.
+    Done,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -129,6 +141,7 @@ impl Record {
             wires: BTreeMap::new(),
             expiries: BTreeMap::new(),
             applied_at: 0,
+            taken_back: None,
         }
     }
 

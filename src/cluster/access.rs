@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Exit, Result};
 use crate::host::kubeconfig::{is_plain, merged, server, user_files};
+use crate::host::proxy;
 use crate::provider::bedrock::AWS_VARIABLES;
 use crate::text;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -89,8 +90,23 @@ impl Access {
         let unusable = |e: &(dyn std::error::Error + 'static)| {
             Error::new(format!("{} can't be used", self.title()), next.clone()).because(e)
         };
-        let config = Config::from_custom_kubeconfig(file, &options).await;
+        let config = Config::from_custom_kubeconfig(file.clone(), &options).await;
         let mut config = config.map_err(|e| unusable(&e))?;
+        proxy::except(&mut config, &file);
+        if let Some(proxy) = &config.proxy_url {
+            let host = config.cluster_url.host().unwrap_or_default();
+            let what = format!("{} leads through a proxy, and gw can't", self.title());
+            let error = Error::new(what, format!("export NO_PROXY=\"$NO_PROXY,{host}\""));
+            let proxy = proxy.host().unwrap_or_default();
+            return Err(error
+                .fact(format!(
+                    "HTTPS_PROXY or the kubeconfig names the proxy {proxy}"
+                ))
+                .fact(format!(
+                    "gw asks API servers by themselves: {}",
+                    config.cluster_url
+                )));
+        }
         config.connect_timeout = Some(Duration::from_secs(5));
         config.read_timeout = Some(Duration::from_secs(60));
         Client::try_from(config).map_err(|e| unusable(&e))

@@ -4,7 +4,7 @@ use super::Outcome;
 use super::session::Session;
 use crate::apply::ledger::Ledger;
 use crate::apply::perform::Run;
-use crate::apply::record::Record;
+use crate::apply::record::{Record, TakenBack};
 use crate::apply::undo::{Fate, undo};
 use crate::cli::Down;
 use crate::error::{Error, Result};
@@ -26,7 +26,7 @@ pub async fn run(session: &Session, options: &Down) -> Outcome {
     }
     let lock = session.lock("down").await?;
     let ledger = Ledger::open(&paths.ledger())?;
-    let Some(record) = Record::load(&paths)? else {
+    let Some(mut record) = Record::load(&paths)? else {
         // An `up` that ended before it knew its target has made nothing.
         if ledger.things().is_empty() {
             forget(&paths)?;
@@ -64,6 +64,10 @@ pub async fn run(session: &Session, options: &Down) -> Outcome {
         }
         _ => None,
     };
+    record.taken_back = Some(TakenBack::Begun);
+    record.save(&paths)?;
+    // What was proved is no longer so.
+    let _ = fs::remove_file(paths.proof());
     let task = session.sink.begin("down");
     let fates = if options.forget {
         crate::apply::undo::forget(target.as_ref(), &run, &task).await?
@@ -77,6 +81,9 @@ pub async fn run(session: &Session, options: &Down) -> Outcome {
     let left: Vec<Thing> = ledger.things();
     if left.is_empty() {
         forget(&paths)?;
+    } else {
+        record.taken_back = Some(TakenBack::Done);
+        record.save(&paths)?;
     }
     drop(lock);
     answer(session, &fates);

@@ -158,7 +158,8 @@ impl Wanted {
             (Some(since), Some(at)) => at >= since,
             _ => true,
         };
-        let wrong = !self.errors || line.is_error();
+        // What a proof has refused on purpose is nobody's error.
+        let wrong = !self.errors || line.is_error() && !line.is_own();
         // Whether the gateway answers is asked with this path, by every status: nobody's request.
         let own = line.field("http.path") == Some(NOWHERE);
         route && recent && wrong && !own

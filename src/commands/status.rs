@@ -158,7 +158,7 @@ impl Session {
         };
         let vault = Vault::default();
         let (survey, answers, snapshot) = tokio::join!(
-            survey(target.as_ref()),
+            survey(target.as_ref(), record),
             answers(&check),
             self.look(record, &vault, false)
         );
@@ -214,10 +214,14 @@ impl Session {
 }
 
 /// A place that can't be asked is a fact to be shown, not a reason to show nothing.
-async fn survey(target: &dyn Target) -> Survey {
+async fn survey(target: &dyn Target, record: &Record) -> Survey {
     let look = tokio::time::timeout(DEADLINE, target.survey());
     match look.await {
         Ok(Ok(survey)) => survey,
+        // What never came to be has nothing to say of why it does not answer.
+        Ok(Err(_)) if record.base_url.is_empty() => {
+            nothing("gw up has not come to its end here yet".to_string())
+        }
         Ok(Err(error)) => nothing(error.to_string()),
         Err(_) => nothing("no answer in 15 s".to_string()),
     }

@@ -77,6 +77,7 @@ pub async fn run(session: &Session, options: &Undo) -> Outcome {
         match back {
             Back::Done(text) => said.push((true, text)),
             Back::Left(text) => said.push((false, text)),
+            Back::Nothing => {}
             Back::Wires(before) => {
                 record.wires = before;
                 record.save(&paths)?;

@@ -10,7 +10,9 @@ use std::collections::BTreeSet;
 
 /// What is not there any more.
 pub fn missing(snapshot: &Snapshot) -> Vec<Found> {
+    // What gw has not made yet, or has taken back itself, nobody else has deleted.
     let gone = snapshot.drift.iter().filter(|drift| drift.missing);
+    let gone = gone.filter(|drift| snapshot.is_made(&drift.thing));
     let found = gone.filter_map(|drift| {
         let Thing::Object { kind, name, .. } = &drift.thing else {
             return None;

@@ -3,6 +3,7 @@
 use super::finding::{Change, Fix, Found, Scope, Severity};
 use super::rule::{Needs, Rule};
 use super::snapshot::{Container, Process, Service, Snapshot};
+use crate::cluster::forward;
 
 pub const RULES: [Rule; 5] = [
     Rule {
@@ -60,7 +61,7 @@ pub const RULES: [Rule; 5] = [
                 time: the mock provider, the built-in processor, the bridge to MCP servers that are programs, \
                 the port-forward. A reboot or a kill ends them. The fix starts those again that routes lead to; \
                 for the others, and for a bridge whose keys are not at hand, it is `gw up`.",
-        explains: &["GW020", "GW037", "GW038", "GW040"],
+        explains: &["GW020", "GW037", "GW038", "GW040", "GW049"],
         look: processes,
     },
 ];
@@ -102,7 +103,8 @@ fn relays(snapshot: &Snapshot) -> Vec<Found> {
             Some(service) => snapshot.scope_of_service(service),
             None => Scope::route(&name),
         };
-        let fix = match service.is_some_and(|service| service.silence.is_none()) {
+        let can = snapshot.place.alive;
+        let fix = match can && service.is_some_and(|service| service.silence.is_none()) {
             true => Fix::Change(Change::Rewire { service: name }),
             false => Fix::command("gw up"),
         };
@@ -138,9 +140,10 @@ fn port(snapshot: &Snapshot) -> Vec<Found> {
             Fix::command(format!("gw up --port {}", port + 1)),
         )
         .short(format!("port {port} is taken by {owner}"))
-        .cause(format!(
-            "{owner} has taken the port while the gateway was down"
-        ))
+        .cause(match snapshot.was_up() {
+            true => format!("{owner} has taken the port while the gateway was down"),
+            false => format!("{owner} has the port"),
+        })
         .saw(format!("listener on port {port}"), owner.clone()),
     ]
 }
@@ -202,15 +205,19 @@ fn processes(snapshot: &Snapshot) -> Vec<Found> {
             .services
             .iter()
             .find(|service| service.role.as_deref() == Some(process.role.as_str()));
-        let fix = match service {
+        // Without the place nothing can be led there.
+        let fix = match service.filter(|_| snapshot.place.alive) {
             Some(service) => Fix::Change(Change::Rewire {
                 service: service.name.clone(),
             }),
             None => Fix::command("gw up"),
         };
-        let scope = service.map_or(Scope::Everything, |service| {
-            snapshot.scope_of_service(service)
-        });
+        let scope = match service {
+            Some(service) => snapshot.scope_of_service(service),
+            // Everything comes by the port-forward.
+            None if process.role == forward::ROLE => Scope::Everything,
+            None => Scope::Routes(snapshot.routes.iter().map(|r| r.name.clone()).collect()),
+        };
         let role = &process.role;
         let ended = match process.pid {
             Some(pid) => format!("its process {pid} has ended"),

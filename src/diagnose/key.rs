@@ -8,7 +8,7 @@ use super::snapshot::{Probe, Snapshot, condition, items, name, namespace, text};
 use crate::plan::thing::Thing;
 use serde_json::Value;
 
-pub const RULES: [Rule; 3] = [
+pub const RULES: [Rule; 4] = [
     Rule {
         code: "GW030",
         title: "every Secret that a backend names is there",
@@ -46,6 +46,17 @@ pub const RULES: [Rule; 3] = [
                 it there; otherwise a new key is what is needed.",
         explains: &["GW008", "GW040"],
         look: key_taken,
+    },
+    Rule {
+        code: "GW035",
+        title: "no key has ended",
+        severity: Severity::Fail,
+        needs: Needs::Nothing,
+        story: "Keeps the time at which a key ends, where whoever gave it tells: a session of AWS, for one. After it \
+                the provider refuses every request of its backend. Log in again where the key came from; `gw up` \
+                takes the new one.",
+        explains: &["GW032", "GW040"],
+        look: ended,
     },
 ];
 
@@ -260,4 +271,20 @@ fn key_taken(snapshot: &Snapshot) -> Vec<Found> {
         found.push(one);
     }
     found
+}
+
+fn ended(snapshot: &Snapshot) -> Vec<Found> {
+    let ended = snapshot.ended.iter().map(|(owner, seconds)| {
+        let ago = crate::text::duration(std::time::Duration::from_secs(*seconds));
+        Found::new(
+            format!("the key of {owner} has not ended"),
+            format!("backend {owner}"),
+            Fix::command("gw up"),
+        )
+        .short(format!("the key of {owner} has ended"))
+        .scope(snapshot.scope_of_backend(owner))
+        .cause(format!("the key of {owner} ended {ago} ago"))
+        .saw("what `gw up` was given", format!("ended {ago} ago"))
+    });
+    ended.collect()
 }

@@ -1,6 +1,9 @@
 //! Lines of logs as values: JSON of the controller, tabs and `key=value` of the proxy, plain words.
 
+use crate::host::mark;
+use crate::plan::{PROOF_PREFIX, WITNESS_HOSTNAME, WITNESS_PREFIX};
 use crate::secret::{redact, shape};
+use crate::verify::gateway::NOWHERE;
 use k8s_openapi::jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -22,6 +25,19 @@ pub struct Line {
 }
 
 impl Line {
+    /// Whether it tells of a request of gw's own: of a look, a witness or a proof.
+    pub fn is_own(&self) -> bool {
+        let path = self.field("http.path").unwrap_or("");
+        let host = self.field("http.host").unwrap_or("");
+        let place = path.trim_start_matches('/');
+        mark::is_own(host)
+            || host.split(':').next() == Some(WITNESS_HOSTNAME)
+            || path == NOWHERE
+            || [WITNESS_PREFIX, PROOF_PREFIX]
+                .iter()
+                .any(|prefix| place.starts_with(prefix))
+    }
+
     pub fn field(&self, name: &str) -> Option<&str> {
         let found = self.fields.iter().find(|(key, _)| key == name);
         found.map(|(_, value)| value.as_str())
@@ -209,6 +225,30 @@ fn plain(text: &str) -> Line {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_request_of_gws_own_is_told_from_a_callers() {
+        let line = |path: &str, host: &str| {
+            let text = format!(
+                "2026-11-23T18:37:31.7Z\tinfo\trequest http.path={path} http.host={host} http.status=403"
+            );
+            parse("proxy", &text)
+        };
+        for (path, host) in [
+            (
+                "/ollama/v1/chat/completions",
+                "p0123456789abcdef.localhost:8080",
+            ),
+            (NOWHERE, "localhost:8080"),
+            ("/proof-a1-limit-x-1/v1/chat/completions", "localhost:8080"),
+            ("/witness-x", WITNESS_HOSTNAME),
+        ] {
+            assert!(line(path, host).is_own(), "{path} {host}");
+        }
+        for path in ["/ollama/v1/chat/completions", "/", "/ollama/proof-of-work"] {
+            assert!(!line(path, "localhost:8080").is_own(), "{path}");
+        }
+    }
 
     #[test]
     fn the_controllers_json_and_the_proxys_pairs_become_the_same_columns() {

@@ -28,6 +28,7 @@ mod proxy;
 mod route;
 pub mod rule;
 mod service;
+mod silent;
 pub mod snapshot;
 pub mod upgrade;
 

@@ -1,8 +1,8 @@
 //! The place itself: a cluster that answers, versions in range, what we made still there.
 
-use super::finding::{Change, Fix, Found, Severity};
+use super::finding::{Fix, Found, Severity};
 use super::rule::{Needs, Rule};
-use super::snapshot::{Container, Snapshot};
+use super::snapshot::Snapshot;
 use crate::plan::GATEWAY_API_MINORS;
 use crate::text;
 
@@ -11,13 +11,16 @@ const KUBERNETES_MINORS: std::ops::RangeInclusive<u32> = 31..=35;
 /// More than a network can explain, in seconds.
 const SKEW: i64 = 30;
 
+/// The rule that speaks alone where it speaks.
+pub const TAKEN_BACK: &str = "GW009";
+
 /// Everything that can be wrong because the place is gone.
 const ALL_EFFECTS: &[&str] = &[
     "GW003", "GW006", "GW007", "GW021", "GW022", "GW027", "GW032", "GW034", "GW038", "GW040",
     "GW049", "GW060",
 ];
 
-pub const RULES: [Rule; 8] = [
+pub const RULES: [Rule; 9] = [
     Rule {
         code: "GW001",
         title: "the place of the gateway is there and answers",
@@ -29,7 +32,7 @@ pub const RULES: [Rule; 8] = [
                 `gw up` starts a stopped node, wakes a paused one, makes a missing cluster anew, and starts the embedded \
                 gateway again.",
         explains: ALL_EFFECTS,
-        look: answers,
+        look: super::silent::answers,
     },
     Rule {
         code: "GW002",
@@ -114,63 +117,18 @@ pub const RULES: [Rule; 8] = [
         explains: &["GW040"],
         look: super::changed::changed,
     },
+    Rule {
+        code: TAKEN_BACK,
+        title: "no `gw down` has begun",
+        severity: Severity::Fail,
+        needs: Needs::Nothing,
+        story: "Reads in gw's own record whether a `gw down` has begun since the last `gw up`. What is gone was then \
+                taken away by gw itself, and no other rule is asked. One that was cut off is taken up where it \
+                stood by another `gw down`; after one that left the cluster, `gw up` makes everything anew.",
+        explains: &[],
+        look: super::silent::taken_back,
+    },
 ];
-
-fn answers(snapshot: &Snapshot) -> Vec<Found> {
-    let place = &snapshot.place;
-    if place.alive {
-        return Vec::new();
-    }
-    let up = Fix::command("gw up");
-    if !snapshot.on_cluster() {
-        let process = snapshot
-            .processes
-            .iter()
-            .find(|process| process.role == "gateway");
-        let pid = process.and_then(|process| process.pid);
-        let dead = process.is_none_or(|process| !process.alive);
-        let fix = if dead && snapshot.door.owner.is_none() {
-            Fix::Change(Change::Restart)
-        } else {
-            up
-        };
-        let cause = match (dead, pid) {
-            (true, Some(pid)) => format!("its process {pid} has ended"),
-            (true, None) => "it was never started, or its process file is gone".to_string(),
-            (false, _) => "its process is alive and does not answer on its socket".to_string(),
-        };
-        let found = Found::new("the embedded gateway runs", "gateway", fix).cause(cause);
-        let found = found.saw("socket", place.silence.clone());
-        let last = process.and_then(|process| process.last.clone());
-        return vec![match last {
-            Some(last) => found.saw("last line of its log", text::excerpt(&last, 200)),
-            None => found,
-        }];
-    }
-    let title = match snapshot.cluster.as_str() {
-        "" => "the cluster answers".to_string(),
-        cluster => format!("kind cluster {cluster} is there and answers"),
-    };
-    let found = Found::new(title, "cluster", up).saw("API server", place.silence.clone());
-    vec![match place.container {
-        Some(Container::Missing) => found
-            .cause("Docker has no such cluster: somebody deleted it")
-            .saw("Docker", "no node container"),
-        Some(Container::Stopped) => found
-            .cause("its node is stopped, as after a reboot")
-            .saw("Docker", "the node container is not running"),
-        Some(Container::Paused) => found
-            .cause("somebody paused its node")
-            .saw("Docker", "the node container is paused"),
-        Some(Container::Another) => found
-            .cause("it is another cluster than the one gw was in: somebody deleted that one and made it anew")
-            .saw("Docker", "the node container is another one"),
-        Some(Container::Running) => found
-            .cause("its node runs and its API server does not answer")
-            .saw("Docker", "the node container is running"),
-        None => found.cause("the API server does not answer, and Docker can't be asked why"),
-    }]
-}
 
 fn kubernetes_version(snapshot: &Snapshot) -> Vec<Found> {
     let Some(version) = &snapshot.place.version else {

@@ -66,6 +66,9 @@ impl Rule {
     /// Why the rule can't be asked of this snapshot; nothing where it can.
     pub fn skipped(&self, snapshot: &Snapshot) -> Option<&'static str> {
         let answers = snapshot.place.alive;
+        if snapshot.taken_back.is_some() && self.code != place::TAKEN_BACK {
+            return Some("gw down has begun");
+        }
         match self.needs {
             Needs::Nothing => None,
             Needs::Cluster if !snapshot.on_cluster() => Some("there is no cluster"),

@@ -75,12 +75,22 @@ fn services(snapshot: &Snapshot) -> Vec<Found> {
         .services
         .iter()
         .filter_map(|service| Some((service, service.silence.as_ref()?)));
+    // A process of ours that was not started yet comes with the place that it is for.
+    let silent = silent.filter(|(service, _)| {
+        let role = service.role.as_deref();
+        let begun = snapshot
+            .processes
+            .iter()
+            .any(|p| Some(p.role.as_str()) == role);
+        role.is_none() || begun || snapshot.place.alive
+    });
     let found = silent.map(|(service, why)| {
         let title = &service.title;
-        let fix = match service.role.is_some() {
+        let fix = match service.role.is_some() && snapshot.place.alive {
             true => Fix::Change(Change::Rewire {
                 service: service.name.clone(),
             }),
+            false if service.role.is_some() => Fix::command("gw up"),
             false => Fix::command(start(service)),
         };
         Found::new(format!("{title} answers on this machine"), "host", fix)

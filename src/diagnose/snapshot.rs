@@ -2,6 +2,7 @@
 
 use super::finding::Scope;
 use super::log::Line;
+use crate::apply::record::TakenBack;
 use crate::plan::outcome::Wire;
 use crate::plan::thing::Thing;
 use crate::plan::{ENVIRONMENT_LABEL, MANAGED_BY_LABEL, MANAGER};
@@ -37,6 +38,10 @@ pub struct Snapshot {
     /// What we applied and is not so any more.
     pub drift: Vec<Drift>,
     pub ledger: Vec<Thing>,
+    /// How far a `down` has come, where one has begun.
+    pub taken_back: Option<TakenBack>,
+    /// Keys that have ended: whose, and for how many seconds.
+    pub ended: BTreeMap<String, u64>,
     pub processes: Vec<Process>,
     pub services: Vec<Service>,
     pub wires: BTreeMap<String, Wire>,
@@ -54,6 +59,8 @@ pub struct Place {
     pub alive: bool,
     /// What came instead of an answer.
     pub silence: String,
+    /// The next thing to do where the API server could not even be asked; empty where it was.
+    pub unasked: String,
     /// Whether Docker has the kind cluster, and whether its nodes run; nothing where Docker does not answer.
     pub container: Option<Container>,
     pub version: Option<String>,
@@ -207,6 +214,16 @@ impl Snapshot {
     /// What was changed of an object of ours, if anything.
     pub fn drift(&self, kind: &str, name: &str) -> Option<&Drift> {
         self.drift.iter().find(|drift| matches!(&drift.thing, Thing::Object { kind: k, name: n, .. } if k == kind && n == name))
+    }
+
+    /// Whether the gateway has ever answered at its address.
+    pub fn was_up(&self) -> bool {
+        !self.base_url.is_empty()
+    }
+
+    /// Whether gw made this and has not taken it back.
+    pub fn is_made(&self, thing: &Thing) -> bool {
+        self.ledger.contains(thing)
     }
 
     pub fn probe(&self, route: &str) -> Option<&Probe> {

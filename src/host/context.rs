@@ -3,6 +3,7 @@
 
 use super::facts::{Answer, Context, Installed, Node, may_be_local};
 use super::kubeconfig::{is_plain, merged, server, user_files};
+use super::proxy;
 use futures::future::join_all;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1 as core;
@@ -81,8 +82,11 @@ async fn ask(file: Kubeconfig, context: String) -> Answer {
         context: Some(context),
         ..KubeConfigOptions::default()
     };
-    let config = match Config::from_custom_kubeconfig(file, &options).await {
-        Ok(config) => config,
+    let config = match Config::from_custom_kubeconfig(file.clone(), &options).await {
+        Ok(mut config) => {
+            proxy::except(&mut config, &file);
+            config
+        }
         Err(error) => {
             return Answer::None {
                 why: crate::error::chain(&error),

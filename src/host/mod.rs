@@ -21,6 +21,7 @@ pub mod port;
 pub mod private;
 pub mod process;
 pub mod program;
+pub mod proxy;
 pub mod registry;
 pub mod service;
 pub mod terminal;

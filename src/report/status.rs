@@ -203,7 +203,12 @@ impl Screen<'_> {
                 Severity::Fail => look.bad(),
                 Severity::Warn => look.warned(),
             };
-            lines.push(format!("{mark} {} {}", finding.code, finding.found.cause));
+            let found = &finding.found;
+            let said = match found.short.as_str() {
+                "" => found.cause.clone(),
+                short => format!("{short}: {}", found.cause),
+            };
+            lines.push(format!("{mark} {} {said}", finding.code));
         }
         if !lines.is_empty() {
             lines.push(String::new());

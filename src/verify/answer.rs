@@ -165,6 +165,11 @@ fn from_upstream(answer: &Answer, asked: Asked<'_>) -> Explanation {
                 asked.provider.fetch_model(asked.model),
             )
         }
+        // Whether the path or the model is not there, a provider of the cloud alone knows.
+        (404, _) if cloud => (
+            format!("{title} does not have what was asked for: {said}"),
+            "gw logs".to_string(),
+        ),
         (404, _) => (
             format!("{title} does not know the path: the route's prefix was not taken off"),
             "gw up".to_string(),
@@ -300,6 +305,28 @@ mod tests {
             ),
         ] {
             assert!(!early(status, "application/json", body), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_missed_only_where_a_server_here_says_so() {
+        let of = |provider: Provider| {
+            let answer = Answer {
+                status: 404,
+                content_type: "application/json".into(),
+                body: "{}".into(),
+            };
+            let asked = Asked {
+                provider,
+                title: "it",
+                model: "m",
+                port: 0,
+            };
+            explain(&answer, asked).cause
+        };
+        assert!(of(Provider::Ollama).contains("prefix was not taken off"));
+        for cloud in [Provider::Bedrock, Provider::OpenAi] {
+            assert!(!of(cloud).contains("prefix"), "{}", of(cloud));
         }
     }
 

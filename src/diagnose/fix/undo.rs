@@ -26,6 +26,8 @@ pub enum Back {
     /// Not given back, and why.
     Left(String),
     Wires(BTreeMap<String, Wire>),
+    /// There was nothing to give back.
+    Nothing,
 }
 
 pub async fn undo(work: &Work<'_>, entry: &Entry) -> Result<Back> {
@@ -46,8 +48,11 @@ pub async fn undo(work: &Work<'_>, entry: &Entry) -> Result<Back> {
             )))
         }
         Entry::Process { role } => {
-            Background::new(work.paths, role).stop().await?;
-            Ok(Back::Done(format!("process {role} ended again")))
+            // It may never have been started, where no way needed it.
+            match Background::new(work.paths, role).stop().await? {
+                true => Ok(Back::Done(format!("process {role} ended again"))),
+                false => Ok(Back::Nothing),
+            }
         }
         Entry::Wires { before } => {
             work.lead_back(before).await?;

@@ -44,7 +44,11 @@ pub async fn look(scene: &Scene<'_>) -> Inside {
     let client = match scene.record.way(scene.paths).client().await {
         Ok(client) => client,
         Err(error) => {
-            inside.place.silence = error.to_string();
+            inside.place.silence = std::iter::once(error.what)
+                .chain(error.facts)
+                .collect::<Vec<_>>()
+                .join(": ");
+            inside.place.unasked = error.next;
             return inside;
         }
     };

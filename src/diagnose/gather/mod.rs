@@ -8,7 +8,7 @@ mod probe;
 use super::applied::Applied;
 use super::snapshot::{Route, Snapshot};
 use crate::apply::ledger::Ledger;
-use crate::apply::record::Record;
+use crate::apply::record::{Record, now};
 use crate::host::paths::EnvironmentPaths;
 use crate::plan::{PlannedRoute, Served};
 use crate::secret::vault::Vault;
@@ -16,6 +16,7 @@ use crate::target::embedded::Embedded;
 use crate::verify::credential::Credential;
 use crate::verify::drift::{Drift, told};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 pub use cluster::shapes;
 
@@ -52,6 +53,8 @@ pub async fn gather(scene: &Scene<'_>) -> Snapshot {
         routes: scene.routes.iter().map(|(route, _)| shown(route)).collect(),
         ledger: Ledger::peek(&scene.paths.ledger()),
         wires: record.wires.clone(),
+        taken_back: record.taken_back,
+        ended: ended(&record.expiries, now()),
         ..Snapshot::default()
     };
     let probes = async {
@@ -86,6 +89,12 @@ pub async fn gather(scene: &Scene<'_>) -> Snapshot {
     snapshot.drift = drift(scene, &snapshot);
     host::ask_by_name(&mut snapshot).await;
     snapshot
+}
+
+/// Keys that have ended, and for how many seconds.
+fn ended(expiries: &BTreeMap<String, u64>, now: u64) -> BTreeMap<String, u64> {
+    let ended = expiries.iter().filter(|(_, at)| **at <= now);
+    ended.map(|(owner, at)| (owner.clone(), now - at)).collect()
 }
 
 /// What the place itself shows.
@@ -146,4 +155,17 @@ fn drift(scene: &Scene<'_>, snapshot: &Snapshot) -> Vec<Drift> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_has_ended_from_its_last_second_on() {
+        let expiries = [("a".to_string(), 100), ("b".to_string(), 101)].into();
+        assert_eq!(ended(&expiries, 99), BTreeMap::new());
+        assert_eq!(ended(&expiries, 100), [("a".to_string(), 0)].into());
+        assert_eq!(ended(&expiries, 112).len(), 2);
+    }
 }

@@ -1,4 +1,4 @@
-use super::*;
+use crate::diagnose::snapshot::Container;
 use crate::diagnose::snapshot::tests::{codes, healthy};
 
 #[test]

@@ -77,6 +77,7 @@ pub fn healthy() -> Snapshot {
             clock_ahead: Some(0),
             ..Place::default()
         },
+        ledger: objects.iter().map(Thing::of).collect(),
         objects,
         crds: [
             bundle("gatewayclasses"),
