@@ -1,16 +1,18 @@
 //! What `gw backend` and `gw route` add: a profile of one backend and one route, printed as objects or
 //! laid over the environment's own profile.
 
+use super::proved;
 use super::session::Session;
 use super::wish::find_services;
 use crate::apply::record::Record;
 use crate::cli::{Up, Wish};
+use crate::diagnose::applied::Applied;
 use crate::error::{Error, Exit, Result};
 use crate::host::docker;
 use crate::plan::choose::wants_key;
 use crate::plan::outcome::Wire;
 use crate::plan::select::{KeyState, Service, Services};
-use crate::plan::{Action, Plan, build, placeholder};
+use crate::plan::{Action, HostService, Plan, build, placeholder};
 use crate::profile::load::{self, find};
 use crate::profile::wire::{API_VERSION, KIND};
 use crate::profile::{GATEWAY, McpServer, NAMESPACE, PORT, Profile, Serves, TargetKind};
@@ -30,6 +32,8 @@ pub struct Ground {
     pub namespace: String,
     pub gateway: String,
     pub port: u16,
+    /// Services of this machine that the environment needs.
+    services: Vec<HostService>,
 }
 
 impl Ground {
@@ -48,6 +52,9 @@ impl Ground {
             namespace: namespace.map_or(at, str::to_string),
             gateway: gateway.map_or(name, str::to_string),
             port: record.as_ref().map_or(PORT, |record| record.port),
+            services: Applied::load(&session.environment())
+                .map(|applied| applied.services)
+                .unwrap_or_default(),
             record,
         })
     }
@@ -169,7 +176,7 @@ impl Ground {
     ) -> (BTreeMap<String, Wire>, Vec<String>) {
         let (mut wires, mut notes) = (BTreeMap::new(), Vec::new());
         let known = self.record.iter().flat_map(|record| &record.wires);
-        let known: BTreeMap<&String, &Wire> = known.collect();
+        let known: BTreeMap<String, Wire> = known.map(|(n, w)| (n.clone(), w.clone())).collect();
         for step in &plan.steps {
             let Action::HostService(service) = &step.action else {
                 continue;
@@ -180,9 +187,12 @@ impl Ground {
                 port: service.port,
                 relay: false,
             };
-            let wire = match (host, known.get(&service.name), self.target) {
+            let proved = known.get(&service.name).cloned();
+            let proved =
+                proved.or_else(|| proved::way(service, &self.namespace, &self.services, &known));
+            let wire = match (host, proved, self.target) {
                 (Some(host), ..) => at(host.to_string(), None),
-                (None, Some(wire), _) => (*wire).clone(),
+                (None, Some(wire), _) => wire,
                 (None, None, TargetKind::Embedded) => at("127.0.0.1".to_string(), None),
                 (None, None, TargetKind::OrbStack | TargetKind::Kind | TargetKind::Context) => {
                     notes.push(format!(

@@ -27,6 +27,7 @@ mod own;
 mod plan;
 mod profile;
 mod prove;
+mod proved;
 mod reach;
 mod repair;
 mod reports;
