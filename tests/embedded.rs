@@ -147,6 +147,18 @@ fn every_day_two_command_works_from_any_folder_and_down_leaves_nothing() {
 }
 
 #[test]
+fn no_rule_finds_anything_where_a_shipped_profile_has_just_been_proved() {
+    let home = Home::new();
+    for profile in ["default", "ci", "limits", "mcp", "extproc", "mock"] {
+        let up = home.gw(&["up", "--profile", profile]);
+        assert_eq!(up.code, 0, "{profile}: {up:?}");
+        let (told, code) = home.json(&["debug"]);
+        assert_eq!(told["findings"], json!([]), "{profile}: {told}");
+        assert_eq!(code, 0);
+    }
+}
+
+#[test]
 fn a_followed_log_tells_each_request_once_and_ends_without_a_word() {
     let home = Home::new();
     home.gw(&["up", "--profile", &home.profile()]);

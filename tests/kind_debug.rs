@@ -4,6 +4,8 @@
 
 #[path = "kind/edge.rs"]
 mod edge;
+#[path = "support/follow.rs"]
+mod follow;
 #[path = "support/home.rs"]
 mod home;
 #[path = "support/kind.rs"]
@@ -12,6 +14,7 @@ mod kind;
 #[allow(dead_code, reason = "each test program uses a part of it")]
 mod session;
 
+use follow::{Follow, post};
 use kind::Kind;
 use serde_json::{Value, json};
 use std::process::Command;
@@ -128,6 +131,31 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// The log of a proxy whose pod is taken away, and of the one that comes for it, each line once.
+    fn follow(&self) {
+        let mut log = Follow::start(self.command(&["logs", "proxy", "--follow"]));
+        let port = self.home.port;
+        log.until("POST /ollama/v1/chat/completions 200");
+        assert!(post(port, "/ollama/v1/chat/completions?n=last"));
+        // Until it is gone.
+        self.near(&["delete", "pod", "-l", "app.kubernetes.io/name=ai-gateway"]);
+        let start = Instant::now();
+        let first = |n: u64| format!("/ollama/v1/chat/completions?n=first-{n}-");
+        let mut tries = 0;
+        // One of these is the first that the new pod takes.
+        while !post(port, &first(tries)) {
+            tries += 1;
+            assert!(start.elapsed() < Duration::from_secs(60), "no pod came");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        log.until(&first(tries));
+        assert_eq!(log.count("n=last "), 1, "{:#?}", log.seen);
+        assert_eq!(log.count(&first(tries)), 1, "{:#?}", log.seen);
+        assert_eq!(log.end(libc::SIGINT), (Some(130), String::new()));
+    }
+}
+
 #[test]
 #[ignore = "needs Docker, kind, helm, kubectl, Ollama on loopback and the test bed's OpenAI"]
 fn planted_faults_are_found_first_repaired_and_given_back() {
@@ -135,6 +163,7 @@ fn planted_faults_are_found_first_repaired_and_given_back() {
     let up = kind.gw(&["up"]);
     assert_eq!(up.code, 0, "{up:?}");
     kind.until_first(None, None);
+    kind.follow();
 
     // A wrong parent; and the way back is exact.
     kind.patch(
@@ -150,6 +179,38 @@ fn planted_faults_are_found_first_repaired_and_given_back() {
     assert_eq!(kind.ours("httproute", "ollama"), broken);
     kind.until_first(Some("GW041"), Some("GW040"));
     kind.fixed("GW041");
+
+    // What is wrong in one field, each with a rule of its own.
+    let refs = "/spec/parentRefs/0/sectionName";
+    let (to, host) = ("/spec/rules/0/backendRefs/0/name", "/spec/ai/provider/host");
+    let (port, target) = ("/spec/ai/provider/port", "/spec/targetRefs/0/name");
+    for (sort, name, path, value, code) in [
+        ("httproute", "ollama", refs, json!("https"), "GW042"),
+        ("httproute", "ollama", to, json!("nope"), "GW043"),
+        (
+            "agentgatewaybackend",
+            "ollama",
+            host,
+            json!("host.docker.internal"),
+            "GW034",
+        ),
+        ("agentgatewaybackend", "ollama", port, json!(11999), "GW038"),
+        (
+            "agentgatewaypolicy",
+            "limits",
+            target,
+            json!("nope"),
+            "GW010",
+        ),
+    ] {
+        let patch = json!([{"op": "replace", "path": path, "value": value}]).to_string();
+        kind.near(&["patch", sort, name, "--type", "json", "-p", &patch]);
+        kind.until_first(Some(code), Some("GW008"));
+        kind.fixed(code);
+    }
+    kind.near(&["delete", "httproute", "ollama"]);
+    kind.until_first(Some("GW007"), Some("GW010"));
+    kind.fixed("GW007");
 
     // A Secret that is gone, one with an entry of another name, one with another key.
     kind.near(&["delete", "secret", "openai-key"]);
@@ -235,6 +296,14 @@ fn planted_faults_are_found_first_repaired_and_given_back() {
         }
     }
     kind.fixed("GW008");
+    let back = kind.gw(&["undo", "--yes"]);
+    assert!(
+        back.stdout
+            .contains("but for its key at /spec/policies/auth/key")
+            && back.stdout.contains("edit agentgatewaybackend ollama"),
+        "{back:?}"
+    );
+    kind.until_first(None, None);
 
     // A limit that does nothing, a controller that is scaled away, a proxy without its image.
     let limits = json!([{"requests": 500, "unit": "Minutes"}, {"tokens": 9, "unit": "Minutes"}]);
@@ -257,7 +326,9 @@ fn planted_faults_are_found_first_repaired_and_given_back() {
     kind.fixed("GW061");
     kind.until_first(None, None);
 
-    // What a colleague gets has no key in it.
+    // Nothing that is kept, nor what a colleague gets, has a key in it.
+    kind.home.keeps_no("PLANTED");
+    kind.home.keeps_no("dGVzdGJlZC1rZXk");
     let file = kind.home.path().join("bundle.tar.gz");
     let bundle = kind.gw(&["debug", "--bundle", &file.to_string_lossy()]);
     assert_eq!(bundle.code, 0, "{bundle:?}");

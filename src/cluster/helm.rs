@@ -14,6 +14,7 @@ use crate::plan::outcome::{Change, Context, Outcome, Undone};
 use crate::plan::thing::Thing;
 use crate::supply::Supply;
 use crate::supply::tool::Tool;
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, DynamicObject, ListParams};
 use kube::{Api, Client, ResourceExt};
@@ -70,8 +71,11 @@ impl Helm {
         let detail = format!("{} {}", chart.name, chart.version);
         // What we installed and somebody's helm has changed since is made ours again.
         let known = context.journal.knows(&thing(chart));
+        let whole = !known || self.has_deployment(chart).await;
         let change = match &before {
-            Some(release) if is_as_planned(release, chart) && (is_marked(release) || !known) => {
+            Some(release)
+                if is_as_planned(release, chart) && (is_marked(release) || !known) && whole =>
+            {
                 Change::Unchanged
             }
             Some(release) => {
@@ -107,6 +111,13 @@ impl Helm {
             .await?;
         }
         Ok(Outcome::new(change, detail))
+    }
+
+    /// Whether a chart's Deployment is there: helm keeps its record where somebody has deleted it, and
+    /// makes it again with an upgrade to the same.
+    async fn has_deployment(&self, chart: &Chart) -> bool {
+        let all: Api<Deployment> = Api::namespaced(self.client.clone(), &chart.namespace);
+        chart.is_crds() || !matches!(all.get_opt(chart.name).await, Ok(None))
     }
 
     /// A release whose helm was killed stays `pending` or `uninstalling` and refuses every further helm.

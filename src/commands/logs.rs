@@ -258,7 +258,10 @@ async fn read(session: &Session, record: &Record, wanted: &Wanted, follow: bool)
     }
     match fault {
         Some(fault) if logs.is_empty() => return Err(fault),
-        Some(fault) => session.sink.note(fault.what),
+        Some(fault) => {
+            let why = fault.facts.first().map_or("", String::as_str);
+            session.sink.note(format!("{}: {why}", fault.what));
+        }
         None if logs.is_empty() && !follow => {
             let source = wanted.source.as_deref().unwrap_or("gateway");
             let what = format!("the {source} has written no log");

@@ -45,6 +45,12 @@ pub async fn run(session: &Session, options: &Undo) -> Outcome {
     let ledger = Ledger::open(&paths.ledger())?;
     let wires = Mutex::new(record.wires.clone());
     let target = session.target(&record);
+    if record.is_on_cluster() {
+        let place = target.survey().await?;
+        if !place.alive {
+            return Err(Error::new("nothing can be taken back now", "gw debug").fact(place.detail));
+        }
+    }
     let vault = Vault::default();
     let run = Run {
         ledger: &ledger,

@@ -1,10 +1,13 @@
 //! What callers get and how they ask: our own probes, and the requests that the log tells of.
 
 use super::finding::{Fix, Found, Scope, Severity};
+use super::limits::{edit, scope};
 use super::log::Line;
 use super::rule::{Needs, Rule};
-use super::snapshot::{Probe, Snapshot};
+use super::snapshot::{Probe, Snapshot, name};
 use crate::host::mark;
+use crate::plan::PROOF_PREFIX;
+use serde_json::Value;
 
 pub const RULES: [Rule; 5] = [
     Rule {
@@ -79,15 +82,20 @@ fn answers(snapshot: &Snapshot) -> Vec<Found> {
             0 => probe.body.clone(),
             status => format!("{status} {}", probe.body),
         };
-        Found::new(
-            format!("{path} answers"),
-            path.clone(),
-            Fix::command("gw test"),
-        )
-        .short(short)
-        .scope(Scope::route(&probe.route))
-        .cause(who(probe))
-        .saw(probe.sent.clone(), crate::text::excerpt(&answered, 200))
+        let guard = guard(snapshot, probe);
+        let fix = guard.map_or_else(|| "gw test".to_string(), |policy| edit(snapshot, policy));
+        let cause = guard.map_or_else(
+            || who(probe),
+            |policy| {
+                let name = name(policy);
+                format!("policy {name}, which gw did not make, decides who may call it")
+            },
+        );
+        Found::new(format!("{path} answers"), path.clone(), Fix::command(fix))
+            .short(short)
+            .scope(Scope::route(&probe.route))
+            .cause(cause)
+            .saw(probe.sent.clone(), crate::text::excerpt(&answered, 200))
     });
     found.collect()
 }
@@ -97,6 +105,25 @@ pub fn from_gateway(probe: &Probe) -> bool {
     let said =
         probe.content_type.starts_with("text/plain") || probe.body.contains("from the proxy");
     probe.status != 0 && said
+}
+
+/// The policy of somebody else's for which the gateway itself refused a request of ours.
+fn guard<'a>(snapshot: &'a Snapshot, probe: &Probe) -> Option<&'a Value> {
+    const ASKS: [&str; 5] = [
+        "apiKeyAuthentication",
+        "basicAuthentication",
+        "jwtAuthentication",
+        "authorization",
+        "extAuth",
+    ];
+    let refused = matches!(probe.status, 401 | 403) && from_gateway(probe);
+    let mut policies = snapshot.kind("AgentgatewayPolicy").filter(|policy| {
+        let asks = |field: &&str| policy["spec"]["traffic"].get(field).is_some();
+        ASKS.iter().any(asks)
+            && !snapshot.is_ours(policy)
+            && scope(snapshot, policy).covers(&Scope::route(&probe.route))
+    });
+    policies.next().filter(|_| refused)
 }
 
 /// Who answered, as far as the words tell (facts 9.7).
@@ -111,12 +138,13 @@ fn who(probe: &Probe) -> String {
 }
 
 /// Lines of the proxy's log that are requests of callers to our gateway: those of our own proofs are
-/// told by their host.
+/// told by their host, or by the path of a route that was there for a proof alone.
 fn requests(snapshot: &Snapshot) -> impl Iterator<Item = &Line> {
+    let of_proof = |path: &str| path.trim_start_matches('/').starts_with(PROOF_PREFIX);
     snapshot
         .proxy_log
         .iter()
-        .filter(|line| line.field("http.path").is_some())
+        .filter(move |line| line.field("http.path").is_some_and(|path| !of_proof(path)))
         .filter(|line| !mark::is_own(line.field("http.host").unwrap_or("")))
 }
 

@@ -3,7 +3,7 @@
 use super::finding::{Change, Fix, Found, Severity};
 use super::pod::{Pods, Trouble, trouble};
 use super::rule::{Needs, Rule};
-use super::snapshot::{Snapshot, name, text};
+use super::snapshot::{Snapshot, items, name, text};
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
@@ -117,7 +117,7 @@ fn runs_at_all(snapshot: &Snapshot) -> Vec<Found> {
             return Vec::new();
         }
         return vec![
-            Found::new(title, "controller", Fix::command("gw up --force"))
+            Found::new(title, "controller", Fix::command("gw up"))
                 .short("the controller is gone")
                 .cause("its Deployment was deleted, while Helm still has the release")
                 .saw(
@@ -162,16 +162,15 @@ fn image(snapshot: &Snapshot) -> Vec<Found> {
     else {
         return Vec::new();
     };
-    vec![
-        Found::new(
-            "the controller's image can be pulled",
-            "controller",
-            Fix::command("gw up"),
-        )
-        .short("the controller's image can't be pulled")
-        .cause(super::pod::why_no_image(&image, &message))
-        .saw(format!("Pod {pod}"), crate::text::excerpt(&message, 240)),
-    ]
+    let found = Found::new(
+        "the controller's image can be pulled",
+        "controller",
+        Fix::command("gw up"),
+    )
+    .short("the controller's image can't be pulled")
+    .cause(super::pod::why_no_image(&image, &message))
+    .saw(format!("Pod {pod}"), crate::text::excerpt(&message, 240));
+    vec![by_hand(snapshot, found)]
 }
 
 fn crash(snapshot: &Snapshot) -> Vec<Found> {
@@ -184,7 +183,8 @@ fn crash(snapshot: &Snapshot) -> Vec<Found> {
         crash.logs(snapshot, &snapshot.system),
     )
     .short("the controller crashes");
-    vec![crash.told(found, "controller log", &snapshot.controller_log)]
+    let found = crash.told(found, "controller log", &snapshot.controller_log);
+    vec![by_hand(snapshot, found)]
 }
 
 fn pending(snapshot: &Snapshot) -> Vec<Found> {
@@ -195,16 +195,47 @@ fn pending(snapshot: &Snapshot) -> Vec<Found> {
         "-n {} describe deployment {CONTROLLER}",
         snapshot.system
     ));
-    vec![
-        Found::new(
-            "the controller's pod is scheduled",
-            "controller",
-            Fix::Command(next),
+    let found = Found::new(
+        "the controller's pod is scheduled",
+        "controller",
+        Fix::Command(next),
+    )
+    .short("the controller's pod is not scheduled")
+    .cause(super::pod::why_pending(&message))
+    .saw(source, crate::text::excerpt(&message, 240));
+    vec![by_hand(snapshot, found)]
+}
+
+/// Where somebody changed the controller's pods last, the Deployment's own history is the way back: helm
+/// knows its release as it was, and does not look.
+fn by_hand(snapshot: &Snapshot, found: Found) -> Found {
+    let Some(deployment) = snapshot.object("Deployment", CONTROLLER) else {
+        return found;
+    };
+    let written = items(deployment, "/metadata/managedFields").filter(|entry| {
+        let pods = entry.pointer("/fieldsV1/f:spec/f:template").is_some();
+        pods && entry["subresource"].is_null()
+    });
+    let last = written.max_by_key(|entry| text(entry, "/time").to_string());
+    let by = last.map_or("", |entry| text(entry, "/manager"));
+    let first = text(
+        deployment,
+        "/metadata/annotations/deployment.kubernetes.io~1revision",
+    ) == "1";
+    if by.is_empty() || by == "helm" || first {
+        return found;
+    }
+    let next = format!(
+        "-n {} rollout undo deployment/{CONTROLLER}",
+        snapshot.system
+    );
+    Found {
+        fix: Fix::Command(snapshot.kubectl(&next)),
+        ..found.saw(
+            format!("Deployment {CONTROLLER}"),
+            format!("{by} has changed its pods"),
         )
-        .short("the controller's pod is not scheduled")
-        .cause(super::pod::why_pending(&message))
-        .saw(source, crate::text::excerpt(&message, 240)),
-    ]
+    }
 }
 
 fn immutable(snapshot: &Snapshot) -> Vec<Found> {

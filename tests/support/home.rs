@@ -124,6 +124,31 @@ impl Home {
         }
         found
     }
+
+    /// That no file which gw keeps has these words in it.
+    pub fn keeps_no(&self, words: &str) {
+        let kept = files(&self.path().join("state"));
+        assert!(kept.iter().any(|file| file.ends_with("environment.json")));
+        for file in kept {
+            // A socket has nothing to be read.
+            let text = std::fs::read(&file).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text);
+            assert!(!text.contains(words), "{words} is in {}", file.display());
+        }
+    }
+}
+
+/// Every file of a folder and of those in it.
+#[allow(dead_code, reason = "each test program uses a part of it")]
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        match entry.file_type().unwrap().is_dir() {
+            true => all.extend(files(&entry.path())),
+            false => all.push(entry.path()),
+        }
+    }
+    all
 }
 
 impl Drop for Home {

@@ -348,10 +348,8 @@ pub async fn scale(client: &Client, namespace: &str, name: &str, replicas: i64) 
     let done = deployments
         .patch_scale(name, &PatchParams::default(), &patch)
         .await;
-    done.map(|_| ()).map_err(|e| {
-        let next = format!("kubectl -n {namespace} get deployment {name}");
-        refused(format!("Deployment {name} can't be scaled"), &e, next)
-    })
+    done.map(|_| ())
+        .map_err(|e| refused(format!("Deployment {name} can't be scaled"), &e, "gw debug"))
 }
 
 #[cfg(test)]

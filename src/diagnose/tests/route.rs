@@ -127,12 +127,15 @@ fn paths_without_a_route_are_the_callers_affair_only_where_all_routes_answer() {
     assert_eq!(codes(&snapshot), ["GW047"]);
     let broken = answered(snapshot, "ollama", 500, "x");
     assert_eq!(codes(&broken), ["GW040"]);
-    let mut ours = healthy();
-    ours.proxy_log = vec![parse(
-        "proxy",
-        &line.replace("/v1/chat/completions", "/gatewright-no-such-route"),
-    )];
-    assert_eq!(codes(&ours), Vec::<&str>::new());
+    for path in [
+        "/gatewright-no-such-route",
+        "/proof-c8e1d75c-time-guarded-0-0/v1",
+    ] {
+        let mut ours = healthy();
+        let line = line.replace("/v1/chat/completions", path);
+        ours.proxy_log = vec![parse("proxy", &line)];
+        assert_eq!(codes(&ours), Vec::<&str>::new());
+    }
 }
 
 #[test]
@@ -148,4 +151,24 @@ fn an_address_that_does_not_answer_explains_its_routes() {
     let mut snapshot = answered(healthy(), "ollama", 0, "connection refused");
     snapshot.door.answers = Some(Err("connection refused".into()));
     assert_eq!(codes(&snapshot), ["GW049"]);
+}
+
+#[test]
+fn a_refusal_for_a_policy_of_somebody_elses_names_it() {
+    let policy = |target: &str| {
+        json!({"kind": "AgentgatewayPolicy", "metadata": {"name": "theirs", "namespace": "kgateway-system"},
+        "spec": {"targetRefs": [{"kind": "HTTPRoute", "name": target}], "traffic": {"apiKeyAuthentication": {"mode": "Strict"}}},
+        "status": {"ancestors": [{"conditions": []}]}})
+    };
+    for (target, named) in [("openai", true), ("ollama", false)] {
+        let mut snapshot = answered(healthy(), "openai", 401, "api key authentication failure");
+        snapshot.objects.push(policy(target));
+        let first = diagnose(&snapshot).findings.remove(0);
+        assert_eq!(first.code, "GW040");
+        assert_eq!(
+            first.found.cause.contains("policy theirs"),
+            named,
+            "{first:?}"
+        );
+    }
 }

@@ -101,6 +101,8 @@ impl Kind {
             true => (found, Change::Unchanged),
             false => (self.start(context).await?, Change::Updated),
         };
+        // Whoever looks for what is wrong needs it, also where this cluster can't be used.
+        self.keep_kubeconfig(&found, context.waiting).await?;
         let base = self.published(&found).map_err(|error| Error {
             next: self.elsewhere(&error.next, context),
             ..error
@@ -114,7 +116,6 @@ impl Kind {
             return Err(Error::usage(what, format!("gw up --port {port}"))
                 .fact("a port mapping can only be made when a cluster is created"));
         }
-        self.keep_kubeconfig(&found, context.waiting).await?;
         self.add_context(context)?;
         let version = self.version(context).await?;
         self.load_images(context).await?;
