@@ -250,6 +250,9 @@ pub enum Command {
     Processor {
         #[arg(long)]
         listen: SocketAddrV4,
+        /// Where log lines go; without it, to stderr
+        #[arg(long)]
+        log: Option<PathBuf>,
     },
 }
 

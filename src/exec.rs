@@ -96,8 +96,8 @@ impl Run {
     pub fn line(&self) -> String {
         let name = self.program.file_name().unwrap_or_default();
         let program = match which::which(name) {
-            Ok(_) => name.to_string_lossy(),
-            Err(_) => self.program.to_string_lossy(),
+            Ok(found) if found == self.program => name.to_string_lossy(),
+            _ => self.program.to_string_lossy(),
         };
         let quoted = self.args.iter().map(|arg| text::shell(arg));
         std::iter::once(text::shell(&program))

@@ -55,7 +55,7 @@ impl Wiring<'_> {
             network.is_some_and(|network| network.gateway == address)
         });
         let relay = self.relay(service).alive();
-        let wanted = self.network.as_ref().map(|on| self.relay_args(on, service));
+        let wanted = self.network.as_ref().map(|on| relay_args(on, service));
         let same_relay = relay.is_some_and(|identity| Some(identity.args) == wanted);
         same_network && (!wire.relay || same_relay)
     }
@@ -115,7 +115,7 @@ impl Wiring<'_> {
         context: &Context<'_>,
     ) -> Result<SocketAddrV4> {
         let relay = self.relay(service);
-        let args = self.relay_args(network, service);
+        let args = relay_args(network, service);
         let ready = match relay.alive().filter(|identity| identity.args == args) {
             Some(identity) if !identity.ready.is_empty() => identity.ready,
             _ => {
@@ -159,24 +159,17 @@ impl Wiring<'_> {
         }
         Ok(change)
     }
+}
 
-    fn relay_args(&self, network: &Network, service: &HostService) -> Vec<String> {
-        let listen = SocketAddrV4::new(network.gateway, 0).to_string();
-        let to = format!("127.0.0.1:{}", service.port);
-        let subnet = &network.subnet;
-        let log = self
-            .paths
-            .log(&role(service))
-            .to_string_lossy()
-            .into_owned();
-        let args = [
-            "relay", "--listen", &listen, "--to", &to, "--allow", subnet, "--log", &log,
-        ];
-        let whole = service.whole.then_some("--whole");
-        let raw = service.grpc.then_some("--raw");
-        let args = args.into_iter().chain(whole).chain(raw);
-        args.map(str::to_string).collect()
-    }
+fn relay_args(network: &Network, service: &HostService) -> Vec<String> {
+    let listen = SocketAddrV4::new(network.gateway, 0).to_string();
+    let to = format!("127.0.0.1:{}", service.port);
+    let subnet = &network.subnet;
+    let args = ["relay", "--listen", &listen, "--to", &to, "--allow", subnet];
+    let whole = service.whole.then_some("--whole");
+    let raw = service.grpc.then_some("--raw");
+    let args = args.into_iter().chain(whole).chain(raw);
+    args.map(str::to_string).collect()
 }
 
 fn process(service: &HostService) -> Thing {

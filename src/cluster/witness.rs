@@ -8,7 +8,7 @@ use crate::plan::HostService;
 use crate::plan::object::Place;
 use crate::plan::outcome::Context;
 use crate::plan::thing::Thing;
-use crate::plan::view::{Address, Sight};
+use crate::plan::view::{Address, Sight, speaks_of_tls};
 use crate::plan::{WITNESS_HOSTNAME, WITNESS_PREFIX};
 use kube::Client;
 use rand::RngExt;
@@ -84,7 +84,7 @@ impl Witness<'_> {
         }
         let url = format!("{}/{name}{}", self.base, address.path);
         let sight = match applied {
-            Ok(()) => Ok(sight(&url).await),
+            Ok(()) => Ok(sight(&url, address.tls).await),
             Err(error) => Err(error),
         };
         self.remove(&objects, context).await?;
@@ -164,11 +164,11 @@ impl Witness<'_> {
 }
 
 /// One look through the gateway, once it has taken up the witness.
-async fn sight(url: &str) -> Sight {
+async fn sight(url: &str, tls: bool) -> Sight {
     let start = Instant::now();
     loop {
         match web::get(url, Some(WITNESS_HOSTNAME), SILENCE).await {
-            Ok((status, body)) => match seen(status, &body) {
+            Ok((status, body)) => match seen(status, &body, tls) {
                 Some(sight) => return sight,
                 None if start.elapsed() > TAKEN_UP => {
                     return Sight::Unseen("the gateway has not taken up the witness".to_string());
@@ -182,8 +182,8 @@ async fn sight(url: &str) -> Sight {
 }
 
 /// What the proxy's own answers say of an upstream (facts 9.7); `None` while it does not know the
-/// witness yet.
-fn seen(status: u16, body: &str) -> Option<Sight> {
+/// witness yet. `tls`: whether it was to speak TLS.
+fn seen(status: u16, body: &str, tls: bool) -> Option<Sight> {
     const CONNECT: &str = "upstream call failed: Connect: ";
     Some(match (status, body) {
         (404, "route not found" | "listener not found")
@@ -193,16 +193,7 @@ fn seen(status: u16, body: &str) -> Option<Sight> {
         }
         (503, text) if text.starts_with(CONNECT) => {
             let why = text.trim_start_matches(CONNECT).to_string();
-            let tls = [
-                "certificate",
-                "tls",
-                "TLS",
-                "handshake",
-                "corrupt message",
-                "fatal alert",
-                "peer ",
-            ];
-            match tls.iter().any(|word| why.contains(word)) {
+            match speaks_of_tls(&why) || tls && why.contains("reset by peer") {
                 true => Sight::NoTls(why),
                 false => Sight::NoConnection(why),
             }
@@ -233,25 +224,16 @@ fn needs_second(sight: &Sight) -> bool {
 /// do TLS answers or closes, one that hangs does neither.
 fn told_apart(first: Sight, plain: &Sight) -> Sight {
     match (&first, plain) {
-        (Sight::NoTls(why), Sight::Answered { status, .. }) => {
-            Sight::NoTls(format!("{why}; plain HTTP is answered {status}"))
-        }
-        (Sight::Silent(time), Sight::Silent(_)) => Sight::NoTls(hangs(*time)),
+        (Sight::NoTls(why), Sight::Answered { status, .. }) => Sight::plain(why, *status),
+        (Sight::Silent(time), Sight::Silent(_)) => Sight::hangs(*time),
         // The time for a connection is over, and it stands.
-        (Sight::NoConnection(_), Sight::Silent(_)) => Sight::NoTls(hangs(CONNECT)),
+        (Sight::NoConnection(_), Sight::Silent(_)) => Sight::hangs(CONNECT),
         (Sight::Unseen(why), Sight::Silent(_)) if why.contains("TLS handshake") => {
-            Sight::NoTls(hangs(CONNECT))
+            Sight::hangs(CONNECT)
         }
         (Sight::Unseen(why), _) if why.contains("fatal alert") => Sight::NoTls(why.clone()),
         _ => first,
     }
-}
-
-fn hangs(time: Duration) -> String {
-    format!(
-        "no answer to the TLS handshake in {}",
-        crate::text::duration(time)
-    )
 }
 
 /// No candidate answered: every one with what came back.
@@ -279,12 +261,19 @@ mod tests {
             status: 404,
             body: String::new(),
         };
-        let elapsed = || seen(503, "upstream call failed: Connect: deadline has elapsed").unwrap();
+        let elapsed = || {
+            seen(
+                503,
+                "upstream call failed: Connect: deadline has elapsed",
+                true,
+            )
+            .unwrap()
+        };
         let plain = || {
             let words = "upstream call failed: Connect: received corrupt message of type InvalidContentType";
-            seen(503, words).unwrap()
+            seen(503, words, true).unwrap()
         };
-        let hangs = |time| Sight::NoTls(super::hangs(time));
+        let hangs = Sight::hangs;
         let both =
             "received corrupt message of type InvalidContentType; plain HTTP is answered 404";
         let table = [
@@ -300,6 +289,6 @@ mod tests {
             assert_eq!(told_apart(first, &second), told);
         }
         let refused = "upstream call failed: Connect: Connection refused (os error 111)";
-        assert!(!needs_second(&seen(503, refused).unwrap()));
+        assert!(!needs_second(&seen(503, refused, true).unwrap()));
     }
 }

@@ -2,8 +2,8 @@
 
 use super::prove::Run;
 use crate::cluster::forward;
+use crate::diagnose::applied::Applied;
 use crate::host::process;
-use crate::host::process::Background;
 use crate::plan::{BRIDGE, MOCK, Served};
 use crate::provider::{Provider, key_variables};
 use crate::secret::Secret;
@@ -113,11 +113,10 @@ impl Run<'_> {
         unreached && behind
     }
 
-    /// Whether tools are the mock's: an address of its backend leads to where the mock listened, or to a
-    /// relay to it.
+    /// Whether tools are the mock's: a service of their backend is.
     fn is_mocked(&self, case: &Case) -> bool {
-        let last = Background::new(&self.session.environment(), MOCK).last();
-        let port = last.and_then(|last| last.ready.rsplit(':').next()?.parse::<u16>().ok());
+        let applied = Applied::load(&self.session.environment());
+        let services = applied.map(|applied| applied.services).unwrap_or_default();
         let backends = case.objects.iter();
         let mut backends = backends.filter(|(kind, ..)| kind == "AgentgatewayBackend");
         case.expect.tools
@@ -126,8 +125,9 @@ impl Run<'_> {
                     let rest = name.strip_prefix(backend.as_str());
                     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
                 };
-                let mut wires = self.record.wires.iter();
-                wires.any(|(name, wire)| own(name) && (wire.relay || Some(wire.port) == port))
+                services
+                    .iter()
+                    .any(|service| service.mock && own(&service.name))
             })
     }
 

@@ -15,6 +15,7 @@ use crate::report::document::Document;
 use crate::report::log as shown;
 use crate::verify::gateway::NOWHERE;
 use k8s_openapi::jiff::Timestamp;
+use kube::Client;
 use std::collections::HashMap;
 use tail::Tails;
 
@@ -40,6 +41,10 @@ struct Seen {
     files: Tails,
     /// When it was begun to read them.
     begun: Timestamp,
+    /// The way to the cluster, where pods are wanted and it is there.
+    client: Option<Client>,
+    /// When each source has spoken last.
+    last: HashMap<String, Timestamp>,
 }
 
 /// The pods of one source.
@@ -237,17 +242,24 @@ async fn read(session: &Session, record: &Record, wanted: &Wanted, follow: bool)
         pods: Vec::new(),
         files: Tails::of(session.environment().folder()),
         begun: Timestamp::now(),
+        client: None,
+        last: HashMap::new(),
     };
     let mut fault = None;
     let mut logs: Vec<Line> = Vec::new();
-    for mut pods in wanted.pods(record) {
-        let read = async {
-            let client = session.access(record).client().await?;
-            log::runs(&client, &pods.namespace, &pods.name, wanted.back()).await
-        };
-        match read.await {
-            Ok(read) => pods.read = read,
-            Err(error) => fault = fault.or(Some(error)),
+    let pods = wanted.pods(record);
+    if !pods.is_empty() {
+        match session.access(record).client().await {
+            Ok(client) => seen.client = Some(client),
+            Err(error) => fault = Some(error),
+        }
+    }
+    for mut pods in pods {
+        if let Some(client) = &seen.client {
+            match log::runs(client, &pods.namespace, &pods.name, wanted.back()).await {
+                Ok(read) => pods.read = read,
+                Err(error) => fault = fault.or(Some(error)),
+            }
         }
         let lines = pods.read.iter().flat_map(|(_, lines)| lines);
         logs.extend(lines.map(|line| stamped(pods.source, line)));
@@ -269,7 +281,7 @@ async fn read(session: &Session, record: &Record, wanted: &Wanted, follow: bool)
         }
         None => {}
     }
-    seen.lines = merged(logs, &mut HashMap::new());
+    seen.lines = merged(logs, &mut seen.last);
     Ok(seen)
 }
 

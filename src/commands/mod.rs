@@ -117,7 +117,7 @@ async fn perform(cli: Cli) -> u8 {
             Command::Forward(options) => service::forward(options).await,
             Command::Mock(options) => mock::run(&options).await,
             Command::Bridge { listen, log } => service::bridge(listen, log).await,
-            Command::Processor { listen } => service::processor(listen).await,
+            Command::Processor { listen, log } => service::processor(listen, log).await,
         }
     };
     let result = tokio::select! {
@@ -150,7 +150,8 @@ fn repeated(name: &str, error: Error) -> Error {
 
 /// This very command again.
 fn typed() -> String {
-    let words = std::env::args().skip(1).map(|word| text::shell(&word));
+    let words = std::env::args_os().skip(1);
+    let words = words.map(|word| text::shell(&word.to_string_lossy()));
     let words: Vec<String> = std::iter::once("gw".to_string()).chain(words).collect();
     words.join(" ")
 }

@@ -148,7 +148,7 @@ impl Session {
         findings.extend(wrong.iter().map(Fault::finding));
         run.explain(&mut findings, &cases, &installed).await;
         let cost = if answers { cost } else { 0.0 } + run.budget.spent();
-        self.spend(cost);
+        self.has_proved(cost, &mut findings);
         // Those that are gone are among the faults; of others nobody knows how they are.
         let looked = installed.objects.iter().any(chosen);
         let others = match asked.all {

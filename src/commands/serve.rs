@@ -146,31 +146,14 @@ impl Work<'_> {
         }
     }
 
-    /// Where a port can be opened before another program's callers, it is that program's.
-    fn leave_others(&self, input: &Input) -> Result<()> {
-        let world = World::of(input.values()).map_err(|why| self.wrong(why))?;
-        let mut ports: Vec<u16> = compile(&world).config.listeners.into_keys().collect();
-        if let Some(port) = self.options.port {
-            ports = vec![port];
-        }
-        let Some(taken) = ports.into_iter().find(|port| port::would_shadow(*port)) else {
-            return Ok(());
-        };
-        let why = std::io::Error::from(std::io::ErrorKind::AddrInUse);
-        Err(self.rejected(Rejection::Port {
-            taken: Some(taken),
-            why: format!("{}:{taken}: {why}", self.options.address),
-        }))
-    }
-
     async fn start(&self, input: &Input) -> Result<Gateway> {
-        self.leave_others(input)?;
         let log: Box<dyn Write + Send> = match self.session.global.quiet {
             true => Box::new(std::io::sink()),
             false => Box::new(std::io::stderr()),
         };
         let mut options = Options::new(log);
         options.address = self.options.address;
+        options.shadows = port::would_shadow;
         if let Some(port) = self.options.port {
             options.ports = Ports::Only(port);
         }

@@ -107,11 +107,12 @@ pub async fn forward(options: cli::Forward) -> Outcome {
     Ok(None)
 }
 
-pub async fn processor(listen: SocketAddrV4) -> Outcome {
+pub async fn processor(listen: SocketAddrV4, log: Option<PathBuf>) -> Outcome {
     let hint = "gw processor --listen 127.0.0.1:0";
     let failed = |e: std::io::Error| Error::new("the processor can't listen", hint).because(&e);
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
+    lines(opened(log)?)(format!("listens on {address}"));
     ready(&address.to_string())?;
     // It ends with its process: the command's own signals end it.
     serve_processor(listener, std::future::pending()).await;

@@ -19,9 +19,10 @@ use crate::target::inside::Inside;
 use crate::target::kind::Kind;
 use crate::target::orbstack::OrbStack;
 use crate::text;
+use crate::verify::check::{Finding, Verdict};
 use crate::yaml;
 use std::io::{IsTerminal, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub struct Session {
     pub global: Global,
@@ -34,8 +35,16 @@ pub struct Session {
     pub err: Look,
     /// What was typed and belongs to a suggested `gw up`.
     flags: Vec<(&'static str, String)>,
-    /// US dollars that this command's proofs have cost at most.
-    spent: Mutex<f64>,
+    proved: Mutex<Proved>,
+}
+
+/// What the proofs of one wish have come to so far.
+#[derive(Default)]
+struct Proved {
+    /// US dollars that they have cost at most.
+    spent: f64,
+    /// What has failed last.
+    failed: Vec<Finding>,
 }
 
 impl Session {
@@ -59,17 +68,35 @@ impl Session {
             err,
             global,
             flags,
-            spent: Mutex::default(),
+            proved: Mutex::default(),
         }
     }
 
     /// What the proofs of this command have cost so far, in US dollars: all of them share one cap.
     pub fn spent(&self) -> f64 {
-        *self.spent.lock().unwrap_or_else(PoisonError::into_inner)
+        self.proved().spent
     }
 
-    pub fn spend(&self, cost: f64) {
-        *self.spent.lock().unwrap_or_else(PoisonError::into_inner) += cost;
+    /// One more proof. What has failed and can't be paid for again stays failed.
+    pub fn has_proved(&self, cost: f64, findings: &mut [Finding]) {
+        let mut proved = self.proved();
+        proved.spent += cost;
+        for finding in findings.iter_mut().filter(|f| f.verdict == Verdict::Skip) {
+            if let Some(before) = proved.failed.iter().find(|f| f.id == finding.id) {
+                *finding = before.clone();
+            }
+        }
+        let failed = findings.iter().filter(|f| f.verdict == Verdict::Fail);
+        proved.failed = failed.cloned().collect();
+    }
+
+    /// What comes now is another wish than what came before: it has a cap of its own.
+    pub fn begin_anew(&self) {
+        *self.proved() = Proved::default();
+    }
+
+    fn proved(&self) -> MutexGuard<'_, Proved> {
+        self.proved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The same without a word of progress: what is drawn on a whole screen is not written over.
@@ -257,6 +284,32 @@ fn completed(next: &str, flags: &[(&'static str, String)], env: &str) -> String 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::Cli;
+    use crate::verify::check::Claim;
+    use clap::Parser;
+    use std::time::Duration;
+
+    #[test]
+    fn what_has_failed_and_can_not_be_paid_for_again_stays_failed() {
+        let cli = Cli::try_parse_from(["gw", "status"]).unwrap();
+        let session = Session::new(cli.global, Vec::new(), true);
+        let claim = Claim {
+            id: "route.a".to_string(),
+            title: "/a answers a POST".to_string(),
+            needs: Vec::new(),
+            deadline: Duration::from_secs(1),
+            lane: String::new(),
+        };
+        session.has_proved(0.01, &mut [Finding::fail(&claim, "503", "gw up")]);
+        let skip = || Finding::new(&claim, Verdict::Skip);
+        let mut second = [skip()];
+        session.has_proved(0.0, &mut second);
+        assert_eq!(second[0].verdict, Verdict::Fail);
+        session.begin_anew();
+        let mut other = [skip()];
+        session.has_proved(0.0, &mut other);
+        assert_eq!((other[0].verdict, session.spent()), (Verdict::Skip, 0.0));
+    }
 
     #[test]
     fn a_suggested_up_builds_what_was_asked_for() {

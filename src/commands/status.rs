@@ -52,8 +52,6 @@ pub struct Seen {
     proof: Option<Proof>,
     snapshot: Snapshot,
     diagnosis: Diagnosis,
-    /// Whether no key has ended.
-    is_fresh: bool,
 }
 
 impl Seen {
@@ -61,7 +59,6 @@ impl Seen {
         status::is_whole(&self.survey)
             && self.answers.verdict == Verdict::Pass
             && !self.diagnosis.has_failed()
-            && self.is_fresh
     }
 
     pub fn screen(&self, session: &Session, record: &Record) -> String {
@@ -101,7 +98,12 @@ impl Seen {
     }
 
     fn next(&self) -> String {
-        match self.diagnosis.findings.first().filter(|_| self.is_fresh) {
+        match self
+            .diagnosis
+            .findings
+            .first()
+            .filter(|_| self.snapshot.ended.is_empty())
+        {
             Some(_) => "gw debug".to_string(),
             None => "gw up".to_string(),
         }
@@ -174,7 +176,6 @@ impl Session {
             proof: self.last_proof(),
             snapshot,
             diagnosis,
-            is_fresh: status::is_fresh(record),
         }
     }
 

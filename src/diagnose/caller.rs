@@ -5,8 +5,6 @@ use super::limits::{edit, scope};
 use super::log::Line;
 use super::rule::{Needs, Rule};
 use super::snapshot::{Probe, Snapshot, name};
-use crate::host::mark;
-use crate::plan::PROOF_PREFIX;
 use serde_json::Value;
 
 pub const RULES: [Rule; 5] = [
@@ -140,12 +138,8 @@ fn who(probe: &Probe) -> String {
 /// Lines of the proxy's log that are requests of callers to our gateway: those of our own proofs are
 /// told by their host, or by the path of a route that was there for a proof alone.
 fn requests(snapshot: &Snapshot) -> impl Iterator<Item = &Line> {
-    let of_proof = |path: &str| path.trim_start_matches('/').starts_with(PROOF_PREFIX);
-    snapshot
-        .proxy_log
-        .iter()
-        .filter(move |line| line.field("http.path").is_some_and(|path| !of_proof(path)))
-        .filter(|line| !mark::is_own(line.field("http.host").unwrap_or("")))
+    let asked = |line: &&Line| line.field("http.path").is_some() && !line.is_own();
+    snapshot.proxy_log.iter().filter(asked)
 }
 
 fn asked_with_get(snapshot: &Snapshot) -> Vec<Found> {

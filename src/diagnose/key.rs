@@ -2,10 +2,11 @@
 
 use super::backend::of_route;
 use super::finding::{Change, Fix, Found, Scope, Severity};
-use super::limits::{edit, fix};
+use super::limits::edit;
 use super::rule::{Needs, Rule};
 use super::snapshot::{Probe, Snapshot, condition, items, name, namespace, text};
 use crate::plan::thing::Thing;
+use crate::verify::drift::Drift;
 use serde_json::Value;
 
 pub const RULES: [Rule; 4] = [
@@ -82,6 +83,11 @@ fn secrets(backend: &Value) -> Vec<(String, &'static [&'static str])> {
         .collect()
 }
 
+/// Whether a backend's field says with which key it asks.
+fn leads(path: &str) -> bool {
+    path.contains("/auth") || path.ends_with("/policies")
+}
+
 fn secret_there(snapshot: &Snapshot) -> Vec<Found> {
     if super::place::is_unread(snapshot, "Secret") {
         return Vec::new();
@@ -100,11 +106,19 @@ fn secret_there(snapshot: &Snapshot) -> Vec<Found> {
                 "-n {space} create secret generic {secret} --from-file=Authorization=/dev/stdin"
             ));
             // A backend of ours that names another Secret than it was given.
-            let turned = !ours && matches!(fix(snapshot, backend, String::new()), Fix::Change(_));
-            let (thing, fix) = match ours {
-                true => (thing.clone(), Fix::Change(Change::Restore(thing))),
-                false if turned => (Thing::of(backend), fix(snapshot, backend, create)),
-                false => (thing, Fix::command(create)),
+            let led = |drift: &Drift| drift.fields.iter().any(|field| leads(&field.path));
+            let turned = !ours
+                && snapshot.is_ours(backend)
+                && snapshot
+                    .drift("AgentgatewayBackend", backend_name)
+                    .is_some_and(led);
+            let (thing, fix) = match (ours, turned) {
+                (true, _) => (thing.clone(), Fix::Change(Change::Restore(thing))),
+                (_, true) => {
+                    let backend = Thing::of(backend);
+                    (backend.clone(), Fix::Change(Change::Restore(backend)))
+                }
+                (false, false) => (thing, Fix::command(create)),
             };
             let cause = match ours {
                 true => "gw made it, and somebody else has deleted it",

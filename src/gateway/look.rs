@@ -19,7 +19,6 @@ use tokio_rustls::TlsConnector;
 use super::tls::Tls;
 use super::transport::Transport;
 use crate::plan::view::{Address, Sight};
-use crate::text;
 
 /// For each of connection, handshake and answer.
 const DEADLINE: Duration = Duration::from_secs(3);
@@ -54,11 +53,8 @@ pub(super) async fn look(address: &Address, tls: &Tls, transport: &Transport) ->
                 body: String::new(),
             },
         },
-        Err(error) if error.kind() == io::ErrorKind::TimedOut => {
-            let time = text::duration(DEADLINE);
-            Sight::NoTls(format!("no answer to the TLS handshake in {time}"))
-        }
-        Err(error) => Sight::NoTls(plainly(address, error.to_string()).await),
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => Sight::hangs(DEADLINE),
+        Err(error) => plainly(address, &error.to_string()).await,
     }
 }
 
@@ -74,13 +70,14 @@ async fn connect(address: &Address) -> io::Result<TcpStream> {
 }
 
 /// What failed, and what it says to those who come without TLS.
-async fn plainly(address: &Address, failed: String) -> String {
-    let Ok(stream) = connect(address).await else {
-        return failed;
+async fn plainly(address: &Address, failed: &str) -> Sight {
+    let plain = match connect(address).await {
+        Ok(stream) => Some(asked(address, stream).await),
+        Err(_) => None,
     };
-    match asked(address, stream).await {
-        Sight::Answered { status, .. } => format!("{failed}; plain HTTP is answered {status}"),
-        _ => failed,
+    match plain {
+        Some(Sight::Answered { status, .. }) => Sight::plain(failed, status),
+        _ => Sight::NoTls(failed.to_string()),
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Options {
     pub ports: Ports,
     /// Who reaches it: this machine alone (architecture, decision 6) unless somebody asked for more.
     pub address: Ipv4Addr,
+    /// Whether a port that can be opened is another program's all the same.
+    pub shadows: fn(u16) -> bool,
     /// Where access log lines go.
     pub log: Box<dyn Write + Send>,
     /// Addresses of names that are not to be looked up.
@@ -59,6 +61,7 @@ impl Options {
         Options {
             ports: Ports::Named,
             address: Ipv4Addr::LOCALHOST,
+            shadows: |_| false,
             log,
             resolve: HashMap::new(),
             roots: None,
@@ -97,6 +100,7 @@ pub struct Gateway {
     plane: Arc<Plane>,
     ports: Ports,
     address: Ipv4Addr,
+    shadows: fn(u16) -> bool,
     state: Mutex<State>,
     writer: std::sync::Mutex<Option<JoinHandle<()>>>,
 }
@@ -121,6 +125,7 @@ impl Gateway {
             plane: Arc::new(Plane::new(transport, log, options.now)),
             ports: options.ports,
             address: options.address,
+            shadows: options.shadows,
             state: Mutex::new(State {
                 memory: Memory::of(options.memory),
                 ..State::default()
@@ -354,6 +359,9 @@ impl Gateway {
         };
         let address = SocketAddr::from((self.address, taken));
         let bound = async {
+            if (self.shadows)(taken) {
+                return Err(io::ErrorKind::AddrInUse.into());
+            }
             let listener = TcpListener::bind(address).await?;
             Ok((listener.local_addr()?, listener))
         };

@@ -224,7 +224,7 @@ impl Lock {
                     let next = format!("ls -ld {}", lock.parent().unwrap_or(path).display());
                     return Err(Error::new(what, next).because(&e));
                 }
-                Err(_) if is_left(&lock) => _ = fs::remove_file(&lock),
+                Err(_) if is_left(&lock) && fs::remove_file(&lock).is_ok() => {}
                 Err(e) if start.elapsed() > Duration::from_secs(5) => {
                     let what = format!("{} is locked by another program", path.display());
                     return Err(Error::new(what, format!("rm {}", lock.display())).because(&e));

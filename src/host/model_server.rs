@@ -1,7 +1,7 @@
 //! Model servers on this machine: Ollama, and those that speak OpenAI's API at their usual ports.
 
 use super::facts::{Model, Service};
-use super::{compatible, mark, web};
+use super::{compatible, web};
 use crate::provider::Provider;
 use futures::future::join_all;
 use serde_json::Value;
@@ -79,12 +79,7 @@ async fn compatible(provider: Provider, deadline: Duration) -> Option<Service> {
 
 async fn at(provider: Provider, port: u16, deadline: Duration) -> Option<Service> {
     let address = format!("127.0.0.1:{port}");
-    let url = format!("http://{address}/v1/models");
-    // At llama.cpp's usual port our own gateway may be, and its log tells our question from callers'.
-    let host = mark::host(&mark::new(), &url);
-    let (status, body) = web::get(&url, Some(&host), deadline).await.ok()?;
-    // A server that keeps its models to itself could be anybody's.
-    let names = compatible::names(&serde_json::from_str(&body).ok()?).filter(|_| status == 200)?;
+    let names = compatible::open(port, deadline).await?;
     let model = |name: String| Model {
         embeds: name.contains("embed"),
         name,
@@ -110,6 +105,7 @@ fn names(answer: &Value) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::mark;
     use std::io::{Read, Write};
 
     #[tokio::test]

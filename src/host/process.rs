@@ -101,6 +101,8 @@ impl Background {
         let mut command = Command::new(program);
         command
             .args(args)
+            .arg("--log")
+            .arg(&self.log)
             .stdin(match told {
                 Some(_) => Stdio::piped(),
                 None => Stdio::null(),

@@ -75,13 +75,13 @@ pub fn build(
         let error = error.fact(format!("there: {}", text::list(&names)));
         return Err(selection.notes.into_iter().fold(error, Error::fact));
     }
+    let (policies, left_out) = builder.policy_steps(&routes, services.processor_port);
     let mut steps = match target {
-        TargetKind::Kind => builder.cluster_steps(builder.own_cluster()),
+        TargetKind::Kind => builder.cluster_steps(builder.own_cluster(&policies)),
         TargetKind::OrbStack | TargetKind::Context => builder.cluster_steps(builder.existing()),
         TargetKind::Embedded => vec![step(PROCESS, Phase::Gateway, &[], Action::Process)],
     };
     steps.extend(builder.gateway_steps());
-    let (policies, left_out) = builder.policy_steps(&routes, services.processor_port);
     let (own, not_here) = builder.own_steps(&services.manifests);
     let before = policies.iter().chain(&own);
     let policy_ids: Vec<String> = before.map(|step| step.id.clone()).collect();

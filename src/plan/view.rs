@@ -1,8 +1,10 @@
 //! What the gateway sees of an address behind it: hop by hop, and no further than the first that fails.
 
+use crate::text;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::net::IpAddr;
+use std::time::Duration;
 
 /// Where a backend sends requests.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -50,11 +52,41 @@ pub enum Sight {
     /// It takes the connection, and TLS fails.
     NoTls(String),
     /// It takes the connection and says nothing, for as long as one waited.
-    Silent(std::time::Duration),
+    Silent(Duration),
     /// It answers HTTP.
     Answered { status: u16, body: String },
     /// The look itself failed.
     Unseen(String),
+}
+
+/// What a look says of a server that takes a TLS handshake and does not answer it.
+pub const HANGS: &str = "no answer to the TLS handshake";
+/// What it says of one that answers who comes without TLS; the status follows.
+pub const PLAIN: &str = "plain HTTP is answered ";
+
+impl Sight {
+    pub fn hangs(time: Duration) -> Sight {
+        Sight::NoTls(format!("{HANGS} in {}", text::duration(time)))
+    }
+
+    /// `why`: what TLS came to.
+    pub fn plain(why: &str, status: u16) -> Sight {
+        Sight::NoTls(format!("{why}; {PLAIN}{status}"))
+    }
+}
+
+/// Whether a fault is one of TLS, in the words of rustls, which the embedded gateway and agentgateway
+/// both pass on (facts 9.7).
+pub fn speaks_of_tls(why: &str) -> bool {
+    const WORDS: [&str; 6] = [
+        "certificate",
+        "corrupt message",
+        "fatal alert",
+        "handshake",
+        "peer is incompatible",
+        "peer misbehaved",
+    ];
+    WORDS.iter().any(|word| why.contains(word))
 }
 
 /// A look at an address.

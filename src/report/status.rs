@@ -282,11 +282,6 @@ fn plainly(condition: &Condition) -> String {
     }
 }
 
-/// Whether no key has ended.
-pub fn is_fresh(record: &Record) -> bool {
-    record.expiries.values().all(|at| *at > now())
-}
-
 /// Whether everything that is shown is as it should be.
 pub fn is_whole(survey: &Survey) -> bool {
     let parts = survey.parts.iter().all(is_good);

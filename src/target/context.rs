@@ -83,8 +83,6 @@ impl Existing {
 
     fn forward_args(&self, port: u16) -> Vec<String> {
         let listen = format!("127.0.0.1:{port}");
-        let log = self.inside.paths.log(forward::ROLE);
-        let log = log.to_string_lossy();
         let Theirs {
             kubeconfig,
             context,
@@ -104,8 +102,6 @@ impl Existing {
             &self.inside.namespace,
             "--gateway",
             &self.inside.gateway,
-            "--log",
-            &log,
         ];
         args.map(str::to_string).to_vec()
     }

@@ -130,16 +130,9 @@ impl Embedded {
             role: ROLE.to_string(),
         })?;
         let socket = self.paths.socket().to_string_lossy().into_owned();
-        let log = self.paths.log(ROLE).to_string_lossy().into_owned();
         let _ = std::fs::remove_file(&socket);
         let identity = process
-            .start(&[
-                "gateway".to_string(),
-                "--socket".to_string(),
-                socket,
-                "--log".to_string(),
-                log,
-            ])
+            .start(&["gateway".to_string(), "--socket".to_string(), socket])
             .await?;
         Ok(Outcome::new(
             Change::Created,

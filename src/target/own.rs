@@ -62,13 +62,9 @@ fn start(
         words: words.iter().map(ToString::to_string).collect(),
         told: None,
     };
-    let log = |role| paths.log(role).to_string_lossy().into_owned();
     Ok(match service.role() {
         None => None,
-        Some(MOCK) => Some(start(
-            MOCK,
-            &["mock", "--keyless", "--log", &log(MOCK), "--listen"],
-        )),
+        Some(MOCK) => Some(start(MOCK, &["mock", "--keyless", "--listen"])),
         Some(PROCESSOR) => Some(start(PROCESSOR, &["processor", "--listen"])),
         Some(role) => {
             let told = settings::write(&service.bridged, context.vault, &logs(paths));
@@ -83,7 +79,7 @@ fn start(
             };
             Some(Start {
                 told: Some(told),
-                ..start(BRIDGE, &["bridge", "--log", &log(BRIDGE), "--listen"])
+                ..start(BRIDGE, &["bridge", "--listen"])
             })
         }
     })

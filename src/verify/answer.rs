@@ -4,7 +4,7 @@ use super::tls;
 use crate::provider::{Home, Provider};
 
 /// What the proxy says of an upstream that it does not reach.
-const CALL: &str = "upstream call failed";
+pub(super) const CALL: &str = "upstream call failed";
 
 /// What came back for one request.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,20 +74,18 @@ pub fn explain(answer: &Answer, asked: Asked<'_>) -> Explanation {
             "gw up",
             true,
         ),
-        (503, text) if text.starts_with(CALL) && tls::words(text).is_some() => {
-            let words = tls::words(text).unwrap_or_default();
-            proxy(
-                &format!("TLS with {title} fails: {words}"),
-                "gw reach",
-                false,
-            )
-        }
-        (503, text) if text.starts_with(CALL) => {
-            let cause = format!(
-                "nothing answers at the backend's address: {title} has ended, or the gateway can't reach it"
-            );
-            proxy(&cause, ways.start, true)
-        }
+        (503, text) if text.starts_with(CALL) => match tls::words(text) {
+            Some(words) => {
+                let cause = format!("TLS with {title} fails: {words}");
+                proxy(&cause, "gw reach", false)
+            }
+            None => {
+                let cause = format!(
+                    "nothing answers at the backend's address: {title} has ended, or the gateway can't reach it"
+                );
+                proxy(&cause, ways.start, true)
+            }
+        },
         (503, text) if text.starts_with("processing failed: failed to parse response") => {
             Explanation {
                 summary: format!("503 from the proxy, {title} answered in another form"),

@@ -1,11 +1,8 @@
 //! What the gateway itself says where an MCP call fails, in plain words (facts 9.8). Pure.
 
-use super::answer::Explanation;
+use super::answer::{CALL, Explanation};
 use super::tls;
 use serde_json::Value;
-
-/// Where the gateway's own words end and those of the call begin.
-const CALL: &str = "upstream call failed: ";
 
 /// `None` where the gateway has not answered by itself.
 pub fn gateways(status: u16, body: &str, title: &str) -> Option<Explanation> {
@@ -50,7 +47,7 @@ pub fn gateways(status: u16, body: &str, title: &str) -> Option<Explanation> {
     }
     if let Some((_, why)) = said.split_once(CALL) {
         let summary = format!("{proxy}, nothing reached {title}");
-        let why = why.trim_start_matches("Connect: ");
+        let why = why.trim_start_matches(": ").trim_start_matches("Connect: ");
         return Some(match tls::words(why) {
             Some(words) => explained(
                 summary,

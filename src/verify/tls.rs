@@ -1,7 +1,7 @@
 //! Why TLS with an upstream fails, in plain words, and what mends it. Pure: the words of rustls, which the
 //! embedded gateway and agentgateway both pass on (facts 9.7), and those of the look itself.
 
-use crate::plan::view::Address;
+use crate::plan::view::{Address, HANGS, PLAIN, speaks_of_tls};
 use crate::text::{list, shell};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -68,25 +68,16 @@ fn without(hands: &Hands) -> String {
 
 /// What is wrong with TLS, where it is TLS that is wrong.
 pub fn words(why: &str) -> Option<String> {
-    const TLS: [&str; 6] = [
-        "certificate",
-        "corrupt message",
-        "fatal alert",
-        "peer is incompatible",
-        "handshake",
-        "peer misbehaved",
-    ];
-    let is_it = TLS.iter().any(|word| why.contains(word));
     let nowhere = Address {
         host: "the name that is asked for".to_string(),
         ..Address::default()
     };
-    is_it.then(|| sorted(why, &nowhere, &Hands::default()).what)
+    speaks_of_tls(why).then(|| sorted(why, &nowhere, &Hands::default()).what)
 }
 
 fn sorted(why: &str, at: &Address, hands: &Hands) -> Fault {
     let has = |word: &str| why.contains(word);
-    if has("InvalidContentType") || has("plain HTTP is answered") {
+    if has("InvalidContentType") || has(PLAIN) {
         return plain(why, at, hands);
     }
     if has("NotValidForName") || has("not valid for name") {
@@ -132,7 +123,7 @@ fn sorted(why: &str, at: &Address, hands: &Hands) -> Fault {
         let fix = format!("who runs {} has to offer TLS 1.2 or newer", at.title());
         return shown(what, fix, at, "-tls1_2");
     }
-    if has("no answer to the TLS handshake") {
+    if has(HANGS) {
         let fix = format!("what listens at {} hangs: start it anew", at.title());
         return shown(why.to_string(), fix, at, "");
     }
@@ -157,7 +148,7 @@ fn shown(what: String, fix: String, at: &Address, how: &str) -> Fault {
 }
 
 fn plain(why: &str, at: &Address, hands: &Hands) -> Fault {
-    let said = why.split_once("plain HTTP is answered ");
+    let said = why.split_once(PLAIN);
     let what = match said {
         Some((_, status)) => format!("it speaks no TLS: plain HTTP is answered ({status})"),
         None => "what listens there speaks no TLS that the gateway knows".to_string(),
@@ -256,16 +247,20 @@ fn bare(at: &Address) -> String {
     }
 }
 
-/// `DnsName("a.example") or IpAddress(127.0.0.1)` in rustls' words.
+/// `DnsName("a.example") or IpAddress(127.0.0.1)` in rustls' words. They are the server's own, and come to
+/// stand in a command: what is no plain name is left out.
 fn names(why: &str) -> Vec<String> {
     let Some((_, said)) = why.split_once("only valid for ") else {
         return Vec::new();
     };
-    let said = said.replace(" or ", ", ");
+    let said = said.replace(" or ", ", ").replace('\\', "");
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._*:".contains(c);
     let name = |word: &str| {
-        let inside = word.split_once('(').map_or(word, |(_, inside)| inside);
-        let name = inside.trim_matches([')', '"', ' ', '\\']).to_string();
-        (!name.is_empty()).then_some(name)
+        let dns = word.trim().strip_prefix("DnsName(\"");
+        let dns = dns.and_then(|word| word.split_once("\")"));
+        let ip = word.trim().strip_prefix("IpAddress(");
+        let (name, _) = dns.or_else(|| ip?.split_once(')'))?;
+        (!name.is_empty() && name.chars().all(plain)).then(|| name.to_string())
     };
     said.split(", ").filter_map(name).take(8).collect()
 }

@@ -75,7 +75,7 @@ impl Session {
                 let note = format!("profile {name} is what is here: [b] makes another of it");
                 wanted.plan.notes.insert(0, note);
             }
-            self.takes_away(&mut wanted.plan)?;
+            self.takes_away(&mut wanted.plan);
             return Ok(Draft {
                 again: typed("gw up", &wish),
                 keep: None,
@@ -88,7 +88,7 @@ impl Session {
         let source = Source::written(ORIGIN, &proposal.document);
         let mut plan = self.build(&source.profile()?, &proposal.place, &wish, seen)?;
         let short = self.short(&plan, &proposal.place, &wish, seen);
-        self.takes_away(&mut plan)?;
+        self.takes_away(&mut plan);
         let saved = options.save.as_ref().map(|file| file.to_string_lossy());
         let profile = saved.map(|file| file.into_owned());
         let profile = profile.or(short.as_ref().map(|source| source.origin.clone()));
@@ -141,7 +141,7 @@ impl Session {
     }
 
     /// What is here and not in a plan goes, and who says yes must know.
-    fn takes_away(&self, plan: &mut Plan) -> Result<()> {
+    fn takes_away(&self, plan: &mut Plan) {
         let things = Ledger::peek(&self.environment().ledger());
         let gone: Vec<String> = unwanted(plan, &things)
             .into_iter()
@@ -151,7 +151,6 @@ impl Session {
         if !gone.is_empty() {
             plan.notes.push(format!("takes away {}", list(&gone)));
         }
-        Ok(())
     }
 
     fn build(&self, profile: &Profile, place: &Place, wish: &Wish, seen: &Seen) -> Result<Plan> {

@@ -7,7 +7,6 @@ use crate::commands::session::Session;
 use crate::diagnose::log::{Line, parse, stamped};
 use crate::error::Result;
 use crate::host::terminal::has_reader;
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
@@ -31,8 +30,9 @@ pub async fn follow(
 ) -> Result<()> {
     let (sender, mut news) = unbounded_channel();
     // Readers end with this.
-    let _readers = readers(session, record, &mut seen, &sender).await?;
-    let (mut last, mut silent, mut checked) = (HashMap::new(), false, Instant::now());
+    let _readers = readers(&mut seen, &sender);
+    let (mut last, mut silent) = (std::mem::take(&mut seen.last), false);
+    let mut checked = Instant::now();
     loop {
         let mut lines = come(session, &mut news, &mut silent).await;
         for (role, texts) in seen.files.news(&|role| wanted.is_of(role)) {
@@ -58,16 +58,15 @@ pub async fn follow(
     }
 }
 
-async fn readers(
-    session: &Session,
-    record: &Record,
-    seen: &mut Seen,
-    sender: &UnboundedSender<Told>,
-) -> Result<JoinSet<()>> {
+/// Where there is no way to the cluster, which has been said, files are followed alone.
+fn readers(seen: &mut Seen, sender: &UnboundedSender<Told>) -> JoinSet<()> {
     let mut readers = JoinSet::new();
+    let Some(client) = &seen.client else {
+        return readers;
+    };
     let begun = seen.begun;
     for pods in std::mem::take(&mut seen.pods) {
-        let client = session.access(record).client().await?;
+        let client = client.clone();
         let (source, sender) = (pods.source, sender.clone());
         readers.spawn(async move {
             let told = move |news| sender.send((source, news)).is_ok();
@@ -75,7 +74,7 @@ async fn readers(
             follow_pods(client, whose, &pods.read, begun, told).await;
         });
     }
-    Ok(readers)
+    readers
 }
 
 /// What pods have written, within a moment.

@@ -168,10 +168,11 @@ impl<'a> Sight<'a> {
         let record = self.session.record()?;
         let asked = Asked::of(Choice {
             routes: route.into_iter().map(|route| route.name).collect(),
-            // Each press of a key is a wish of its own.
-            max_cost: MAX_COST + self.session.spent(),
+            max_cost: MAX_COST,
             ..Choice::default()
         });
+        // Each press of a key is a wish of its own.
+        self.session.begin_anew();
         let proof = self.session.prove_as(&record, &asked).await?;
         self.session.keep_chosen(&proof.findings, &proof.choice)?;
         Ok(human::proof(&proof.findings, BARE))

@@ -103,10 +103,9 @@ async fn object(work: &Work<'_>, thing: &Thing, before: Option<&Value>) -> Resul
         return secret(&client, thing, before, now).await;
     }
     let filled = put_back(before, &now);
-    match put(&client, thing, back(&filled.object, now)).await {
-        Err(error) if filled.lost.is_empty() => Err(error),
-        done => Ok(told(work, thing, &filled, done.is_ok())),
-    }
+    let may_lack = !filled.lost.is_empty();
+    let given = put(&client, thing, back(&filled.object, now), may_lack).await?;
+    Ok(told(work, thing, &filled, given))
 }
 
 /// What became of an object: what can't be given back is for a person to do.
@@ -182,16 +181,17 @@ async fn secret(client: &Client, thing: &Thing, before: &Value, mut now: Value) 
         )));
     }
     now["metadata"]["labels"] = before["metadata"]["labels"].clone();
-    put(client, thing, now).await?;
+    put(client, thing, now, false).await?;
     Ok(Back::Done(format!(
         "{title} without {} again",
         text::list(&added)
     )))
 }
 
-async fn put(client: &Client, thing: &Thing, object: Value) -> Result<()> {
+/// Whether the API server takes the object; `may_lack`: it may find it not valid.
+async fn put(client: &Client, thing: &Thing, object: Value, may_lack: bool) -> Result<bool> {
     let Some((api, name)) = object::of(client, thing) else {
-        return Ok(());
+        return Ok(true);
     };
     let title = thing.title();
     let mut object = object;
@@ -203,9 +203,14 @@ async fn put(client: &Client, thing: &Thing, object: Value) -> Result<()> {
         field_manager: Some(MANAGER.to_string()),
         ..PostParams::default()
     };
-    let done = api.replace(name, &params, &object).await;
-    done.map(|_| ())
-        .map_err(|e| refused(format!("{title} can't be given back"), &e, "gw status"))
+    match api.replace(name, &params, &object).await {
+        Ok(_) => Ok(true),
+        Err(kube::Error::Api(status)) if may_lack && matches!(status.code, 400 | 422) => Ok(false),
+        Err(e) => {
+            let what = format!("{title} can't be given back");
+            Err(refused(what, &e, "gw status"))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ pub async fn all(scene: &Scene<'_>) -> Vec<Probe> {
         Probe {
             route: route.name.clone(),
             body: scene.vault.blot(&probe.body),
+            why: scene.vault.blot(&probe.why),
             seconds: start.elapsed().as_secs_f64(),
             ..probe
         }

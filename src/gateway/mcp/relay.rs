@@ -1,6 +1,7 @@
 //! What becomes of each message of a client: which servers get it, and how their answers come back (facts 9.8).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use futures::future::join_all;
@@ -16,6 +17,9 @@ use super::session::Session;
 use super::stream::Messages;
 use super::target::{Servers, Target};
 use super::upstream::Upstream;
+
+/// How long servers may take to end a session.
+const ENDING: Duration = Duration::from_secs(10);
 
 /// A client's session, and whom its messages go to.
 pub(super) struct Relay<'a> {
@@ -158,14 +162,15 @@ impl Relay<'_> {
         }
     }
 
-    /// Ends the session at every server. One that is gone has ended it already.
+    /// Ends the session at every server. One that is gone has ended it already, and one that does not
+    /// answer is not waited for.
     pub async fn end(&self) {
         let ended = self.each(|upstream, target| async {
             let _ = upstream.end(self.caller, target).await;
             Ok(())
         });
         // None of them fails.
-        let _ = ended.await;
+        let _ = tokio::time::timeout(ENDING, ended).await;
     }
 
     async fn each<'s, T, F>(

@@ -79,7 +79,7 @@ impl Visit<'_> {
 
     /// Ends a session that no client will name again: what it opened at some servers would stay there.
     async fn end(&mut self, session: &Arc<Session>) {
-        let _ = tokio::time::timeout(ENDING, self.relay(session).end()).await;
+        self.relay(session).end().await;
     }
 }
 
@@ -220,10 +220,7 @@ impl Drop for Ending {
                 caller: &caller,
                 access,
             };
-            // A server that does not answer is not waited for.
-            let _ = tokio::time::timeout(ENDING, relay.end()).await;
+            relay.end().await;
         });
     }
 }
-
-const ENDING: std::time::Duration = std::time::Duration::from_secs(10);

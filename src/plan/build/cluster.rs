@@ -8,13 +8,15 @@ use crate::plan::processor;
 use crate::plan::{Action, Cluster, Phase, Step};
 use crate::profile::rule::Processor;
 use crate::profile::{Policy, Rule, TargetKind};
+use serde_json::Value;
 use std::borrow::Cow;
 
 const EXISTING: &str = "cluster.context";
 const FORWARD: &str = "process.forward";
 
 impl Builder<'_> {
-    pub(super) fn own_cluster(&self) -> Step {
+    /// `pods`: the steps of policies, of which some may run a processor in the cluster.
+    pub(super) fn own_cluster(&self, pods: &[Step]) -> Step {
         let target = &self.profile.target;
         let own = default_cluster(self.place.environment);
         let name = target.cluster.as_deref().unwrap_or(&own);
@@ -22,17 +24,10 @@ impl Builder<'_> {
             name: name.to_string(),
             node_image: target.node_image.clone(),
             host_port: self.profile.gateway.port,
-            own_image: self.own_image(),
+            own_image: own_image(pods),
         };
         let id = format!("cluster.{name}");
         step(&id, Phase::Cluster, &[], Action::Cluster(cluster))
-    }
-
-    /// The image of this program's own release, where pods run it.
-    fn own_image(&self) -> Option<String> {
-        let own = processor::released();
-        let images = self.profile.policies.iter().filter_map(processor::image);
-        images.into_iter().find(|image| *image == own)
     }
 
     /// A policy as it is where this runs, and what is to be said of that.
@@ -153,4 +148,15 @@ impl Builder<'_> {
         ));
         steps
     }
+}
+
+/// The image of this program's own release, where pods run it.
+fn own_image(pods: &[Step]) -> Option<String> {
+    const IMAGE: &str = "/spec/template/spec/containers/0/image";
+    let own = processor::released();
+    let runs = |step: &Step| match &step.action {
+        Action::Object(object) => object.pointer(IMAGE).and_then(Value::as_str) == Some(&own),
+        _ => false,
+    };
+    pods.iter().any(runs).then_some(own)
 }

@@ -3,7 +3,6 @@
 use super::state::{Route, State};
 use crate::diagnose::counts::Counts;
 use crate::diagnose::log::Line;
-use crate::host::mark;
 use crate::verify::check::Verdict;
 use std::collections::BTreeMap;
 
@@ -60,7 +59,7 @@ fn row(state: &State, title: &str, routes: &[&Route]) -> Row {
         .filter(|recent| recent.quantile(0.5).is_some());
     let timed = timed.unwrap_or(&counts);
     // A proof asks for refusals too, which are as they should be.
-    let theirs = |line: &&&Line| !line.field("http.host").is_some_and(mark::is_own);
+    let theirs = |line: &&&Line| !line.is_own();
     let theirs: Vec<&Line> = log.iter().filter(theirs).copied().collect();
     let mark = match theirs.last() {
         Some(line) if line.is_error() => Verdict::Fail,

@@ -7,10 +7,33 @@ use crate::plan::Cluster;
 use crate::plan::outcome::{Context, Wire};
 use crate::supply::bundle::registry::Registry;
 use crate::supply::own::OwnImage;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A registry that is slower than this is taken for one that can't be reached.
 const ASKED: Duration = Duration::from_secs(5);
+
+/// A mark that something has been taken into a node.
+struct Loaded {
+    mark: PathBuf,
+    what: String,
+}
+
+impl Loaded {
+    fn of(kind: &Kind, name: &str, what: String) -> Self {
+        let mark = kind.paths.folder().join(format!("{name}.loaded"));
+        Loaded { mark, what }
+    }
+
+    fn is_done(&self) -> bool {
+        std::fs::read_to_string(&self.mark).is_ok_and(|text| text == self.what)
+    }
+
+    /// Without the mark it is taken in again, which does no harm.
+    fn done(&self) {
+        let _ = std::fs::write(&self.mark, &self.what);
+    }
+}
 
 impl Kind {
     /// The node image of the bundle, taken into Docker where it is not there; `None` where there is no
@@ -62,15 +85,13 @@ impl Kind {
         let Some(own) = OwnImage::here(&processor)? else {
             return Ok(());
         };
-        let mark = self.paths.folder().join("image.loaded");
-        let done = format!("{} {}", found.id, own.name);
-        if !std::fs::read_to_string(&mark).is_ok_and(|text| text == done) {
+        let loaded = Loaded::of(self, "image", format!("{} {}", found.id, own.name));
+        if !loaded.is_done() {
             (context.waiting)("taking this program into the node".to_string());
             let program = self.program(context.waiting).await?;
             let archive = own.clone().write(self.paths.folder()).await?;
             program.load(&archive.path()).await?;
-            // Without the mark it is taken in again, which does no harm.
-            let _ = std::fs::write(mark, done);
+            loaded.done();
         }
         context.set_wire(image, Wire::image(&own.name));
         Ok(())
@@ -90,9 +111,9 @@ impl Kind {
         let Some(found) = self.found().await? else {
             return Ok(());
         };
-        let mark = self.paths.folder().join("bundle.loaded");
-        let done = format!("{} {}", found.id, bundle.folder().display());
-        if std::fs::read_to_string(&mark).is_ok_and(|text| text == done) {
+        let what = format!("{} {}", found.id, bundle.folder().display());
+        let loaded = Loaded::of(self, "bundle", what);
+        if loaded.is_done() {
             return Ok(());
         }
         let program = self.program(context.waiting).await?;
@@ -100,8 +121,7 @@ impl Kind {
             (context.waiting)(format!("taking {} into the node", image.name));
             program.load(&bundle.archive(image)?).await?;
         }
-        // Without the mark they are taken in again, which does no harm.
-        let _ = std::fs::write(mark, done);
+        loaded.done();
         Ok(())
     }
 }

@@ -139,3 +139,24 @@ fn a_wildcard_is_no_name_to_ask_by() {
         "{told:?}"
     );
 }
+
+#[test]
+fn what_a_server_calls_itself_is_no_part_of_a_command_unless_it_is_a_plain_name() {
+    for name in [
+        "DnsName(\"x'; touch y #\")",
+        "DnsName(\"x|e touch y|\")",
+        "Unsupported(0x81)",
+        "DirectoryName",
+    ] {
+        let why = format!(
+            "certificate not valid for name \"llm.example\"; certificate is only valid for {name}"
+        );
+        let told = fault(&why, &at(), &cluster());
+        assert!(
+            told.next
+                .starts_with("openssl s_client -connect llm.example:8443"),
+            "{told:?}"
+        );
+        assert!(!told.what.contains("touch"), "{told:?}");
+    }
+}
