@@ -160,6 +160,8 @@ async fn proved(
     let mut findings = session.prove(record, SETTLE, Some(vault)).await;
     while has_failed(&findings) && start.elapsed() < SETTLE {
         tokio::time::sleep(PAUSE).await;
+        // Each look has a cap of its own: what could not be paid for again would count as not repaired.
+        session.begin_anew();
         findings = session.prove(record, SETTLE, Some(vault)).await;
     }
     task.unchanged("");

@@ -255,6 +255,7 @@ impl Work<'_> {
             && record.wires == trusted
         {
             record.wires.clear();
+            self.session.begin_anew();
             return self.once(record).await;
         }
         Ok((done, proof))
