@@ -11,6 +11,7 @@ use crate::gateway::ends::Ends;
 use crate::gateway::processor::serve_processor;
 use crate::gateway::{DoorPorts, RotatingFile, ServeOptions, serve};
 use crate::host::port;
+use crate::host::subnet::Subnet;
 use std::io::Write;
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
@@ -71,9 +72,13 @@ pub async fn relay(
     (whole, raw): (bool, bool),
     log: Option<PathBuf>,
 ) -> Outcome {
-    let allow = allow
+    let allow: Subnet = allow
         .parse()
         .map_err(|why: String| Error::usage(why, "gw up"))?;
+    if !allow.is_part_of_v4() {
+        let what = "a relay takes the sources of one IPv4 network, such as 172.18.0.0/16";
+        return Err(Error::usage(what, "gw up"));
+    }
     let relay = Relay {
         listen,
         to,

@@ -24,6 +24,7 @@ pub mod program;
 pub mod proxy;
 pub mod registry;
 pub mod service;
+pub mod subnet;
 pub mod terminal;
 pub mod view;
 pub mod web;

@@ -1,6 +1,7 @@
 //! Which API servers no proxy variable is for, as kubectl reads the variables
 //! (golang.org/x/net/http/httpproxy); the library of ours knows HTTPS_PROXY alone.
 
+use super::subnet::Subnet;
 use kube::Config;
 use kube::config::Kubeconfig;
 use std::net::IpAddr;
@@ -34,7 +35,10 @@ pub fn is_excepted(server: &http::Uri, list: &str) -> bool {
     entries.any(|entry| match (entry.as_str(), address) {
         ("", _) => false,
         ("*", _) => true,
-        (entry, Some(address)) if entry.contains('/') => covers(entry, address),
+        (entry, Some(address)) if entry.contains('/') => {
+            let network = entry.parse::<Subnet>();
+            network.is_ok_and(|network| network.contains(address))
+        }
         (entry, address) => {
             let (name, wanted) = apart(entry);
             let same = match address {
@@ -60,29 +64,6 @@ fn apart(entry: &str) -> (&str, Option<u16>) {
         Some((name, port)) => (name.trim_matches(['[', ']']), port.parse().ok()),
         None => (entry, None),
     }
-}
-
-/// Whether a network in the form of RFC 4632 holds an address.
-fn covers(network: &str, address: IpAddr) -> bool {
-    let Some((base, length)) = network.split_once('/') else {
-        return false;
-    };
-    let (Ok(base), Ok(length)) = (base.parse::<IpAddr>(), length.parse::<u32>()) else {
-        return false;
-    };
-    let bits = |address: IpAddr| -> (u128, u32) {
-        match address {
-            IpAddr::V4(address) => (u128::from(address.to_bits()), 32),
-            IpAddr::V6(address) => (address.to_bits(), 128),
-        }
-    };
-    let ((base, width), (address, other)) = (bits(base), bits(address));
-    let apart = width.checked_sub(length);
-    // A shift by the whole width leaves nothing to differ.
-    width == other
-        && apart.is_some_and(|apart| {
-            base.checked_shr(apart).unwrap_or(0) == address.checked_shr(apart).unwrap_or(0)
-        })
 }
 
 #[cfg(test)]
